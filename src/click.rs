@@ -1,0 +1,24 @@
+//! A click: which network's link brought the visitor, with which values, when.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Time;
+use crate::name::NetworkName;
+
+/// What the link carried, by the parameter's name: `affiliate_id` → `123456`.
+///
+/// Every value has passed the pattern and length that the operator stated.
+pub type Values = BTreeMap<String, String>;
+
+/// One arrival over an affiliate's link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Click {
+    /// Whose link it was.
+    pub network: NetworkName,
+    /// The values of the network's parameters.
+    pub values: Values,
+    /// When the link was followed; the window counts from here.
+    pub at: Time,
+}

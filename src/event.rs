@@ -1,0 +1,119 @@
+//! What happened, counted.
+//!
+//! Every event that an operator may have to explain has a name here. The place
+//! where it happens logs it once, with its details, and counts it here; the
+//! admin listener prints the counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $event:ident = $name:literal;)+) => {
+        /// One kind of thing that happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Event { $($(#[$doc])* $event,)+ }
+
+        impl Event {
+            /// Every kind, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$event),+];
+
+            /// The name in metrics: `refgate_NAME_total`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$event => $name,)+ }
+            }
+        }
+
+        /// How often each event has happened since the start.
+        #[derive(Debug)]
+        #[expect(non_snake_case, reason = "one field per variant, made by the macro")]
+        pub struct Counters { $($event: AtomicU64,)+ }
+
+        impl Default for Counters {
+            fn default() -> Self {
+                Self { $($event: AtomicU64::new(0),)+ }
+            }
+        }
+
+        impl Counters {
+            const fn slot(&self, event: Event) -> &AtomicU64 {
+                match event { $(Event::$event => &self.$event,)+ }
+            }
+        }
+    };
+}
+
+events! {
+    /// A request was accepted.
+    Request = "requests";
+    /// A request's framing, host or head was refused with a 4xx of our own.
+    RequestRefused = "requests_refused";
+    /// A request named a host that no store has (421).
+    UnknownHost = "unknown_host";
+    /// The shop could not be reached or broke off before its head (502).
+    ShopUnreachable = "shop_unreachable";
+    /// The shop took too long (504).
+    ShopTimeout = "shop_timeout";
+    /// The shop's body broke off after its head.
+    ShopTruncated = "shop_truncated";
+    /// A request was sent again on another connection, no byte having been acted on.
+    ForwardRetried = "forward_retried";
+    /// An affiliate's link was followed.
+    ClickCaptured = "clicks_captured";
+    /// A parameter was there but its value was refused (pattern, length, repeated, empty).
+    ClickRefused = "clicks_refused";
+    /// A cookie of ours could not be opened (tampered, foreign, another key).
+    CookieRefused = "cookies_refused";
+    /// A cookie of ours opened, but every click in it was older than the window.
+    CookieExpired = "cookies_expired";
+    /// Capturing panicked; the request went on untouched.
+    CaptureFailed = "capture_failed";
+    /// A response matched a rule and was read.
+    RuleMatched = "rules_matched";
+    /// A path was ambiguous, so no rule was tried.
+    PathAmbiguous = "paths_ambiguous";
+    /// A rule matched but could not read everything it needs.
+    RuleUnreadable = "rules_unreadable";
+    /// A watched body was larger than its cap, encoded or decoded, or took too long.
+    BodyOverCap = "bodies_over_cap";
+    /// Reading a copy panicked.
+    ObserverFailed = "observer_failed";
+    /// A new order was entered.
+    OrderEntered = "orders_entered";
+    /// An order that is already known was seen again.
+    OrderSeenAgain = "orders_seen_again";
+    /// An order was entered in the state held.
+    OrderHeld = "orders_held";
+    /// The order was not durable when `hold` ended; the page went out all the same.
+    HoldEnded = "hold_ended";
+    /// The ledger refused or failed an entry.
+    LedgerFailed = "ledger_failed";
+    /// An order was written to the spool instead of the ledger.
+    OrderSpooled = "orders_spooled";
+    /// An order could be written neither to the ledger nor to the spool, only to the log.
+    OrderLogged = "orders_logged";
+    /// A postback was sent.
+    PostbackSent = "postbacks_sent";
+    /// The network accepted a postback.
+    PostbackAccepted = "postbacks_accepted";
+    /// The network has this conversion already.
+    PostbackDuplicate = "postbacks_duplicate";
+    /// The network refused a postback.
+    PostbackRejected = "postbacks_rejected";
+    /// Nobody knows whether the network counted a postback.
+    PostbackUnclear = "postbacks_unclear";
+    /// A postback will be tried again.
+    PostbackDelayed = "postbacks_delayed";
+    /// A postback was given up.
+    PostbackDead = "postbacks_dead";
+}
+
+impl Counters {
+    /// Counts one more.
+    pub fn add(&self, event: Event) {
+        self.slot(event).fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often `event` has happened since the start.
+    pub fn get(&self, event: Event) -> u64 {
+        self.slot(event).load(Ordering::Relaxed)
+    }
+}

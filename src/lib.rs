@@ -1,0 +1,35 @@
+//! refgate stands in front of an unmodified shop and credits affiliates for its sales.
+//!
+//! Modules stand in layers; one imports only from the layers above its own
+//! (`tests/layers.rs` sees to it).
+
+// The words: parsed, bounded, pure.
+pub mod clock;
+pub mod event;
+pub mod money;
+pub mod name;
+pub mod secret;
+
+// The words made of words.
+pub mod click;
+pub mod store;
+
+// What a visitor carries.
+pub mod visit;
+
+// What a sale becomes.
+pub mod order;
+
+// What a network is told.
+pub mod postback;
+
+// The stages: each on its own, each with its own settings.
+pub mod accept;
+pub mod capture;
+pub mod forward;
+pub mod ledger;
+pub mod observe;
+
+// The order path.
+pub mod deliver;
+pub mod record;

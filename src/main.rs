@@ -1,0 +1,3 @@
+//! Arguments → exit code.
+
+fn main() {}

@@ -1,0 +1,146 @@
+//! A rule: which exchange means what, and how fields are read from it.
+
+use http::{HeaderName, Method};
+use regex::Regex;
+
+use crate::name::{RuleName, StoreName};
+
+/// One rule of the operator's.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name, unique.
+    pub name: RuleName,
+    /// The stores it is for; all if empty.
+    pub stores: Vec<StoreName>,
+    /// Which direction it reads.
+    pub on: Direction,
+    /// Which exchanges it means.
+    pub when: When,
+    /// What it reads, in the order written.
+    pub read: Vec<Read>,
+    /// What it means.
+    pub then: Then,
+}
+
+/// Which direction of the exchange a rule reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// What the shop answers.
+    Response,
+    /// What the shopper sends.
+    Request,
+}
+
+/// Which exchanges a rule means. Everything stated must hold.
+#[derive(Clone, Debug)]
+pub struct When {
+    /// Host names; any of the store's if empty.
+    pub hosts: Vec<String>,
+    /// Methods; `GET` and `POST` if the rule names none.
+    pub methods: Vec<Method>,
+    /// The path.
+    pub path: PathPattern,
+    /// Query parameters that must be there, with what the decoded value must match.
+    pub query: Vec<(String, Regex)>,
+    /// Statuses, inclusive ranges; 200–299 if the rule names none.
+    pub status: Vec<(u16, u16)>,
+    /// Media types without parameters (`text/html`); any if empty.
+    pub content_types: Vec<String>,
+    /// Texts that the decoded body must contain, all of them.
+    pub contains: Vec<String>,
+    /// Texts that the decoded body must not contain, any of them.
+    pub lacks: Vec<String>,
+}
+
+/// A path with named segments: `/orders/{order_id}/done`, `/shop/*`, `/a/**`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathPattern(Vec<Segment>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    Exact(String),
+    Named(String),
+    Any,
+    Rest,
+}
+
+/// One field to read.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// Its name: `order_id`, `alias`, `currency`, or any that `amount` uses.
+    pub field: String,
+    /// Where it is.
+    pub source: Source,
+    /// Which one, when the source gives several.
+    pub pick: Pick,
+    /// What the text must match: group 1 (or the whole match) is the value.
+    pub pattern: Option<Regex>,
+    /// Whether its absence is no fault (then it counts as zero in `amount`).
+    pub optional: bool,
+    /// An amount in minor units (`7836` = 78.36 USD).
+    pub minor_units: bool,
+}
+
+/// Where a field is.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A named segment of the path.
+    Path(String),
+    /// A query parameter, decoded.
+    Query(String),
+    /// A response header.
+    Header(HeaderName),
+    /// HTML by CSS selector: the element's text, or an attribute of it.
+    Css {
+        /// The selector, of the documented subset.
+        selector: Css,
+        /// The attribute; the text if none.
+        attribute: Option<String>,
+    },
+    /// JSON by an RFC 9535 path: the body, or the text of the `<script>` elements that `within` selects.
+    Json {
+        /// The path.
+        path: serde_json_path::JsonPath,
+        /// Selects the script elements; the whole body if none.
+        within: Option<Css>,
+    },
+    /// The decoded body by regular expression: group 1, or the whole match.
+    Regex(Regex),
+}
+
+/// A CSS selector of the documented subset, checked when parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Css(String);
+
+/// Which of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// There must be only one, or all the same. The default.
+    Only,
+    /// The first.
+    First,
+    /// The last.
+    Last,
+    /// The n-th, from 1.
+    Nth(u16),
+}
+
+/// What a matched exchange means.
+#[derive(Clone, Debug)]
+pub enum Then {
+    /// An order was placed.
+    Order {
+        /// What it is worth: `subtotal - discount`, over the fields read.
+        amount: Amount,
+    },
+    /// Keep the fields for a later exchange of the same visitor.
+    Remember,
+    /// The order was paid.
+    Payment,
+    /// The order's amount changed.
+    Adjust,
+}
+
+/// Arithmetic over fields: `total - tax - shipping`, `(a + b) * 0.5`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Amount(String);

@@ -1,0 +1,221 @@
+//! An order: what is known of a sale, folded from its sightings. Pure.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::click::Click;
+use crate::clock::Time;
+use crate::money::Money;
+use crate::name::{Namespace, NetworkName, RuleName, StoreName};
+use crate::visit::{Visit, VisitId};
+
+/// Longest order id in bytes.
+pub const ID_LIMIT: usize = 128;
+
+/// An order's id as the shopper sees it: trimmed, not empty, at most
+/// [`ID_LIMIT`] bytes, without control characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OrderId(String);
+
+/// Why a text is no order id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Nothing but white space.
+    #[error("an empty order id")]
+    Empty,
+    /// More than [`ID_LIMIT`] bytes.
+    #[error("an order id longer than {ID_LIMIT} bytes")]
+    Long,
+    /// A control character within it.
+    #[error("a control character in an order id")]
+    Control,
+}
+
+impl OrderId {
+    /// The id's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for OrderId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(IdError::Empty);
+        }
+        if text.len() > ID_LIMIT {
+            return Err(IdError::Long);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(IdError::Control);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for OrderId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<OrderId> for String {
+    fn from(id: OrderId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What makes an order one: its id within a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OrderKey {
+    /// Where the id is unique.
+    pub namespace: Namespace,
+    /// The id.
+    pub id: OrderId,
+}
+
+impl fmt::Display for OrderKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.id)
+    }
+}
+
+/// A field as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Its name in the rule.
+    pub name: String,
+    /// The text, as on the page, bounded.
+    pub text: String,
+    /// Where it was found: `css #order strong`, `path {order}`.
+    pub origin: String,
+}
+
+/// What one rule read from one exchange. Append-only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// When the confirmation was read.
+    pub at: Time,
+    /// The store it was seen in.
+    pub store: StoreName,
+    /// The rule that read it.
+    pub rule: RuleName,
+    /// Method and path of the request, without the query.
+    pub request: String,
+    /// The order.
+    pub key: OrderKey,
+    /// Other ids of the same order.
+    pub aliases: Vec<OrderId>,
+    /// Every field read.
+    pub fields: Vec<Field>,
+    /// What the order is worth to the affiliate, where the rule could tell.
+    pub amount: Option<Money>,
+    /// How the amount came about: `total 119.00 - tax 19.00 = 100.00`.
+    pub working: Option<String>,
+    /// What the rule could not read, in words.
+    pub faults: Vec<String>,
+    /// The visit whose cookie came with the request.
+    pub visit: Option<Visit>,
+}
+
+/// Why an order is held: shown, not guessed, not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// The rule matched but a field could not be read.
+    Unreadable,
+    /// Two differing values for one field.
+    Differs,
+    /// The page's currency contradicts the store's.
+    CurrencyContradicts,
+    /// The destination's currency is another one and no rate is configured.
+    NoRate,
+    /// Above the store's `max_amount`.
+    OverMaxAmount,
+    /// Zero or less.
+    NotPositive,
+    /// Nothing shows that this visit bought.
+    Unproven,
+    /// The destination is a dry run (`send: false`).
+    DryRun,
+}
+
+/// Where an order stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state", content = "doubt")]
+pub enum Standing {
+    /// Owed to its click.
+    Credited,
+    /// Nobody's: no click within the window.
+    Organic,
+    /// In doubt.
+    Held(Doubt),
+}
+
+/// The fold of an order's sightings. A missing field may be completed by a
+/// later sighting; one that is set never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Its id.
+    pub key: OrderKey,
+    /// Other ids of the same order.
+    pub aliases: Vec<OrderId>,
+    /// When it was first seen.
+    pub at: Time,
+    /// Where it was first seen.
+    pub store: StoreName,
+    /// The rule that first saw it.
+    pub rule: RuleName,
+    /// What it is worth to the affiliate.
+    pub amount: Option<Money>,
+    /// How the amount came about.
+    pub working: Option<String>,
+    /// Where it stands.
+    pub standing: Standing,
+    /// Why it stands there, in words for the operator.
+    pub why: String,
+    /// The click that it is owed to.
+    pub click: Option<Click>,
+    /// The visit that bought.
+    pub visit: Option<VisitId>,
+}
+
+/// A sighting with what it would make of its order were it the first one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// What was seen.
+    pub sighting: Sighting,
+    /// The order as this sighting alone tells it.
+    pub order: Order,
+    /// Who would be told.
+    pub postbacks: Vec<NewPostback>,
+}
+
+/// One conversion to one destination, not yet in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewPostback {
+    /// Who is told.
+    pub destination: NetworkName,
+    /// What happened: `sale`.
+    pub event: String,
+    /// Tells renewals of one order apart; 0 for the sale.
+    pub sequence: u32,
+    /// In the destination's currency.
+    pub amount: Option<Money>,
+    /// Why it must wait for the operator, if it must.
+    pub held: Option<(Doubt, String)>,
+}

@@ -1,0 +1,101 @@
+//! A store: a set of hosts served from one upstream, with its money.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::money::{Currency, Decimal, NumberFormat};
+use crate::name::{Namespace, StoreName};
+
+/// How shoppers reach the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain HTTP: loopback only, by default.
+    Http,
+    /// HTTP over TLS, also where something in front of refgate ends the TLS.
+    Https,
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        })
+    }
+}
+
+/// Where a store's shop listens: `http://HOST:PORT`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Upstream {
+    /// A name or an address, IPv6 without brackets.
+    pub host: String,
+    /// Its TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "http://[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "http://{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// One store.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Its name in the configuration.
+    pub name: StoreName,
+    /// Lower-case host names without port.
+    pub hosts: Vec<String>,
+    /// How shoppers reach it.
+    pub scheme: Scheme,
+    /// Where its shop listens.
+    pub upstream: Upstream,
+    /// What its prices are in, where a page does not say.
+    pub currency: Currency,
+    /// How its pages write numbers.
+    pub number_format: NumberFormat,
+    /// An order above this is held, not sent; in the store's currency.
+    pub max_amount: Decimal,
+    /// Where its order ids are unique.
+    pub orders: Namespace,
+}
+
+/// Every store, by host.
+#[derive(Clone, Debug, Default)]
+pub struct Stores {
+    by_host: HashMap<String, Arc<Store>>,
+}
+
+impl Stores {
+    /// Indexes `stores`; the caller has seen to it that no host stands in two of them.
+    pub fn new(stores: impl IntoIterator<Item = Store>) -> Self {
+        let mut by_host = HashMap::new();
+        for store in stores.into_iter().map(Arc::new) {
+            for host in &store.hosts {
+                by_host.insert(host.clone(), Arc::clone(&store));
+            }
+        }
+        Self { by_host }
+    }
+
+    /// The store that serves `host` (any case, without port).
+    pub fn find(&self, host: &str) -> Option<&Arc<Store>> {
+        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return self.by_host.get(&host.to_ascii_lowercase());
+        }
+        self.by_host.get(host)
+    }
+
+    /// Every store once, by name.
+    pub fn all(&self) -> Vec<&Arc<Store>> {
+        let mut all: Vec<_> = self.by_host.values().collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all.dedup_by(|a, b| a.name == b.name);
+        all
+    }
+}
