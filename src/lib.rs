@@ -33,3 +33,6 @@ pub mod observe;
 // The order path.
 pub mod deliver;
 pub mod record;
+
+// Something to see without a shop or a network of one's own.
+pub mod demo;
