@@ -2,3 +2,7 @@
 //! the tests of every stage. They know nothing of refgate and speak to it over TCP only.
 
 pub mod network;
+pub mod shop;
+pub mod shopper;
+
+mod form;

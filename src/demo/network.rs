@@ -219,25 +219,9 @@ fn parse(head: &[u8]) -> Option<Call> {
         method: method.to_owned(),
         target: target.to_owned(),
         headers: headers.collect(),
-        parameters: form(query),
+        parameters: super::form::pairs(query),
         verdict: String::new(),
     })
-}
-
-/// The pairs of a query or a form, decoded (`application/x-www-form-urlencoded`).
-pub(super) fn form(text: &str) -> Vec<(String, String)> {
-    let decode = |text: &str| {
-        let text = text.replace('+', " ");
-        let bytes = percent_encoding::percent_decode_str(&text);
-        bytes.decode_utf8_lossy().into_owned()
-    };
-    let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
-        })
-        .collect()
 }
 
 async fn misbehave(stream: &mut TcpStream, manner: Manner, verdict: &str) -> io::Result<()> {

@@ -128,6 +128,38 @@ async fn a_duplicate_on_the_first_attempt_is_a_lost_sale() {
 }
 
 #[tokio::test]
+async fn a_duplicate_after_a_busy_answer_is_a_lost_sale_too() {
+    let template = "http://ADDRESS/aff_lsr?offer_id=1&transaction_id=TRANSACTION_ID&amount=AMOUNT";
+    let mut office = Office::open(template).await;
+    office.settings.schedule = vec![Duration::from_millis(5)];
+    let id = ("transaction_id", "102656693ac3ca6e0cdafbfe89ab99");
+    let first = office.sell_to("A-1", &[id]).await;
+    let running = office.start();
+    office.wait(first, &[State::Accepted]).await;
+    office.network.next([Manner::Busy(503, None)]);
+    let second = office.sell_to("A-2", &[id]).await;
+    let told = office.wait(second, &[State::Duplicate]).await;
+    running.end().await;
+    assert_eq!(told.attempts.len(), 2);
+    assert!(told.postback.cause.unwrap().starts_with("a lost sale"));
+}
+
+#[tokio::test]
+async fn no_more_are_under_way_than_allowed() {
+    let office = Office::open(ASPIRE).await;
+    office.network.always(Manner::Hang);
+    for number in 0..6 {
+        office.sell(&format!("A-{number}")).await;
+    }
+    let running = office.start_draining(Duration::ZERO);
+    office.network.wait_for(4).await;
+    let fifth = office.network.wait_for(5);
+    let fifth = tokio::time::timeout(Duration::from_millis(300), fifth).await;
+    assert!(fifth.is_err(), "a fifth was sent");
+    running.end().await;
+}
+
+#[tokio::test]
 async fn hostile_values_stay_values() {
     let template = "http://ADDRESS/aff_lsr?offer_id=1&aff_id=1&note={note}&amount=AMOUNT";
     let office = Office::open(template).await;
@@ -264,6 +296,12 @@ async fn a_crash_while_sending_leaves_it_unclear() {
     let id = office.sell("A-1").await;
     let running = office.start();
     office.network.wait_for(1).await;
+    let told = office.ledger.postback(id).await.unwrap();
+    assert_eq!(
+        told.postback.state,
+        State::Sending,
+        "committed before it is sent"
+    );
     running.kill().await;
     let office = office.restart().await;
     let running = office.start();

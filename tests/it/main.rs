@@ -5,5 +5,6 @@
 )]
 
 mod deliver;
+mod demo;
 mod ledger;
 mod support;
