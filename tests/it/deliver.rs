@@ -12,6 +12,7 @@ use refgate::postback::{State, Verdict};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use crate::support::log::Log;
 use crate::support::office::{ASPIRE, Office, PATIENCE, UNIQUE};
 use crate::support::sale;
 
@@ -61,23 +62,34 @@ async fn an_order_becomes_one_call_and_one_conversion() {
 async fn every_kind_of_answer_has_its_end() {
     use {Manner as M, State as S, Verdict as V};
     let cases = [
-        (M::Close, V::Unclear, S::Unclear),
-        (M::Reset, V::Unclear, S::Unclear),
-        (M::Cut, V::Unclear, S::Unclear),
-        (M::Flood, V::Unclear, S::Unclear),
-        (M::Say("<html>Welcome".to_owned()), V::Unclear, S::Unclear),
-        (M::Busy(500, None), V::Unclear, S::Unclear),
-        (M::Busy(404, None), V::Unclear, S::Unclear),
-        (M::Busy(503, None), V::NotProcessed, S::Due),
-        (M::Busy(429, None), V::NotProcessed, S::Due),
+        (M::Close, V::Unclear, S::Unclear, "connection"),
+        (M::Reset, V::Unclear, S::Unclear, "reset"),
+        (M::Cut, V::Unclear, S::Unclear, "answer cut off"),
+        (
+            M::Flood,
+            V::Unclear,
+            S::Unclear,
+            "answer larger than the limit, status 200: success=true;",
+        ),
+        (
+            M::Say("<html>Hi".to_owned()),
+            V::Unclear,
+            S::Unclear,
+            "no rule for this answer, status 200: <html>Hi",
+        ),
+        (M::Busy(500, None), V::Unclear, S::Unclear, "status 500"),
+        (M::Busy(404, None), V::Unclear, S::Unclear, "status 404"),
+        (M::Busy(503, None), V::NotProcessed, S::Due, "status 503"),
+        (M::Busy(429, None), V::NotProcessed, S::Due, "status 429"),
     ];
-    for (manner, meant, state) in cases {
+    for (manner, meant, state, said) in cases {
         let office = Office::open(ASPIRE).await;
         office.network.always(manner.clone());
         let told = office.deliver(&[state]).await;
         assert_eq!(verdict(&told), meant, "{manner:?}");
         assert_eq!(told.postback.due.is_some(), state == S::Due, "{manner:?}");
         assert_eq!(office.network.calls().len(), 1, "{manner:?}");
+        assert!(words(&told).contains(said), "{manner:?}: {}", words(&told));
         assert!(words(&told).len() < 1000, "{manner:?}");
     }
 }
@@ -431,20 +443,29 @@ async fn what_the_configuration_forbids_is_held_and_not_sent() {
 }
 
 #[tokio::test]
-async fn secrets_are_sent_but_not_kept() {
+async fn secrets_are_sent_but_neither_kept_nor_logged() {
     let office =
         Office::open("http://ADDRESS/aff_lsr?offer_id=1&aff_id=AFFILIATE_ID&security_token=hush")
             .await;
-    office.network.always(Manner::Say(
-        "success=false; err_msg=bad token hush;".to_owned(),
-    ));
+    let words_of_it = "success=false; err_msg=bad token hush\r\nERROR forged;";
+    office.network.always(Manner::Say(words_of_it.to_owned()));
+    let log = Log::default();
+    let listening = log.listen();
     let told = office.deliver(&[State::Rejected]).await;
+    drop(listening);
     assert_eq!(
         office.network.calls()[0].parameter("security_token"),
         Some("hush")
     );
     assert!(told.attempts[0].url.ends_with("security_token=***"));
-    assert_eq!(words(&told), "bad token ***");
+    assert_eq!(words(&told), "bad token ***\\r\\nERROR forged");
+    let lines = log.lines();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("INFO") && lines[0].contains("postback sent"));
+    assert!(lines[0].contains("order.id=A-1") && lines[0].contains("network=aspire"));
+    assert!(lines[1].contains("WARN") && lines[1].contains("network answered"));
+    assert!(lines[1].contains("verdict=\"rejected\"") && lines[1].contains("status=200"));
+    assert!(!lines.concat().contains("hush"), "{lines:?}");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 //! What the tests share.
 
+pub(crate) mod log;
 pub(crate) mod office;
 pub(crate) mod sale;
