@@ -1,5 +1,7 @@
 //! The seal on what a browser keeps for us.
 
+mod envelope;
+
 /// The keys: the first seals, every one opens.
 #[derive(Clone)]
 pub struct Keys(Vec<cookie::Key>);

@@ -5,4 +5,5 @@
 )]
 
 mod ledger;
+mod record;
 mod support;
