@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tracing::{debug, error, info, warn};
 
-use super::spool::{self, Spool};
+use super::spool::{self, Spool, words as chain};
 use crate::event::{Counters, Event};
 use crate::ledger::{self, Entered, Ledger};
 use crate::order::{Candidate, Doubt, Order, Standing};
@@ -275,16 +275,4 @@ const fn held(doubt: Doubt) -> &'static str {
         Doubt::Unproven => "held: unproven",
         Doubt::DryRun => "held: dry run",
     }
-}
-
-/// An error with everything below it, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(error) = below {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        below = error.source();
-    }
-    text
 }
