@@ -8,8 +8,6 @@ use cookie::{Cookie, CookieJar, Key};
 /// A key's length in bytes; written as twice as many hexadecimal digits.
 pub const KEY_BYTES: usize = 64;
 
-mod envelope;
-
 /// The keys: the first seals, every one opens.
 #[derive(Clone)]
 pub struct Keys {

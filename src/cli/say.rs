@@ -3,7 +3,6 @@
 //! Texts from pages and from networks are strangers' texts: [`inert`] before they
 //! reach a terminal.
 
-use std::fmt::Write as _;
 use std::io;
 
 use serde::Serialize;
@@ -74,8 +73,7 @@ pub fn json(out: &mut dyn io::Write, value: &impl Serialize) -> Result<(), Error
         // serde_json escapes those below U+0020, so a line's end here is its own.
         if c != '\n' && acts(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing to a String does not fail.
-                drop(write!(safe, "\\u{unit:04x}"));
+                safe.push_str(&format!("\\u{unit:04x}"));
             }
         } else {
             safe.push(c);
@@ -109,8 +107,7 @@ pub fn table<const N: usize>(
     for row in &rows {
         let mut line = String::new();
         for (cell, &width) in row.iter().zip(&widths) {
-            // Writing to a String does not fail.
-            drop(write!(line, "{cell:width$}  "));
+            line.push_str(&format!("{cell:width$}  "));
         }
         writeln!(out, "{}", line.trim_end())?;
     }

@@ -40,9 +40,6 @@ pub enum Error {
     /// It does not become JSON.
     #[error("the order cannot be written as JSON")]
     Json(#[from] serde_json::Error),
-    /// There is no key.
-    #[error("no key to seal with")]
-    Seal,
     /// The sealed order is longer than [`FILE_LIMIT`].
     #[error("the order is longer than {FILE_LIMIT} bytes")]
     Long,
@@ -68,10 +65,10 @@ impl Spool {
     /// The order as its file holds it: a line of base64.
     ///
     /// # Errors
-    /// [`Error::Json`], [`Error::Seal`], [`Error::Long`].
+    /// [`Error::Json`], [`Error::Long`].
     pub fn seal(&self, candidate: &Candidate) -> Result<String, Error> {
         let json = serde_json::to_string(candidate)?;
-        let sealed = self.keys.enclose(PURPOSE, json).ok_or(Error::Seal)?;
+        let sealed = self.keys.seal(PURPOSE, &json);
         if sealed.len() >= FILE_LIMIT {
             return Err(Error::Long);
         }

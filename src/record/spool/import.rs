@@ -102,7 +102,7 @@ fn read(spool: &Spool, path: &Path) -> Result<Option<Candidate>, Fault> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Fault::Read(error)),
     };
-    let json = text.and_then(|text| spool.keys.disclose(PURPOSE, text.trim()));
+    let json = text.and_then(|text| spool.keys.open(PURPOSE, text.trim()));
     let json = json.ok_or(Fault::Sealed)?;
     serde_json::from_str(&json)
         .map(Some)
