@@ -4,5 +4,6 @@
     reason = "a test stops where what it needs is not there"
 )]
 
+mod config;
 mod ledger;
 mod support;
