@@ -4,6 +4,7 @@
     reason = "a test stops where what it needs is not there"
 )]
 
+mod config;
 mod ledger;
 mod record;
 mod support;
