@@ -1,0 +1,3 @@
+//! What several stages' tests need.
+
+pub(crate) mod sources;
