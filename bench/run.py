@@ -20,7 +20,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "lib"))
 from suite import Suite, free_port  # noqa: E402
 
-HOST = "bench.localhost"
+CONFIG = os.path.join(HERE, "..", "tests", "lib", "proxy.yaml")
+HOST = "shop.localhost"
 CONNECTIONS = 32
 # name: (path, with a visit's cookie). A path with %d gets a number of its own on each request.
 SCENARIOS = {
@@ -58,9 +59,9 @@ class Bench:
         self.programs = {
             "nginx": suite.start("nginx", pinned(1, self.nginx("nginx.conf", SHOP_PORT=shop, NGINX_PORT=nginx)), nginx),
             "refgate": suite.start(
-                "refgate", pinned(1, [os.path.abspath(binary), "run", "--config", os.path.join(HERE, "proxy.yaml")]),
+                "refgate", pinned(1, [os.path.abspath(binary), "run", "--config", CONFIG]),
                 refgate, {"LISTEN_PORT": str(refgate), "ADMIN_PORT": str(free_port()), "SHOP_PORT": str(shop),
-                          "DATA": self.folder}),
+                          "NETWORK_PORT": str(shop), "DATA": self.folder}),
         }
         self.cookie = self.visit()
 
