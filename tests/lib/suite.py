@@ -41,6 +41,8 @@ class Suite:
 
     def start(self, name, command, port=None, env=None, seconds=60):
         """Starts a program, its output in WORKDIR/NAME.log, and waits until it listens on `port`."""
+        if port and listens(port):
+            raise RuntimeError("another program listens on port %d already" % port)
         log = open(os.path.join(self.workdir, name + ".log"), "wb")
         program = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                                    cwd=self.workdir, env={**os.environ, **(env or {})})
@@ -67,6 +69,11 @@ class Suite:
         except subprocess.TimeoutExpired:
             program.kill()
             return program.wait()
+
+    def kill(self, program):
+        """SIGKILL, as a power cut would."""
+        program.kill()
+        program.wait(15)
 
     def __enter__(self):
         return self

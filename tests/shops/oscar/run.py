@@ -91,6 +91,19 @@ def cents(number):
     return Decimal(repr(number)).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
+def saved_pages(suite, oscar):
+    """`refgate test` reads the saved pages as tests/pages says."""
+    folder = os.path.join(ROOT, "tests", "pages", "oscar")
+    with open(os.path.join(folder, "expected.json")) as file:
+        expected = json.load(file)
+    for name, fields in expected.items():
+        told = subprocess.run([oscar.refgate, "test", os.path.join(folder, name), "--config", oscar.config, "--host", HOST,
+                               "--path", CONFIRMATION], env={**os.environ, **oscar.environment}, timeout=30,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+        suite.claim("refgate test reads %s out of %s" % (" and ".join(fields.values()), name),
+                    all(value in told for value in fields.values()), told)
+
+
 def checkouts(suite, oscar):
     """Ten orders of ten visitors; returns the shoppers."""
     bought = []
@@ -175,6 +188,7 @@ def main():
         oscar = Oscar(suite)
         all_shoppers = []
         make, oscar.shopper = oscar.shopper, lambda: all_shoppers.append(make()) or all_shoppers[-1]
+        saved_pages(suite, oscar)
         bought = checkouts(suite, oscar)
         reload_page(suite, oscar, bought[0])
         without_affiliate(suite, oscar)
