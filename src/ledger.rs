@@ -1,10 +1,283 @@
 //! Ledger: durable, once per order. Only this module knows the disk.
+//!
+//! # Invariants
+//!
+//! 1. What [`Ledger::enter`], [`Ledger::begin`], [`Ledger::settle`] and [`Ledger::resend`] did is
+//!    committed and synced when they return `Ok`, and not there when they return an error.
+//! 2. An id, or another id of the same order, means one order within its namespace, for ever.
+//! 3. One postback per (order, destination, event, sequence).
+//! 4. At most one open attempt per postback; only a `due` postback is begun, so of two who
+//!    hold the same postback one sends.
+//! 5. An attempt is on disk before its first byte leaves, and ends once.
+//! 6. Nothing is ever deleted; every change of state is kept with its time and cause.
+//! 7. One process owns a ledger for running; commands may read and write beside it.
+//!
+//! # On disk
+//!
+//! One SQLite file (`application_id` [`APPLICATION`], `user_version` [`SCHEMA`], tables in
+//! `ledger/schema.sql`) in WAL mode, so `-wal` and `-shm` stand beside it, and
+//! `.lock`, which the owner locks and writes its process id into:
+//!
+//! ```text
+//! meta         key → value            ledger_id, created_at: tell a new or an older ledger
+//! orders       (namespace, number)    first sighting, amount, standing, click
+//! aliases      (namespace, number)    → order: every id that it goes by
+//! sightings    order                  JSON as read; the first SIGHTINGS are kept, all are counted
+//! postbacks    (order, destination, event, sequence)   state, due, lease
+//! attempts     postback               url (masked), answer, verdict; open while without a verdict
+//! transitions  order, postback        was, became, when, why
+//! remembered   (store, visitor, field)
+//! ```
+//!
+//! # Writing
+//!
+//! One thread owns the connection (`ledger/writer.rs`). What queues up while a commit waits for
+//! the disk is committed together, with `synchronous=FULL`: the WAL is synced before anybody
+//! is answered. A commit that fails answers everyone in it with the error.
+//!
+//! It does not judge: what an order is worth and to whom it is owed is `record`'s, what an
+//! answer means is `deliver`'s.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::clock::Time;
+use crate::order::{Candidate, Order};
+use crate::postback::{AttemptId, Postback, PostbackId};
+
+mod error;
+mod owner;
+mod sqlite;
+mod story;
+mod writer;
+
+pub use error::{Error, Owner};
+pub use story::{
+    Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Seen, Settlement, Story,
+    Told, Transition,
+};
+
+/// The schema this refgate writes.
+pub const SCHEMA: i64 = 1;
+
+/// Marks the file as a ledger: `rfgt`.
+pub const APPLICATION: i64 = 0x7266_6774;
+
+/// Sightings kept of one order; further ones are counted only.
+pub const SIGHTINGS: u32 = 50;
+
+/// Other ids kept of one order.
+pub const ALIASES: usize = 16;
+
+/// Longest list that a verb returns.
+pub const LIST: usize = 10_000;
 
 /// Where the ledger is.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The SQLite file.
     pub path: PathBuf,
+}
+
+/// What a process wants of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// To run on it: makes it where there is none, brings its schema up to date, and is alone in this role.
+    Run,
+    /// To look into it, or to resend or import, beside the one that runs.
+    Tool,
+}
+
+/// A handle to the ledger; clones share it. Dropping the last one waits until
+/// what is queued is committed, and lets the ledger go.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    engine: Arc<Engine>,
+    due: Arc<Notify>,
+}
+
+/// Where the ledger is kept. PostgreSQL will be the other one.
+#[derive(Debug)]
+enum Engine {
+    Sqlite(sqlite::Sqlite),
+}
+
+impl Ledger {
+    /// Opens the ledger. Blocks on the disk: for the start of the process.
+    ///
+    /// In [`Role::Run`] every lease of an earlier run is ended, so [`Self::interrupted`]
+    /// returns each attempt that was open.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] by another run, [`Error::Missing`] for a tool, a schema of
+    /// another version, another program's file, or any fault of the disk.
+    pub fn open(settings: &Settings, role: Role, now: Time) -> Result<Self, Error> {
+        let sqlite = sqlite::Sqlite::open(&settings.path, role, now)?;
+        let engine = Arc::new(Engine::Sqlite(sqlite));
+        Ok(Self {
+            engine,
+            due: Arc::new(Notify::new()),
+        })
+    }
+
+    /// Enters a sighting: a new order, or one more of an order that is known.
+    /// Durable when it returns `Ok`.
+    ///
+    /// # Errors
+    /// Locked, full, read-only, damaged …: nothing of the candidate is in the ledger.
+    pub async fn enter(&self, candidate: Candidate) -> Result<Entered, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.enter(candidate, Arc::clone(&self.due)).await,
+        }
+    }
+
+    /// Takes up to `limit` postbacks that are due, oldest first, for `lease`: nobody
+    /// else is given them until then.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn claim(
+        &self,
+        now: Time,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Postback>, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.claim(now, lease, limit).await,
+        }
+    }
+
+    /// Opens an attempt, before its first byte leaves: the postback is `sending`.
+    /// `url` is kept and shown, so its secrets must be masked.
+    ///
+    /// # Errors
+    /// [`Error::NotPossible`] if the postback is not claimed and `due` any more; the database's.
+    pub async fn begin(&self, id: PostbackId, url: String, now: Time) -> Result<AttemptId, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.begin(id, url, now).await,
+        }
+    }
+
+    /// Ends an attempt and moves its postback.
+    ///
+    /// # Errors
+    /// [`Error::NotOpen`] if the attempt has ended or is not that postback's,
+    /// [`Error::NotPossible`] if the new state is `sending`; the database's.
+    pub async fn settle(&self, settlement: Settlement) -> Result<(), Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.settle(settlement, Arc::clone(&self.due)).await,
+        }
+    }
+
+    /// Open attempts whose lease has ended: their sender is gone, and nobody knows
+    /// whether the network counted them. Oldest first, at most [`LIST`].
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn interrupted(&self, now: Time) -> Result<Vec<(Postback, AttemptId)>, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.interrupted(now).await,
+        }
+    }
+
+    /// When [`Self::claim`] will next find something; may be past. Open attempts do not count.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn next_due(&self) -> Result<Option<Time>, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.next_due().await,
+        }
+    }
+
+    /// Notified after a commit of this process that made something due. What another
+    /// process (`postbacks resend`, `import`) makes due it does not see: look from time to time.
+    pub fn due(&self) -> &Notify {
+        &self.due
+    }
+
+    /// Orders, newest first, at most `limit` and [`LIST`].
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn orders(&self, filter: OrderFilter, limit: usize) -> Result<Vec<Order>, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.orders(filter, limit).await,
+        }
+    }
+
+    /// All that is known of the orders that go by `id`, in every namespace.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn story(&self, id: String) -> Result<Vec<Story>, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.story(id).await,
+        }
+    }
+
+    /// Postbacks, newest first, at most `limit` and [`LIST`].
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn postbacks(
+        &self,
+        filter: PostbackFilter,
+        limit: usize,
+    ) -> Result<Vec<Postback>, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.postbacks(filter, limit).await,
+        }
+    }
+
+    /// One postback with its attempts.
+    ///
+    /// # Errors
+    /// [`Error::NoPostback`]; the database's.
+    pub async fn postback(&self, id: PostbackId) -> Result<Told, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.postback(id).await,
+        }
+    }
+
+    /// Makes a postback due at once, on the operator's word. It may then be counted twice.
+    ///
+    /// # Errors
+    /// [`Error::NoPostback`], [`Error::NotPossible`] if it is in none of the states named,
+    /// [`Error::NoAmount`]; the database's.
+    pub async fn resend(&self, resend: Resend, now: Time) -> Result<Postback, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.resend(resend, now, Arc::clone(&self.due)).await,
+        }
+    }
+
+    /// How many orders and postbacks there are.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn counts(&self) -> Result<Counts, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.counts().await,
+        }
+    }
+
+    /// The settings that durability rests on, read back.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn durability(&self) -> Result<Durability, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.durability().await,
+        }
+    }
+
+    /// Commits so far that changed something: fewer than entries, when they come together.
+    pub fn commits(&self) -> u64 {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.commits(),
+        }
+    }
 }

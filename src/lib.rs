@@ -33,3 +33,6 @@ pub mod observe;
 // The order path.
 pub mod deliver;
 pub mod record;
+
+// What the operator wrote: fills every stage's settings.
+pub mod config;

@@ -11,6 +11,10 @@ use crate::money::Money;
 use crate::name::{Namespace, NetworkName, RuleName, StoreName};
 use crate::visit::{Visit, VisitId};
 
+mod fold;
+
+pub use fold::{Fold, fold};
+
 /// Longest order id in bytes.
 pub const ID_LIMIT: usize = 128;
 
@@ -203,6 +207,10 @@ pub struct Candidate {
     pub order: Order,
     /// Who would be told.
     pub postbacks: Vec<NewPostback>,
+    /// What each destination would be told were the order owed to it: completes
+    /// an order that is owed to another click than this sighting's.
+    #[serde(default)]
+    pub quotes: Vec<NewPostback>,
 }
 
 /// One conversion to one destination, not yet in the ledger.

@@ -1,0 +1,142 @@
+//! What can go wrong with a ledger, told apart by what the operator does about it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::ErrorCode;
+
+use crate::postback::{AttemptId, PostbackId, State};
+
+/// Why the ledger did not do what was asked. Clonable: one failed commit
+/// answers everyone whose work was in it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// Another refgate runs on this ledger.
+    #[error("the ledger {path} is in use by another refgate ({owner})")]
+    InUse {
+        /// The ledger.
+        path: PathBuf,
+        /// Who has it.
+        owner: Owner,
+    },
+    /// A command was asked to look into a ledger that is not there.
+    #[error("there is no ledger at {path}")]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The file, its lock file or its directory cannot be used.
+    #[error("cannot use {path}")]
+    Io {
+        /// What cannot be used.
+        path: PathBuf,
+        /// Why.
+        source: Arc<std::io::Error>,
+    },
+    /// An SQLite file, but of another program.
+    #[error("{path} is a database of another program, not a ledger")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A newer refgate wrote it.
+    #[error("the ledger has schema {found}, this refgate knows up to {known}: use a newer refgate")]
+    NewerSchema {
+        /// The file's.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// An older refgate wrote it, and only `run` brings it up to date.
+    #[error("the ledger has schema {found}, this refgate needs {known}: `refgate run` updates it")]
+    OlderSchema {
+        /// The file's.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// SQLite did not take a setting that durability rests on.
+    #[error("SQLite runs with {setting} = {found}, {wanted} is needed")]
+    Weak {
+        /// The pragma.
+        setting: &'static str,
+        /// What it is.
+        found: String,
+        /// What it must be.
+        wanted: &'static str,
+    },
+    /// Another process held the write lock for longer than the busy time-out.
+    #[error("the ledger is locked by another process")]
+    Locked(#[source] Arc<rusqlite::Error>),
+    /// No room on the disk.
+    #[error("the disk is full")]
+    Full(#[source] Arc<rusqlite::Error>),
+    /// The file or its directory cannot be written.
+    #[error("the ledger cannot be written")]
+    ReadOnly(#[source] Arc<rusqlite::Error>),
+    /// The file is damaged, or no SQLite file at all.
+    #[error("the ledger's file is damaged or no ledger")]
+    Corrupt(#[source] Arc<rusqlite::Error>),
+    /// Anything else that SQLite reports, among it a failing disk.
+    #[error("the ledger's database failed")]
+    Sqlite(#[source] Arc<rusqlite::Error>),
+    /// A row holds what this refgate cannot read.
+    #[error("the ledger's column {column} holds what cannot be read")]
+    Row {
+        /// Table and column.
+        column: &'static str,
+        /// Why.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// No such postback.
+    #[error("there is no postback {0}")]
+    NoPostback(PostbackId),
+    /// A postback is not in the state that the step starts from.
+    #[error("postback {id} is {state}")]
+    NotPossible {
+        /// Which.
+        id: PostbackId,
+        /// Where it stands.
+        state: State,
+    },
+    /// A postback whose amount could not be read cannot be sent.
+    #[error("postback {0} has no amount")]
+    NoAmount(PostbackId),
+    /// The attempt is not open, so nothing can end it.
+    #[error("attempt {0} is not open")]
+    NotOpen(AttemptId),
+    /// The writer has ended.
+    #[error("the ledger is closed")]
+    Closed,
+}
+
+/// Which process has the ledger, where it could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner(pub Option<u32>);
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(pid) => write!(f, "process {pid}"),
+            None => f.write_str("process unknown"),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    /// By SQLite's result code (sqlite.org/rescode.html).
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error_code();
+        let source = Arc::new(error);
+        match code {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(source),
+            Some(ErrorCode::DiskFull) => Self::Full(source),
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                Self::ReadOnly(source)
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(source),
+            _ => Self::Sqlite(source),
+        }
+    }
+}

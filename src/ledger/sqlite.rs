@@ -1,0 +1,162 @@
+//! The ledger in SQLite: the verbs, each one piece of work for the writer.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::Notify;
+
+use super::Role;
+use super::error::Error;
+use super::owner;
+use super::story::{
+    Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Settlement, Story, Told,
+};
+use super::writer::{Kind, Writer};
+use crate::clock::Time;
+use crate::order::{Candidate, Order};
+use crate::postback::{AttemptId, Postback, PostbackId, State};
+
+mod enter;
+mod find;
+mod open;
+mod row;
+mod send;
+
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    writer: Writer,
+}
+
+impl Sqlite {
+    pub(super) fn open(path: &Path, role: Role, now: Time) -> Result<Self, Error> {
+        let path = open::resolve(path);
+        let lock = match role {
+            Role::Run => Some(owner::own(&path)?),
+            Role::Tool => None,
+        };
+        let connection = open::open(&path, role, now)?;
+        let writer = Writer::start(connection, lock).map_err(|source| Error::Io {
+            path,
+            source: Arc::new(source),
+        })?;
+        Ok(Self { writer })
+    }
+
+    pub(super) async fn enter(
+        &self,
+        candidate: Candidate,
+        due: Arc<Notify>,
+    ) -> Result<Entered, Error> {
+        let work = move |db: &Connection| enter::enter(db, &candidate);
+        let after = move |entered: &Entered| match entered {
+            Entered::New(_) | Entered::Completed(_) => due.notify_one(),
+            Entered::Again(_) => {}
+        };
+        self.writer.call(Kind::Write, work, after).await
+    }
+
+    pub(super) async fn claim(
+        &self,
+        now: Time,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Postback>, Error> {
+        self.write(move |db| send::claim(db, now, now.plus(lease), limit))
+            .await
+    }
+
+    pub(super) async fn begin(
+        &self,
+        id: PostbackId,
+        url: String,
+        now: Time,
+    ) -> Result<AttemptId, Error> {
+        self.write(move |db| send::begin(db, id, &url, now)).await
+    }
+
+    pub(super) async fn settle(&self, end: Settlement, due: Arc<Notify>) -> Result<(), Error> {
+        let again = end.state == State::Due;
+        let work = move |db: &Connection| send::settle(db, &end);
+        let after = move |&(): &()| {
+            if again {
+                due.notify_one();
+            }
+        };
+        self.writer.call(Kind::Write, work, after).await
+    }
+
+    pub(super) async fn resend(
+        &self,
+        resend: Resend,
+        now: Time,
+        due: Arc<Notify>,
+    ) -> Result<Postback, Error> {
+        let work = move |db: &Connection| send::resend(db, &resend, now);
+        self.writer
+            .call(Kind::Write, work, move |_| due.notify_one())
+            .await
+    }
+
+    pub(super) async fn interrupted(&self, now: Time) -> Result<Vec<(Postback, AttemptId)>, Error> {
+        self.read(move |db| send::interrupted(db, now)).await
+    }
+
+    pub(super) async fn next_due(&self) -> Result<Option<Time>, Error> {
+        self.read(send::next_due).await
+    }
+
+    pub(super) async fn orders(
+        &self,
+        filter: OrderFilter,
+        limit: usize,
+    ) -> Result<Vec<Order>, Error> {
+        self.read(move |db| find::orders(db, &filter, limit)).await
+    }
+
+    pub(super) async fn story(&self, id: String) -> Result<Vec<Story>, Error> {
+        self.read(move |db| find::story(db, &id)).await
+    }
+
+    pub(super) async fn postbacks(
+        &self,
+        filter: PostbackFilter,
+        limit: usize,
+    ) -> Result<Vec<Postback>, Error> {
+        self.read(move |db| find::postbacks(db, &filter, limit))
+            .await
+    }
+
+    pub(super) async fn postback(&self, id: PostbackId) -> Result<Told, Error> {
+        self.read(move |db| find::told(db, id)).await
+    }
+
+    pub(super) async fn counts(&self) -> Result<Counts, Error> {
+        self.read(find::counts).await
+    }
+
+    pub(super) async fn durability(&self) -> Result<Durability, Error> {
+        self.read(open::durability).await
+    }
+
+    pub(super) fn commits(&self) -> u64 {
+        self.writer.commits()
+    }
+
+    async fn read<T, W>(&self, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    {
+        self.writer.call(Kind::Read, work, |_| {}).await
+    }
+
+    async fn write<T, W>(&self, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    {
+        self.writer.call(Kind::Write, work, |_| {}).await
+    }
+}

@@ -1,0 +1,329 @@
+//! Entering: a candidate becomes a new order, or one more sighting of one.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::row::{self, OrderRow, money_words, standing_words, to_json, to_word};
+use super::send::{Change, note};
+use crate::ledger::error::Error;
+use crate::ledger::story::Entered;
+use crate::ledger::{ALIASES, SIGHTINGS};
+use crate::order::{Candidate, NewPostback, Order, OrderId, Sighting, fold};
+use crate::postback::State;
+
+/// What the postbacks of an order wait for when its amount could not be read.
+const UNREADABLE: &str = "unreadable";
+
+pub(super) fn enter(db: &Connection, candidate: &Candidate) -> Result<Entered, Error> {
+    match known(db, candidate)? {
+        Some(known) => again(db, &known, candidate),
+        None => first(db, candidate),
+    }
+}
+
+/// The order that goes by the candidate's id, or by another of its ids.
+fn known(db: &Connection, candidate: &Candidate) -> Result<Option<OrderRow>, Error> {
+    let key = &candidate.order.key;
+    let ids = std::iter::once(&key.id).chain(candidate.order.aliases.iter().take(ALIASES));
+    let sql = "SELECT order_id FROM aliases WHERE namespace = ?1 AND number = ?2";
+    let mut find = db.prepare_cached(sql)?;
+    for id in ids {
+        let found: Option<i64> = find
+            .query_row(params![key.namespace.as_str(), id.as_str()], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        if let Some(id) = found {
+            return order(db, id).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// An order with its aliases.
+pub(super) fn order(db: &Connection, id: i64) -> Result<OrderRow, Error> {
+    let sql = format!("SELECT {} FROM orders WHERE id = ?1", row::ORDER);
+    let mut found = db
+        .prepare_cached(&sql)?
+        .query_row([id], |row| Ok(row::order(row)))??;
+    let sql = "SELECT number FROM aliases WHERE order_id = ?1 AND number <> ?2 ORDER BY number";
+    let mut aliases = db.prepare_cached(sql)?;
+    let main = found.order.key.id.as_str();
+    found.order.aliases = aliases
+        .query_and_then(params![id, main], row::order_id)?
+        .collect::<Result<_, _>>()?;
+    Ok(found)
+}
+
+fn first(db: &Connection, candidate: &Candidate) -> Result<Entered, Error> {
+    let Candidate {
+        order,
+        sighting,
+        postbacks,
+        ..
+    } = candidate;
+    let (amount, currency) = money_words(order.amount);
+    let (standing, doubt) = standing_words(&order.standing)?;
+    let click = order.click.as_ref();
+    let click_json = click
+        .map(|click| to_json("orders.click", click))
+        .transpose()?;
+    db.prepare_cached(
+        "INSERT INTO orders (namespace, number, at, store, rule, amount, currency, working,
+           standing, doubt, why, network, click, visit, seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1)",
+    )?
+    .execute(params![
+        order.key.namespace.as_str(),
+        order.key.id.as_str(),
+        order.at.millis(),
+        order.store.as_str(),
+        order.rule.as_str(),
+        amount,
+        currency,
+        order.working,
+        standing,
+        doubt,
+        order.why,
+        click.map(|click| click.network.as_str()),
+        click_json,
+        order.visit.map(|visit| visit.to_string()),
+    ])?;
+    let id = db.last_insert_rowid();
+    let mut entered = Order {
+        aliases: Vec::new(),
+        ..order.clone()
+    };
+    let mut notes = Vec::new();
+    keep_alias(db, id, order, &order.key.id)?;
+    entered.aliases = keep_aliases(db, id, &entered, candidate, &mut notes)?;
+    keep_sighting(db, id, sighting, &notes)?;
+    let entry = Change {
+        order: id,
+        postback: None,
+        at: order.at,
+        was: None,
+        became: standing,
+        cause: Some(&order.why),
+    };
+    note(db, &entry)?;
+    for postback in postbacks {
+        insert_postback(db, id, order, postback)?;
+    }
+    Ok(Entered::New(entered))
+}
+
+fn again(db: &Connection, known: &OrderRow, candidate: &Candidate) -> Result<Entered, Error> {
+    let mut fold = fold(&known.order, candidate);
+    fold.order.aliases = keep_aliases(db, known.id, &known.order, candidate, &mut fold.notes)?;
+    if known.seen < i64::from(SIGHTINGS) {
+        keep_sighting(db, known.id, &candidate.sighting, &fold.notes)?;
+    }
+    db.prepare_cached("UPDATE orders SET seen = seen + 1 WHERE id = ?1")?
+        .execute([known.id])?;
+    let Some(postbacks) = fold.completed else {
+        return Ok(Entered::Again(fold.order));
+    };
+    complete_order(db, known, &fold.order, &candidate.sighting)?;
+    for postback in &postbacks {
+        complete_postback(db, known.id, postback, &candidate.sighting)?;
+    }
+    Ok(Entered::Completed(fold.order))
+}
+
+/// Keeps the candidate's other ids, as long as there is room and no other order goes by them.
+fn keep_aliases(
+    db: &Connection,
+    id: i64,
+    order: &Order,
+    candidate: &Candidate,
+    notes: &mut Vec<String>,
+) -> Result<Vec<OrderId>, Error> {
+    let mut kept = order.aliases.clone();
+    let seen = std::iter::once(&candidate.order.key.id).chain(&candidate.order.aliases);
+    for alias in seen {
+        if *alias == order.key.id || kept.contains(alias) {
+            continue;
+        }
+        if kept.len() >= ALIASES {
+            notes.push(format!("{ALIASES} other ids are kept, {alias} is not"));
+            break;
+        }
+        if keep_alias(db, id, order, alias)? {
+            kept.push(alias.clone());
+        } else {
+            notes.push(format!("another order goes by {alias} too"));
+        }
+    }
+    kept.sort();
+    Ok(kept)
+}
+
+/// False if another order goes by that id.
+fn keep_alias(db: &Connection, id: i64, order: &Order, alias: &OrderId) -> Result<bool, Error> {
+    let sql = "INSERT OR IGNORE INTO aliases (namespace, number, order_id) VALUES (?1, ?2, ?3)";
+    let namespace = order.key.namespace.as_str();
+    let kept = db
+        .prepare_cached(sql)?
+        .execute(params![namespace, alias.as_str(), id])?;
+    Ok(kept == 1)
+}
+
+fn keep_sighting(
+    db: &Connection,
+    id: i64,
+    sighting: &Sighting,
+    notes: &[String],
+) -> Result<(), Error> {
+    let sql = "INSERT INTO sightings (order_id, at, rule, body, notes) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let body = to_json("sightings.body", sighting)?;
+    let notes = to_json("sightings.notes", &notes)?;
+    let (at, rule) = (sighting.at.millis(), sighting.rule.as_str());
+    db.prepare_cached(sql)?
+        .execute(params![id, at, rule, body, notes])?;
+    Ok(())
+}
+
+fn insert_postback(
+    db: &Connection,
+    id: i64,
+    order: &Order,
+    postback: &NewPostback,
+) -> Result<(), Error> {
+    let captured = order.click.as_ref().map(|click| &click.values);
+    let captured =
+        captured.map_or_else(|| Ok("{}".to_owned()), |values| to_json("captured", values))?;
+    let (amount, currency) = money_words(postback.amount);
+    let stand = Stand::of(postback, order.at.millis())?;
+    db.prepare_cached(
+        "INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount,
+           currency, state, doubt, cause, at, due)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?
+    .execute(params![
+        id,
+        postback.destination.as_str(),
+        postback.event,
+        postback.sequence,
+        captured,
+        amount,
+        currency,
+        stand.state.as_str(),
+        stand.doubt,
+        stand.cause,
+        order.at.millis(),
+        stand.due,
+    ])?;
+    let entry = Change {
+        order: id,
+        postback: Some(db.last_insert_rowid()),
+        at: order.at,
+        was: None,
+        became: stand.state.as_str(),
+        cause: stand.cause,
+    };
+    note(db, &entry)
+}
+
+fn complete_order(
+    db: &Connection,
+    known: &OrderRow,
+    order: &Order,
+    sighting: &Sighting,
+) -> Result<(), Error> {
+    let (amount, currency) = money_words(order.amount);
+    let (was, _doubt) = standing_words(&known.order.standing)?;
+    let (standing, doubt) = standing_words(&order.standing)?;
+    db.prepare_cached(
+        "UPDATE orders SET amount = ?2, currency = ?3, working = ?4, standing = ?5, doubt = ?6,
+           why = ?7 WHERE id = ?1",
+    )?
+    .execute(params![
+        known.id,
+        amount,
+        currency,
+        order.working,
+        standing,
+        doubt,
+        order.why
+    ])?;
+    let entry = Change {
+        order: known.id,
+        postback: None,
+        at: sighting.at,
+        was: Some(was),
+        became: standing,
+        cause: Some(&order.why),
+    };
+    note(db, &entry)
+}
+
+fn complete_postback(
+    db: &Connection,
+    order: i64,
+    postback: &NewPostback,
+    sighting: &Sighting,
+) -> Result<(), Error> {
+    let (amount, currency) = money_words(postback.amount);
+    let stand = Stand::of(postback, sighting.at.millis())?;
+    let waiting: Option<i64> = db
+        .prepare_cached(
+            "UPDATE postbacks SET amount = ?5, currency = ?6, state = ?7, doubt = ?8, cause = ?9,
+               due = ?10
+             WHERE order_id = ?1 AND destination = ?2 AND event = ?3 AND sequence = ?4
+               AND state = 'held' AND doubt = ?11 RETURNING id",
+        )?
+        .query_row(
+            params![
+                order,
+                postback.destination.as_str(),
+                postback.event,
+                postback.sequence,
+                amount,
+                currency,
+                stand.state.as_str(),
+                stand.doubt,
+                stand.cause,
+                stand.due,
+                UNREADABLE,
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(id) = waiting else { return Ok(()) };
+    let entry = Change {
+        order,
+        postback: Some(id),
+        at: sighting.at,
+        was: Some(State::Held.as_str()),
+        became: stand.state.as_str(),
+        cause: stand.cause,
+    };
+    note(db, &entry)
+}
+
+/// How a postback that is entered or completed stands: due at once, or held.
+struct Stand<'a> {
+    state: State,
+    doubt: Option<String>,
+    cause: Option<&'a str>,
+    due: Option<i64>,
+}
+
+impl<'a> Stand<'a> {
+    fn of(postback: &'a NewPostback, at: i64) -> Result<Self, Error> {
+        Ok(match &postback.held {
+            None => Self {
+                state: State::Due,
+                doubt: None,
+                cause: None,
+                due: Some(at),
+            },
+            Some((doubt, cause)) => Self {
+                state: State::Held,
+                doubt: Some(to_word("postbacks.doubt", doubt)?),
+                cause: Some(cause),
+                due: None,
+            },
+        })
+    }
+}

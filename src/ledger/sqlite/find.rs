@@ -1,0 +1,189 @@
+//! Finding: what the operator asks.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+
+use super::enter;
+use super::row;
+use crate::ledger::error::Error;
+use crate::ledger::story::{Counts, OrderFilter, PostbackFilter, Seen, Story, Told};
+use crate::ledger::{LIST, SIGHTINGS};
+use crate::order::Order;
+use crate::postback::{Postback, PostbackId, State};
+
+/// Attempts and changes shown of one thing; the newest.
+const HISTORY: usize = 1000;
+
+pub(super) fn orders(
+    db: &Connection,
+    filter: &OrderFilter,
+    limit: usize,
+) -> Result<Vec<Order>, Error> {
+    let mut asked = Asked::default();
+    asked.is(
+        "namespace = ?",
+        filter
+            .namespace
+            .as_ref()
+            .map(|name| name.as_str().to_owned()),
+    );
+    asked.is(
+        "store = ?",
+        filter.store.as_ref().map(|name| name.as_str().to_owned()),
+    );
+    asked.is("standing = ?", filter.standing.map(str::to_owned));
+    asked.is("at >= ?", filter.since.map(crate::clock::Time::millis));
+    let sql = format!(
+        "SELECT id FROM orders{} ORDER BY at DESC, id DESC LIMIT ?",
+        asked.clause
+    );
+    let ids: Vec<i64> = db
+        .prepare_cached(&sql)?
+        .query_and_then(params_from_iter(asked.values(limit)), |row| row.get(0))?
+        .collect::<Result<_, rusqlite::Error>>()?;
+    ids.into_iter()
+        .map(|id| Ok(enter::order(db, id)?.order))
+        .collect()
+}
+
+pub(super) fn postbacks(
+    db: &Connection,
+    filter: &PostbackFilter,
+    limit: usize,
+) -> Result<Vec<Postback>, Error> {
+    let mut asked = Asked::default();
+    asked.is(
+        "postbacks.state = ?",
+        filter.state.map(|state| state.as_str().to_owned()),
+    );
+    let destination = filter
+        .destination
+        .as_ref()
+        .map(|name| name.as_str().to_owned());
+    asked.is("postbacks.destination = ?", destination);
+    let (columns, clause) = (row::POSTBACK, &asked.clause);
+    let sql = format!("SELECT {columns}{clause} ORDER BY postbacks.id DESC LIMIT ?");
+    db.prepare_cached(&sql)?
+        .query_and_then(params_from_iter(asked.values(limit)), row::postback)?
+        .collect()
+}
+
+/// What is asked of a list, as far as it is stated.
+#[derive(Default)]
+struct Asked {
+    clause: String,
+    values: Vec<Value>,
+}
+
+impl Asked {
+    fn is(&mut self, condition: &str, value: Option<impl Into<Value>>) {
+        let Some(value) = value else { return };
+        let word = if self.values.is_empty() {
+            " WHERE "
+        } else {
+            " AND "
+        };
+        self.clause.push_str(word);
+        self.clause.push_str(condition);
+        self.values.push(value.into());
+    }
+
+    fn values(self, limit: usize) -> Vec<Value> {
+        let mut values = self.values;
+        values.push(bounded(limit).into());
+        values
+    }
+}
+
+/// A list's limit as SQLite takes it.
+pub(super) fn bounded(limit: usize) -> i64 {
+    i64::try_from(limit.min(LIST)).unwrap_or(i64::MAX)
+}
+
+pub(super) fn story(db: &Connection, id: &str) -> Result<Vec<Story>, Error> {
+    let sql = "SELECT order_id FROM aliases WHERE number = ?1 ORDER BY namespace LIMIT ?2";
+    let ids: Vec<i64> = db
+        .prepare_cached(sql)?
+        .query_and_then(params![id, bounded(LIST)], |row| row.get(0))?
+        .collect::<Result<_, rusqlite::Error>>()?;
+    ids.into_iter().map(|id| story_of(db, id)).collect()
+}
+
+fn story_of(db: &Connection, id: i64) -> Result<Story, Error> {
+    let found = enter::order(db, id)?;
+    let sql = "SELECT id FROM postbacks WHERE order_id = ?1 ORDER BY id LIMIT ?2";
+    let postbacks: Vec<i64> = db
+        .prepare_cached(sql)?
+        .query_and_then(params![id, bounded(LIST)], |row| row.get(0))?
+        .collect::<Result<_, rusqlite::Error>>()?;
+    let sql = "SELECT * FROM (SELECT * FROM transitions WHERE order_id = ?1
+        ORDER BY id DESC LIMIT ?2) ORDER BY id";
+    let history = db
+        .prepare_cached(sql)?
+        .query_and_then(params![id, bounded(HISTORY)], row::transition)?
+        .collect::<Result<_, _>>()?;
+    Ok(Story {
+        order: found.order,
+        seen: u64::try_from(found.seen).unwrap_or(0),
+        sightings: sightings(db, id)?,
+        postbacks: postbacks
+            .into_iter()
+            .map(|id| told(db, id))
+            .collect::<Result<_, _>>()?,
+        history,
+    })
+}
+
+fn sightings(db: &Connection, order: i64) -> Result<Vec<Seen>, Error> {
+    let sql = "SELECT body, notes FROM sightings WHERE order_id = ?1 ORDER BY id LIMIT ?2";
+    db.prepare_cached(sql)?
+        .query_and_then(params![order, SIGHTINGS], |row| {
+            let (body, notes): (String, String) = (row.get("body")?, row.get("notes")?);
+            Ok(Seen {
+                sighting: row::from_json("sightings.body", &body)?,
+                notes: row::from_json("sightings.notes", &notes)?,
+            })
+        })?
+        .collect()
+}
+
+/// One postback with its attempts.
+pub(super) fn told(db: &Connection, id: PostbackId) -> Result<Told, Error> {
+    let sql = format!("SELECT {} WHERE postbacks.id = ?1", row::POSTBACK);
+    let postback = db
+        .prepare_cached(&sql)?
+        .query_row([id], |row| Ok(row::postback(row)))
+        .optional()?
+        .ok_or(Error::NoPostback(id))??;
+    let sql = format!(
+        "SELECT * FROM (SELECT {} FROM attempts WHERE postback_id = ?1
+         ORDER BY id DESC LIMIT ?2) ORDER BY id",
+        row::ATTEMPT
+    );
+    let attempts = db
+        .prepare_cached(&sql)?
+        .query_and_then(params![id, bounded(HISTORY)], row::attempt)?
+        .collect::<Result<_, _>>()?;
+    Ok(Told { postback, attempts })
+}
+
+pub(super) fn counts(db: &Connection) -> Result<Counts, Error> {
+    let count = |sql: &str, word: &str| -> Result<u64, Error> {
+        let count: i64 = db
+            .prepare_cached(sql)?
+            .query_row([word], |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    };
+    let orders = "SELECT count(*) FROM orders WHERE standing = ?1";
+    let postbacks = "SELECT count(*) FROM postbacks WHERE state = ?1";
+    let in_state = |state: State| Ok((state, count(postbacks, state.as_str())?));
+    Ok(Counts {
+        credited: count(orders, "credited")?,
+        organic: count(orders, "organic")?,
+        held: count(orders, "held")?,
+        postbacks: State::ALL
+            .into_iter()
+            .map(in_state)
+            .collect::<Result<_, Error>>()?,
+    })
+}

@@ -1,0 +1,171 @@
+//! Opening the file: its settings, its schema, what an earlier run left open.
+
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::clock::Time;
+use crate::ledger::error::Error;
+use crate::ledger::story::Durability;
+use crate::ledger::{APPLICATION, Role, SCHEMA};
+
+/// How long the writer waits for a lock that a command holds.
+const BUSY: Duration = Duration::from_secs(2);
+
+const TABLES: &str = include_str!("../schema.sql");
+
+/// The file itself where `path` is a link, so that two names of one ledger share one lock.
+pub(super) fn resolve(path: &Path) -> PathBuf {
+    path.canonicalize()
+        .unwrap_or_else(|_not_there| path.to_owned())
+}
+
+/// Opens the file with its settings proven, its schema current.
+pub(super) fn open(path: &Path, role: Role, now: Time) -> Result<Connection, Error> {
+    match role {
+        Role::Run => make_private(path)?,
+        Role::Tool if !path.exists() => {
+            return Err(Error::Missing {
+                path: path.to_owned(),
+            });
+        }
+        Role::Tool => {}
+    }
+    // Without CREATE: the file is there by now, and a directory in its place is refused.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY)?;
+    identify(&db, path, role)?;
+    configure(&db, role)?;
+    if role == Role::Run {
+        migrate(&mut db, now)?;
+        db.execute("UPDATE postbacks SET lease = 0 WHERE lease IS NOT NULL", [])?;
+    }
+    Ok(db)
+}
+
+/// Makes an empty file that only its owner reads: it names customers' orders.
+/// SQLite gives its companions the same mode.
+fn make_private(path: &Path) -> Result<(), Error> {
+    let io = |source| Error::Io {
+        path: path.to_owned(),
+        source: Arc::new(source),
+    };
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Ok(_file) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(io(error)),
+    }
+    // The file's name must survive a power loss as its content does.
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))
+        .and_then(|dir| dir.sync_all())
+        .map_err(io)
+}
+
+/// Refuses what is not a ledger, or not of a version that this role can use.
+fn identify(db: &Connection, path: &Path, role: Role) -> Result<(), Error> {
+    let application = number(db, "application_id")?;
+    let found = number(db, "user_version")?;
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION && (application != 0 || found != 0 || tables != 0) {
+        return Err(Error::Foreign {
+            path: path.to_owned(),
+        });
+    }
+    if found > SCHEMA {
+        return Err(Error::NewerSchema {
+            found,
+            known: SCHEMA,
+        });
+    }
+    if found < SCHEMA && role == Role::Tool {
+        return Err(Error::OlderSchema {
+            found,
+            known: SCHEMA,
+        });
+    }
+    Ok(())
+}
+
+/// Sets what durability rests on, and reads it back: SQLite ignores in silence
+/// a pragma that it does not know or cannot follow.
+fn configure(db: &Connection, role: Role) -> Result<(), Error> {
+    if role == Role::Run {
+        // Kept in the file; a tool finds it so.
+        db.query_row("PRAGMA journal_mode = wal", [], |_row| Ok(()))?;
+    }
+    db.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA fullfsync = ON;
+         PRAGMA checkpoint_fullfsync = ON;
+         PRAGMA foreign_keys = ON;
+         PRAGMA trusted_schema = OFF;",
+    )?;
+    let durability = durability(db)?;
+    weak("journal_mode", &durability.journal_mode, "wal")?;
+    weak("synchronous", &durability.synchronous.to_string(), "2")?;
+    weak(
+        "fullfsync",
+        &i64::from(durability.fullfsync).to_string(),
+        "1",
+    )?;
+    weak(
+        "foreign_keys",
+        &number(db, "foreign_keys")?.to_string(),
+        "1",
+    )
+}
+
+fn weak(setting: &'static str, found: &str, wanted: &'static str) -> Result<(), Error> {
+    if found == wanted {
+        return Ok(());
+    }
+    Err(Error::Weak {
+        setting,
+        found: found.to_owned(),
+        wanted,
+    })
+}
+
+/// The settings as the connection reports them.
+pub(super) fn durability(db: &Connection) -> Result<Durability, Error> {
+    let busy = u64::try_from(number(db, "busy_timeout")?).unwrap_or(0);
+    Ok(Durability {
+        journal_mode: db.pragma_query_value(None, "journal_mode", |row| row.get(0))?,
+        synchronous: number(db, "synchronous")?,
+        fullfsync: number(db, "fullfsync")? == 1,
+        busy_timeout: Duration::from_millis(busy),
+    })
+}
+
+fn number(db: &Connection, pragma: &str) -> Result<i64, Error> {
+    Ok(db.pragma_query_value(None, pragma, |row| row.get(0))?)
+}
+
+/// Brings the schema up to date, all of it or nothing. A later version adds its step here.
+fn migrate(db: &mut Connection, now: Time) -> Result<(), Error> {
+    let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = number(&step, "user_version")?;
+    if found < 1 {
+        step.execute_batch(TABLES)?;
+        let meta = "INSERT INTO meta (key, value) VALUES ('ledger_id', lower(hex(randomblob(16)))),
+            ('created_at', ?1), ('accepted_at', ?1)";
+        step.execute(meta, [now.millis().to_string()])?;
+        step.pragma_update(None, "application_id", APPLICATION)?;
+    }
+    step.pragma_update(None, "user_version", SCHEMA)?;
+    Ok(step.commit()?)
+}

@@ -1,0 +1,204 @@
+//! Sending: due → leased → sending → settled, and the operator's resend.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::find;
+use super::row::{self, to_word};
+use crate::clock::Time;
+use crate::ledger::LIST;
+use crate::ledger::error::Error;
+use crate::ledger::story::{Resend, Settlement};
+use crate::postback::{AttemptId, Postback, PostbackId, State};
+
+pub(super) fn claim(
+    db: &Connection,
+    now: Time,
+    until: Time,
+    limit: usize,
+) -> Result<Vec<Postback>, Error> {
+    let sql = format!(
+        "SELECT {} WHERE state = 'due' AND due <= ?1 AND (lease IS NULL OR lease <= ?1)
+         ORDER BY due, postbacks.id LIMIT ?2",
+        row::POSTBACK
+    );
+    let limit = find::bounded(limit);
+    let claimed: Vec<Postback> = db
+        .prepare_cached(&sql)?
+        .query_and_then(params![now.millis(), limit], row::postback)?
+        .collect::<Result<_, _>>()?;
+    let mut lease = db.prepare_cached("UPDATE postbacks SET lease = ?2 WHERE id = ?1")?;
+    for postback in &claimed {
+        lease.execute(params![postback.id, until.millis()])?;
+    }
+    Ok(claimed)
+}
+
+pub(super) fn begin(
+    db: &Connection,
+    id: PostbackId,
+    url: &str,
+    now: Time,
+) -> Result<AttemptId, Error> {
+    let order: Option<i64> = db
+        .prepare_cached(
+            "UPDATE postbacks SET state = 'sending', due = NULL, attempts = attempts + 1
+             WHERE id = ?1 AND state = 'due' AND lease IS NOT NULL RETURNING order_id",
+        )?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    let Some(order) = order else {
+        return Err(not_possible(db, id));
+    };
+    db.prepare_cached("INSERT INTO attempts (postback_id, begun, url) VALUES (?1, ?2, ?3)")?
+        .execute(params![id, now.millis(), url])?;
+    let attempt = db.last_insert_rowid();
+    let change = Change {
+        order,
+        postback: Some(id),
+        at: now,
+        was: Some(State::Due.as_str()),
+        became: State::Sending.as_str(),
+        cause: None,
+    };
+    note(db, &change)?;
+    Ok(attempt)
+}
+
+pub(super) fn settle(db: &Connection, end: &Settlement) -> Result<(), Error> {
+    if end.state == State::Sending {
+        return Err(Error::NotPossible {
+            id: end.postback,
+            state: State::Sending,
+        });
+    }
+    let verdict = to_word("attempts.verdict", &end.outcome.verdict)?;
+    let outcome = &end.outcome;
+    let ended = db
+        .prepare_cached(
+            "UPDATE attempts SET ended = ?3, status = ?4, words = ?5, verdict = ?6
+             WHERE id = ?1 AND postback_id = ?2 AND ended IS NULL",
+        )?
+        .execute(params![
+            end.attempt,
+            end.postback,
+            outcome.at.millis(),
+            outcome.status,
+            outcome.words,
+            verdict,
+        ])?;
+    if ended == 0 {
+        return Err(Error::NotOpen(end.attempt));
+    }
+    let due = (end.state == State::Due).then(|| end.due.unwrap_or(outcome.at).millis());
+    let order: i64 = db
+        .prepare_cached(
+            "UPDATE postbacks SET state = ?2, due = ?3, cause = ?4, lease = NULL
+             WHERE id = ?1 RETURNING order_id",
+        )?
+        .query_row(
+            params![end.postback, end.state.as_str(), due, end.cause],
+            |row| row.get(0),
+        )?;
+    let change = Change {
+        order,
+        postback: Some(end.postback),
+        at: outcome.at,
+        was: Some(State::Sending.as_str()),
+        became: end.state.as_str(),
+        cause: end.cause.as_deref(),
+    };
+    note(db, &change)
+}
+
+pub(super) fn interrupted(db: &Connection, now: Time) -> Result<Vec<(Postback, AttemptId)>, Error> {
+    let sql = format!(
+        "SELECT attempts.id AS attempt, {} JOIN attempts ON attempts.postback_id = postbacks.id
+         WHERE state = 'sending' AND attempts.ended IS NULL AND coalesce(lease, 0) <= ?1
+         ORDER BY attempts.id LIMIT ?2",
+        row::POSTBACK
+    );
+    db.prepare_cached(&sql)?
+        .query_and_then(params![now.millis(), find::bounded(LIST)], |row| {
+            Ok((row::postback(row)?, row.get("attempt")?))
+        })?
+        .collect()
+}
+
+pub(super) fn next_due(db: &Connection) -> Result<Option<Time>, Error> {
+    let free = "SELECT min(due) FROM postbacks WHERE state = 'due' AND lease IS NULL";
+    let leased =
+        "SELECT min(max(due, lease)) FROM postbacks WHERE state = 'due' AND lease IS NOT NULL";
+    let mut next: Option<i64> = None;
+    for sql in [free, leased] {
+        let found: Option<i64> = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        next = [next, found].into_iter().flatten().min();
+    }
+    Ok(next.map(Time::from_millis))
+}
+
+pub(super) fn resend(db: &Connection, resend: &Resend, now: Time) -> Result<Postback, Error> {
+    let id = resend.postback;
+    let told = find::told(db, id)?.postback;
+    let under_way = matches!(told.state, State::Due | State::Sending);
+    if under_way || !resend.from.contains(&told.state) {
+        return Err(Error::NotPossible {
+            id,
+            state: told.state,
+        });
+    }
+    if told.amount.is_none() {
+        return Err(Error::NoAmount(id));
+    }
+    let order: i64 = db
+        .prepare_cached(
+            "UPDATE postbacks SET state = 'due', due = ?2, doubt = NULL, cause = ?3, lease = NULL
+             WHERE id = ?1 RETURNING order_id",
+        )?
+        .query_row(params![id, now.millis(), resend.reason], |row| row.get(0))?;
+    let change = Change {
+        order,
+        postback: Some(id),
+        at: now,
+        was: Some(told.state.as_str()),
+        became: State::Due.as_str(),
+        cause: Some(&resend.reason),
+    };
+    note(db, &change)?;
+    Ok(find::told(db, id)?.postback)
+}
+
+fn not_possible(db: &Connection, id: PostbackId) -> Error {
+    match find::told(db, id) {
+        Ok(told) => Error::NotPossible {
+            id,
+            state: told.postback.state,
+        },
+        Err(error) => error,
+    }
+}
+
+/// A change to be kept.
+pub(super) struct Change<'a> {
+    pub(super) order: i64,
+    pub(super) postback: Option<PostbackId>,
+    pub(super) at: Time,
+    pub(super) was: Option<&'a str>,
+    pub(super) became: &'a str,
+    pub(super) cause: Option<&'a str>,
+}
+
+pub(super) fn note(db: &Connection, change: &Change<'_>) -> Result<(), Error> {
+    db.prepare_cached(
+        "INSERT INTO transitions (order_id, postback_id, at, was, became, cause)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        change.order,
+        change.postback,
+        change.at.millis(),
+        change.was,
+        change.became,
+        change.cause,
+    ])?;
+    Ok(())
+}

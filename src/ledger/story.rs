@@ -1,0 +1,154 @@
+//! What the ledger is asked and what it answers: the words of its verbs.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::clock::Time;
+use crate::name::{Namespace, NetworkName, StoreName};
+use crate::order::{Order, Sighting};
+use crate::postback::{Attempt, AttemptId, Outcome, Postback, PostbackId, State};
+
+/// What became of an entered sighting. The order as it now stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entered {
+    /// The first sighting of the order.
+    New(Order),
+    /// The order was known; this sighting gave what was missing.
+    Completed(Order),
+    /// The order was known and did not change.
+    Again(Order),
+}
+
+impl Entered {
+    /// The order as it now stands.
+    pub const fn order(&self) -> &Order {
+        match self {
+            Self::New(order) | Self::Completed(order) | Self::Again(order) => order,
+        }
+    }
+}
+
+/// How an attempt ended, and what becomes of its postback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Which postback; it must be `sending`.
+    pub postback: PostbackId,
+    /// Which attempt; it must be open.
+    pub attempt: AttemptId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the postback becomes: anything but `sending`.
+    pub state: State,
+    /// When to send again: with `due` only, at once if none.
+    pub due: Option<Time>,
+    /// Why, in words.
+    pub cause: Option<String>,
+}
+
+/// The operator's word that a postback is sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resend {
+    /// Which.
+    pub postback: PostbackId,
+    /// The states in which it may be; never `due` or `sending`.
+    pub from: Vec<State>,
+    /// The operator's reason, kept in the history.
+    pub reason: String,
+}
+
+/// Which orders to list; everything stated must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderFilter {
+    /// In this namespace.
+    pub namespace: Option<Namespace>,
+    /// First seen in this store.
+    pub store: Option<StoreName>,
+    /// `credited`, `organic` or `held`.
+    pub standing: Option<&'static str>,
+    /// First seen at or after.
+    pub since: Option<Time>,
+}
+
+/// Which postbacks to list; everything stated must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PostbackFilter {
+    /// In this state.
+    pub state: Option<State>,
+    /// To this destination.
+    pub destination: Option<NetworkName>,
+}
+
+/// All that the ledger knows of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Story {
+    /// The order as it stands.
+    pub order: Order,
+    /// How often it was seen.
+    pub seen: u64,
+    /// The sightings kept, oldest first: at most [`super::SIGHTINGS`].
+    pub sightings: Vec<Seen>,
+    /// Who was told.
+    pub postbacks: Vec<Told>,
+    /// Every change of its standing and of its postbacks' states, oldest first.
+    pub history: Vec<Transition>,
+}
+
+/// A sighting as kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// What was seen.
+    pub sighting: Sighting,
+    /// What in it contradicts the order, in words.
+    pub notes: Vec<String>,
+}
+
+/// A postback with its attempts, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Told {
+    /// The postback.
+    pub postback: Postback,
+    /// What was sent, what came back.
+    pub attempts: Vec<Attempt>,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Transition {
+    /// Of which postback; of the order itself if none.
+    pub postback: Option<PostbackId>,
+    /// When.
+    pub at: Time,
+    /// What it was; none when it was entered.
+    pub was: Option<String>,
+    /// What it became.
+    pub became: String,
+    /// Why, in words.
+    pub cause: Option<String>,
+}
+
+/// How many there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Orders owed to a click.
+    pub credited: u64,
+    /// Orders owed to nobody.
+    pub organic: u64,
+    /// Orders in doubt.
+    pub held: u64,
+    /// Postbacks in each state, in the order of [`State::ALL`].
+    pub postbacks: Vec<(State, u64)>,
+}
+
+/// The settings that durability rests on, as SQLite reports them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Durability {
+    /// `wal`.
+    pub journal_mode: String,
+    /// 2 is `FULL`: every commit is synced (sqlite.org/pragma.html#pragma_synchronous).
+    pub synchronous: i64,
+    /// Whether a sync also empties the drive's cache, where the system tells the two apart (macOS).
+    pub fullfsync: bool,
+    /// How long a locked file is waited for.
+    pub busy_timeout: Duration,
+}

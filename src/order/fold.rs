@@ -1,0 +1,125 @@
+//! The fold: what one more sighting makes of an order that is known.
+//!
+//! The first sighting wins. What was missing may be completed; what is set
+//! never changes, credit never changes hands, organic stays organic. What a
+//! sighting contradicts is noted beside it for the operator.
+
+use crate::click::Click;
+use crate::order::{Candidate, Doubt, NewPostback, Order, Standing};
+
+/// An order with one more sighting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fold {
+    /// The order as it now stands.
+    pub order: Order,
+    /// What its held postbacks become, if the sighting gave what they wait for.
+    pub completed: Option<Vec<NewPostback>>,
+    /// What in the sighting contradicts the order, in words.
+    pub notes: Vec<String>,
+}
+
+/// Folds a candidate into the order that it is another sighting of.
+pub fn fold(existing: &Order, candidate: &Candidate) -> Fold {
+    let mut notes = contradictions(existing, candidate);
+    match complete(existing, candidate, &mut notes) {
+        Some((order, postbacks)) => Fold {
+            order,
+            completed: Some(postbacks),
+            notes,
+        },
+        None => Fold {
+            order: existing.clone(),
+            completed: None,
+            notes,
+        },
+    }
+}
+
+/// The order with the amount that was missing, and its postbacks with it.
+fn complete(
+    existing: &Order,
+    candidate: &Candidate,
+    notes: &mut Vec<String>,
+) -> Option<(Order, Vec<NewPostback>)> {
+    if existing.standing != Standing::Held(Doubt::Unreadable) || existing.amount.is_some() {
+        return None;
+    }
+    let amount = candidate.order.amount?;
+    let quotes = quotes(existing.click.as_ref(), candidate);
+    if let (Some(click), true) = (&existing.click, quotes.is_empty()) {
+        let network = &click.network;
+        notes.push(format!(
+            "it gives the amount {amount}, but {network} is not configured"
+        ));
+        return None;
+    }
+    let mut order = existing.clone();
+    order.amount = Some(amount);
+    order.working.clone_from(&candidate.order.working);
+    order.standing = standing(existing, candidate, &quotes);
+    let Candidate { sighting, .. } = candidate;
+    let words = quotes.iter().find_map(|quote| quote.held.as_ref());
+    let held = words.map_or_else(String::new, |(_doubt, words)| format!(", {words}"));
+    order.why = format!(
+        "amount read at {} by {}{held}; before: {}",
+        sighting.at, sighting.rule, existing.why
+    );
+    Some((order, quotes))
+}
+
+/// What the destination of the order's own click would be told.
+fn quotes(click: Option<&Click>, candidate: &Candidate) -> Vec<NewPostback> {
+    let Some(click) = click else {
+        return Vec::new();
+    };
+    let of_click = |quote: &&NewPostback| quote.destination == click.network;
+    candidate.quotes.iter().filter(of_click).cloned().collect()
+}
+
+fn standing(existing: &Order, candidate: &Candidate, quotes: &[NewPostback]) -> Standing {
+    if let Standing::Held(
+        doubt @ (Doubt::Unreadable | Doubt::Differs | Doubt::CurrencyContradicts),
+    ) = candidate.order.standing
+    {
+        return Standing::Held(doubt);
+    }
+    if existing.click.is_none() {
+        return Standing::Organic;
+    }
+    match quotes.iter().find_map(|quote| quote.held.as_ref()) {
+        None | Some((Doubt::DryRun, _)) => Standing::Credited,
+        Some((doubt, _)) => Standing::Held(*doubt),
+    }
+}
+
+fn contradictions(existing: &Order, candidate: &Candidate) -> Vec<String> {
+    let seen = &candidate.order;
+    let mut notes = Vec::new();
+    if let (Some(first), Some(now)) = (existing.amount, seen.amount)
+        && first != now
+    {
+        notes.push(format!("amount {now} here, {first} was first and stands"));
+    }
+    if existing.store != seen.store {
+        notes.push(format!(
+            "seen in store {}, first in {}",
+            seen.store, existing.store
+        ));
+    }
+    match (&existing.click, &seen.click) {
+        (None, Some(click)) => {
+            let network = &click.network;
+            notes.push(format!(
+                "a click of {network} came with it; the order was entered without one"
+            ));
+        }
+        (Some(first), Some(click))
+            if (&first.network, &first.values) != (&click.network, &click.values) =>
+        {
+            let (network, owed) = (&click.network, &first.network);
+            notes.push(format!("another click, of {network}, came with it; the order stays owed to {owed}'s first one"));
+        }
+        _ => {}
+    }
+    notes
+}
