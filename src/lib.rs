@@ -33,3 +33,6 @@ pub mod observe;
 // The order path.
 pub mod deliver;
 pub mod record;
+
+// The request path.
+pub mod proxy;
