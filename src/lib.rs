@@ -34,11 +34,20 @@ pub mod observe;
 pub mod deliver;
 pub mod record;
 
+// A watched exchange.
+pub mod watch;
+
 // The request path.
 pub mod proxy;
 
 // What the operator wrote: fills every stage's settings.
 pub mod config;
+
+// What the operator looks at.
+pub mod admin;
+
+// Everything put together.
+pub mod app;
 
 // The command line.
 pub mod cli;
