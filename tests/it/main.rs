@@ -6,4 +6,5 @@
 
 mod config;
 mod ledger;
+mod pages;
 mod support;

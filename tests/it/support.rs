@@ -1,4 +1,5 @@
 //! What the tests share.
 
 pub(crate) mod config;
+pub(crate) mod observe;
 pub(crate) mod sale;
