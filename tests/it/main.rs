@@ -9,5 +9,6 @@ mod config;
 mod house;
 mod layers;
 mod ledger;
+mod pages;
 mod record;
 mod support;
