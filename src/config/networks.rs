@@ -74,7 +74,7 @@ fn network(
     let template = postback(&map, &parameters);
     let currency = map
         .need("currency", "what the network counts in, like USD")
-        .and_then(|value| value.parse::<Currency>("an ISO 4217 code like USD"));
+        .and_then(|value| value.parse_plain::<Currency>("an ISO 4217 code like USD"));
     let rates = rates(&map);
     let send = map.or("send", true, Value::flag);
     let words = [
