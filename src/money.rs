@@ -1,6 +1,8 @@
 //! Money: exact decimals with a currency, read in the store's own format.
 
 mod format;
+mod mark;
+mod read;
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,6 +11,8 @@ use rust_decimal::RoundingStrategy;
 use serde::{Deserialize, Serialize};
 
 pub use format::{FormatError, NumberFormat};
+pub use mark::Mark;
+pub use read::{Found, ReadError, read, read_data, read_minor, read_number};
 pub use rust_decimal::Decimal;
 
 /// An ISO 4217 code: `USD`.

@@ -160,6 +160,15 @@ impl Template {
         words
     }
 
+    /// Whether it is sent over TLS.
+    pub fn is_https(&self) -> bool {
+        let Some(Part::Text(origin)) = self.parts.first() else {
+            return false;
+        };
+        let scheme = origin.split(':').next();
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+    }
+
     /// Settles what each name means, given the parameters that the network's clicks carry.
     ///
     /// `AFFILIATE_ID` is the parameter `affiliate_id`, `TRANSACTION_ID` is `transaction_id`. A network
