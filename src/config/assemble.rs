@@ -83,6 +83,7 @@ fn accept(addresses: Addresses, limits: &Limits, timeouts: &Timeouts) -> accept:
         head_limit: limits.request_head,
         head_timeout: timeouts.request_head,
         idle_timeout: timeouts.idle,
+        stall_timeout: timeouts.stall,
         drain: timeouts.drain,
     }
 }

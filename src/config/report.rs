@@ -11,7 +11,7 @@ use super::keys::Source;
 use super::units::{shown, shown_size};
 use super::{Finding, Loaded, Settings, pattern};
 use crate::capture::{Handling, Network, Parameter};
-use crate::click::Values;
+use crate::click::{Identifies, Values};
 use crate::clock::Time;
 use crate::deliver::template::Fill;
 use crate::deliver::{Answer, Dedupe, Destination};
@@ -77,11 +77,16 @@ fn stores(settings: &Settings, lines: &mut Vec<String>) {
 fn clicks(settings: &Settings, lines: &mut Vec<String>) {
     let capture = &settings.capture;
     lines.push("\nClicks".to_owned());
-    for Network { name, parameters } in &capture.networks {
-        let parameters: Vec<String> = parameters.iter().map(parameter).collect();
+    for network in &capture.networks {
+        let parameters: Vec<String> = network.parameters.iter().map(parameter).collect();
+        let parameters = parameters.join(" and ");
+        let what = match network.identifies {
+            Identifies::Partner => "which partner",
+            Identifies::Click => "which click",
+        };
+        let name = &network.name;
         lines.push(format!(
-            "  {name}: a link with {}",
-            parameters.join(" and ")
+            "  {name}: a link with {parameters}, which says {what} it is"
         ));
     }
     let winner = match capture.attribution {
