@@ -280,4 +280,12 @@ impl Ledger {
             Engine::Sqlite(sqlite) => sqlite.commits(),
         }
     }
+
+    /// Runs a pragma on the writer's own connection: how tests fill its disk.
+    #[cfg(test)]
+    pub(crate) async fn pragma(&self, pragma: &'static str) -> Result<(), Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.pragma(pragma).await,
+        }
+    }
 }

@@ -5,5 +5,6 @@
 )]
 
 mod ledger;
+mod order;
 mod record;
 mod support;
