@@ -5,6 +5,7 @@
 )]
 
 mod ledger;
+mod operator;
 mod order;
 mod record;
 mod support;
