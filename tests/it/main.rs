@@ -1,5 +1,6 @@
 //! Every stage as the one beside it sees it.
 #![expect(
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a test stops where what it needs is not there"
 )]
