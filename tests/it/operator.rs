@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use clap::Parser as _;
+use refgate::capture::seal::Keys;
 use refgate::cli::say::Error;
-use refgate::cli::{explain, orders, postbacks};
+use refgate::cli::{explain, import, orders, postbacks};
 use refgate::ledger::{Ledger, Role};
 use refgate::postback::State;
+use refgate::record::spool::Spool;
 
 use crate::support::sale::{LEASE, NOW, candidate, open, settlement};
 
@@ -59,10 +61,10 @@ async fn ledger(dir: &Path) -> Ledger {
 async fn explain_tells_the_whole_story() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = ledger(dir.path()).await;
-    ledger
-        .enter(candidate("1001", Some("19.00")))
-        .await
-        .unwrap();
+    for amount in ["25.00", "19.00", "25.00"] {
+        let again = candidate("1001", Some(amount));
+        ledger.enter(again).await.unwrap();
+    }
     let story = said(&ledger, "explain 1001").await;
     for part in [
         "Order demo/1001: credited, 25.00 USD",
@@ -71,9 +73,10 @@ async fn explain_tells_the_whole_story() {
         "worth    total 25.00 = 25.00",
         "Click of aspire at 2026-11-22T23:50:00Z, 600 seconds before the order",
         "affiliate_id = 123456",
-        "Seen 2 times, 2 kept",
+        "Seen 4 times, 4 kept",
         "GET /checkout/thank-you/1001",
         "order_id = 1001  (css #order)",
+        "and 2 more that say the same, the last at 2026-11-23T00:00:00Z",
         "note: amount 19.00 USD here, 25.00 USD was first and stands",
         "Postback 1: accepted, 25.00 USD to aspire (sale of order demo/1001)",
         "https://network.example/?aff=123456&token=***",
@@ -179,6 +182,44 @@ async fn every_answer_is_also_json() {
         "unclear"
     );
     assert_eq!(json("postbacks resend 2").await["state"], "due");
+}
+
+#[tokio::test]
+async fn import_tells_of_every_file_and_fails_if_one_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    let keys = Keys::parse(["ab".repeat(64).as_str()]).unwrap();
+    let spool = Spool::new(dir.path().join("spool"), keys);
+    let told = async |json: bool| {
+        let mut out = Vec::new();
+        let done = import::run(&spool, &ledger, json, &mut out).await;
+        (String::from_utf8(out).unwrap(), done)
+    };
+    let (words, done) = told(false).await;
+    assert_eq!(words, "0 imported, 0 kept\n");
+    done.unwrap();
+    let sealed = spool.seal(&candidate("1001", Some("25.00"))).unwrap();
+    spool.write(&sealed, NOW).unwrap();
+    std::fs::write(
+        dir.path().join("spool/torn.order"),
+        &sealed.as_bytes()[..99],
+    )
+    .unwrap();
+    let (words, done) = told(false).await;
+    assert!(words.contains("order demo/1001 entered"), "{words}");
+    assert!(
+        words.contains("torn.order: it was not sealed by one of our keys"),
+        "{words}"
+    );
+    assert!(words.ends_with("1 imported, 1 kept\n"), "{words}");
+    assert_eq!(
+        done.unwrap_err().to_string(),
+        "not imported: 1 of the spool's files"
+    );
+    let (text, done) = told(true).await;
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["kept"].as_array().unwrap().len(), 1);
+    done.unwrap_err();
 }
 
 #[tokio::test]
