@@ -49,5 +49,8 @@ pub mod admin;
 // Everything put together.
 pub mod app;
 
+// Something to see without a shop or a network of one's own.
+pub mod demo;
+
 // The command line.
 pub mod cli;

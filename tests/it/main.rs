@@ -7,6 +7,8 @@
 )]
 
 mod config;
+mod deliver;
+mod demo;
 mod house;
 mod layers;
 mod ledger;
