@@ -12,6 +12,15 @@ use crate::name::NetworkName;
 /// Every value has passed the pattern and length that the operator stated.
 pub type Values = BTreeMap<String, String>;
 
+/// What the values of a network's link identify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identifies {
+    /// The partner: every visitor of his carries the same (TUNE's partner id).
+    Partner,
+    /// This one click: the same values never come from a second one (TUNE's transaction id).
+    Click,
+}
+
 /// One arrival over an affiliate's link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Click {

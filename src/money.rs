@@ -1,11 +1,18 @@
 //! Money: exact decimals with a currency, read in the store's own format.
 
+mod format;
+mod mark;
+mod read;
+
 use std::fmt;
 use std::str::FromStr;
 
 use rust_decimal::RoundingStrategy;
 use serde::{Deserialize, Serialize};
 
+pub use format::{FormatError, NumberFormat};
+pub use mark::Mark;
+pub use read::{Found, ReadError, read, read_data, read_minor, read_number};
 pub use rust_decimal::Decimal;
 
 /// An ISO 4217 code: `USD`.
@@ -104,16 +111,6 @@ impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.plain(), self.currency)
     }
-}
-
-/// How a store writes numbers, told by how it writes 1234.56:
-/// `1,234.56`, `1.234,56`, `1'234.56`, `1 234,56`, `1,23,456.00`, `1234.56`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NumberFormat {
-    /// What separates the decimals; none for currencies without any.
-    decimal: Option<char>,
-    /// What separates groups of digits, if anything does.
-    group: Option<char>,
 }
 
 #[cfg(test)]

@@ -1,4 +1,17 @@
-//! Record: the order path on one page. Sighting + visit → order → ledger, or spool.
+//! Record: the order path on one page.
+//!
+//! ```text
+//! Sighting + Visit ── judge (pure) ──► Candidate: order, standing, why, postbacks
+//!                                          │
+//!                                      Recorder
+//!                                          ├─► ledger          durable, once per order
+//!                                          ├─► spool           when the ledger fails or is slow; `import` enters it
+//!                                          └─► log             when the spool fails too
+//! ```
+//!
+//! The caller reads a page, asks [`judge`], and gives the candidate to
+//! [`Recorder::record`] in a task of its own; the page's end waits for that task at most
+//! [`Settings::hold`], while the task goes on until the order is somewhere.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -7,6 +20,13 @@ use std::time::Duration;
 use crate::money::{Currency, Decimal};
 use crate::name::NetworkName;
 use crate::visit::Attribution;
+
+mod judge;
+mod recorder;
+pub mod spool;
+
+pub use judge::judge;
+pub use recorder::{BACKLOG, Recorded, Recorder};
 
 /// How orders are judged and kept.
 #[derive(Clone, Debug)]

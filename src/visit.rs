@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::click::Click;
+use crate::click::{Click, Identifies};
 use crate::clock::Time;
 
 /// Which click is paid for when there are several.
@@ -62,7 +62,59 @@ pub struct Visit {
     pub checkout: Option<Time>,
 }
 
+/// How a link was followed, as far as the request tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// From another site: a click.
+    CrossSite,
+    /// By reload, from within the shop, typed in, or untold: the same values are no new click.
+    Other,
+}
+
 impl Visit {
+    /// A visitor's first click.
+    pub fn new(id: VisitId, click: Click) -> Self {
+        Self {
+            id,
+            clicks: vec![click],
+            checkout: None,
+        }
+    }
+
+    /// Takes in `click`; false if it changes nothing.
+    ///
+    /// A network keeps one click. The same values move its time only when they
+    /// come from another site, and never where they name that very click.
+    /// Under first click a live click is not replaced.
+    pub fn take(
+        &mut self,
+        click: Click,
+        arrival: Arrival,
+        identifies: Identifies,
+        attribution: Attribution,
+    ) -> bool {
+        let known = self
+            .clicks
+            .iter()
+            .position(|known| known.network == click.network);
+        let Some(known) = known.map(|at| self.clicks.remove(at)) else {
+            self.clicks.push(click);
+            return true;
+        };
+        let same = known.values == click.values;
+        let old_news = same && (identifies == Identifies::Click || arrival == Arrival::Other);
+        let stays = old_news || attribution == Attribution::FirstClick;
+        self.clicks.push(if stays { known } else { click });
+        self.clicks.sort_by_key(|click| click.at);
+        !stays
+    }
+
+    /// Forgets the clicks that are older than `window`; none if no click is left.
+    pub fn within(mut self, window: Duration, now: Time) -> Option<Self> {
+        self.clicks.retain(|click| now.since(click.at) <= window);
+        (!self.clicks.is_empty()).then_some(self)
+    }
+
     /// The click that an order at `now` is owed to, if one is within `window`.
     pub fn credited(
         &self,
@@ -78,5 +130,75 @@ impl Visit {
             Attribution::LastClick => live.max_by_key(|click| click.at),
             Attribution::FirstClick => live.min_by_key(|click| click.at),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 86_400;
+
+    fn click(network: &str, id: &str, day: i64) -> Click {
+        Click {
+            network: network.parse().unwrap(),
+            values: [("id".to_owned(), id.to_owned())].into(),
+            at: Time::from_millis(day * 86_400_000),
+        }
+    }
+
+    fn visit(clicks: &[Click]) -> Visit {
+        Visit {
+            id: VisitId(7),
+            clicks: clicks.to_vec(),
+            checkout: None,
+        }
+    }
+
+    #[test]
+    fn the_last_or_the_first_live_click_is_credited() {
+        let visit = visit(&[click("a", "1", 0), click("b", "2", 5)]);
+        let window = Duration::from_secs(30 * DAY);
+        let credited = |attribution, day: i64| {
+            let now = Time::from_millis(day * 86_400_000);
+            let click = visit.credited(attribution, window, now)?;
+            Some(click.network.as_str().to_owned())
+        };
+        assert_eq!(credited(Attribution::LastClick, 10).as_deref(), Some("b"));
+        assert_eq!(credited(Attribution::FirstClick, 10).as_deref(), Some("a"));
+        assert_eq!(credited(Attribution::FirstClick, 30).as_deref(), Some("a"));
+        assert_eq!(credited(Attribution::FirstClick, 31).as_deref(), Some("b"));
+        assert_eq!(credited(Attribution::LastClick, 36), None);
+    }
+
+    #[test]
+    fn the_same_values_move_the_time_only_from_another_site() {
+        let old = visit(&[click("a", "1", 0)]);
+        let (last, first) = (Attribution::LastClick, Attribution::FirstClick);
+        for (values, arrival, identifies, attribution, day) in [
+            ("1", Arrival::Other, Identifies::Partner, last, 0),
+            ("1", Arrival::CrossSite, Identifies::Partner, last, 9),
+            ("1", Arrival::CrossSite, Identifies::Click, last, 0),
+            ("1", Arrival::CrossSite, Identifies::Partner, first, 0),
+            ("2", Arrival::Other, Identifies::Partner, last, 9),
+            ("2", Arrival::Other, Identifies::Click, last, 9),
+            ("2", Arrival::CrossSite, Identifies::Partner, first, 0),
+        ] {
+            let mut visit = old.clone();
+            let changed = visit.take(click("a", values, 9), arrival, identifies, attribution);
+            let expected = Time::from_millis(day * 86_400_000);
+            let case = format!("{values} {arrival:?} {identifies:?} {attribution:?}");
+            assert_eq!(visit.clicks[0].at, expected, "{case}");
+            assert_eq!((visit.clicks.len(), changed), (1, day == 9), "{case}");
+        }
+    }
+
+    #[test]
+    fn clicks_older_than_the_window_are_forgotten() {
+        let window = Duration::from_secs(5 * DAY);
+        let now = Time::from_millis(8 * 86_400_000);
+        let left = visit(&[click("a", "1", 0), click("b", "2", 5)]).within(window, now);
+        assert_eq!(left.unwrap().clicks, [click("b", "2", 5)]);
+        assert_eq!(visit(&[click("a", "1", 0)]).within(window, now), None);
     }
 }

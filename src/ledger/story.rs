@@ -145,7 +145,7 @@ pub struct Counts {
 pub struct Durability {
     /// `wal`.
     pub journal_mode: String,
-    /// 2 is `FULL`: every commit is synced (sqlite.org/pragma.html#pragma_synchronous).
+    /// 2 is `FULL`: every commit is synced (SQLite's documentation of `PRAGMA synchronous`).
     pub synchronous: i64,
     /// Whether a sync also empties the drive's cache, where the system tells the two apart (macOS).
     pub fullfsync: bool,

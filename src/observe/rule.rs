@@ -1,9 +1,17 @@
 //! A rule: which exchange means what, and how fields are read from it.
 
+mod amount;
+mod css;
+mod path;
+
 use http::{HeaderName, Method};
 use regex::Regex;
 
 use crate::name::{RuleName, StoreName};
+
+pub use amount::{Amount, AmountError, WorkError};
+pub use css::{Css, CssError};
+pub use path::{PathError, PathPattern};
 
 /// One rule of the operator's.
 #[derive(Clone, Debug)]
@@ -52,18 +60,6 @@ pub struct When {
     pub lacks: Vec<String>,
 }
 
-/// A path with named segments: `/orders/{order_id}/done`, `/shop/*`, `/a/**`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathPattern(Vec<Segment>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
-    Exact(String),
-    Named(String),
-    Any,
-    Rest,
-}
-
 /// One field to read.
 #[derive(Clone, Debug)]
 pub struct Read {
@@ -108,10 +104,6 @@ pub enum Source {
     Regex(Regex),
 }
 
-/// A CSS selector of the documented subset, checked when parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Css(String);
-
 /// Which of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pick {
@@ -140,7 +132,3 @@ pub enum Then {
     /// The order's amount changed.
     Adjust,
 }
-
-/// Arithmetic over fields: `total - tax - shipping`, `(a + b) * 0.5`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Amount(String);

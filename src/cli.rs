@@ -1,0 +1,7 @@
+//! The command line: one file a subcommand.
+
+pub mod explain;
+pub mod import;
+pub mod orders;
+pub mod postbacks;
+pub mod say;

@@ -1,0 +1,182 @@
+//! `refgate explain ORDER`: the whole story of an order on one screen.
+
+use std::io;
+
+use super::orders::standing;
+use super::postbacks::show;
+use super::say::{Error, inert, json};
+use crate::click::Click;
+use crate::ledger::{Ledger, Seen, Story, Transition};
+use crate::order::Order;
+
+/// Which order.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The order's id as the shopper sees it, or another id that it goes by
+    pub order: String,
+}
+
+/// Tells the story of every order that goes by the id.
+///
+/// # Errors
+/// Nothing goes by it; the ledger's, or the output's.
+pub async fn run(
+    args: &Args,
+    ledger: &Ledger,
+    as_json: bool,
+    out: &mut dyn io::Write,
+) -> Result<(), Error> {
+    let stories = ledger.story(args.order.trim().to_owned()).await?;
+    if stories.is_empty() {
+        return Err(Error::NoOrder(inert(&args.order)));
+    }
+    if as_json {
+        return json(out, &stories);
+    }
+    for (number, story) in stories.iter().enumerate() {
+        if number > 0 {
+            writeln!(out)?;
+        }
+        tell(story, out)?;
+    }
+    Ok(())
+}
+
+fn tell(story: &Story, out: &mut dyn io::Write) -> Result<(), Error> {
+    head(&story.order, out)?;
+    if let Some(click) = &story.order.click {
+        tell_click(click, &story.order, out)?;
+    }
+    let (seen, kept) = (story.seen, story.sightings.len());
+    let times = if seen == 1 {
+        "once".to_owned()
+    } else {
+        format!("{seen} times")
+    };
+    writeln!(out, "\nSeen {times}, {kept} kept")?;
+    tell_sightings(&story.sightings, out)?;
+    for told in &story.postbacks {
+        writeln!(out)?;
+        show(told, out)?;
+    }
+    if story.postbacks.is_empty() {
+        writeln!(out, "\nNo postback: nobody is owed this order.")?;
+    }
+    writeln!(out, "\nHistory")?;
+    for change in &story.history {
+        tell_change(change, out)?;
+    }
+    Ok(())
+}
+
+fn head(order: &Order, out: &mut dyn io::Write) -> Result<(), Error> {
+    let amount = order
+        .amount
+        .map_or_else(|| "amount unknown".to_owned(), |amount| amount.to_string());
+    let (key, standing) = (inert(&order.key.to_string()), standing(&order.standing));
+    writeln!(out, "Order {key}: {standing}, {amount}")?;
+    writeln!(out, "  because  {}", inert(&order.why))?;
+    writeln!(
+        out,
+        "  seen     {} in store {}, by rule {}",
+        order.at, order.store, order.rule
+    )?;
+    if let Some(working) = &order.working {
+        writeln!(out, "  worth    {}", inert(working))?;
+    }
+    if !order.aliases.is_empty() {
+        let aliases: Vec<_> = order
+            .aliases
+            .iter()
+            .map(|alias| inert(alias.as_str()))
+            .collect();
+        writeln!(out, "  also     {}", aliases.join(", "))?;
+    }
+    Ok(())
+}
+
+fn tell_click(click: &Click, order: &Order, out: &mut dyn io::Write) -> Result<(), Error> {
+    let before = order.at.since(click.at).as_secs();
+    let (network, at) = (&click.network, click.at);
+    writeln!(
+        out,
+        "\nClick of {network} at {at}, {before} seconds before the order"
+    )?;
+    for (name, value) in &click.values {
+        writeln!(out, "  {} = {}", inert(name), inert(value))?;
+    }
+    if let Some(visit) = order.visit {
+        writeln!(out, "  visit {visit}")?;
+    }
+    Ok(())
+}
+
+/// The first one, and every one that says something else; reloads are counted only.
+fn tell_sightings(sightings: &[Seen], out: &mut dyn io::Write) -> Result<(), Error> {
+    let Some((first, rest)) = sightings.split_first() else {
+        return Ok(());
+    };
+    tell_sighting(first, out)?;
+    let same = |seen: &&Seen| {
+        seen.notes.is_empty()
+            && seen.sighting.faults == first.sighting.faults
+            && seen.sighting.fields == first.sighting.fields
+    };
+    let (same, other): (Vec<&Seen>, Vec<&Seen>) = rest.iter().partition(same);
+    for seen in other {
+        tell_sighting(seen, out)?;
+    }
+    if let Some(last) = same.last() {
+        let (count, at) = (same.len(), last.sighting.at);
+        writeln!(
+            out,
+            "  and {count} more that say the same, the last at {at}"
+        )?;
+    }
+    Ok(())
+}
+
+fn tell_sighting(seen: &Seen, out: &mut dyn io::Write) -> Result<(), Error> {
+    let sighting = &seen.sighting;
+    let (at, store, rule) = (sighting.at, &sighting.store, &sighting.rule);
+    writeln!(
+        out,
+        "  {at} in {store} by {rule}: {}",
+        inert(&sighting.request)
+    )?;
+    for field in &sighting.fields {
+        let (name, text, origin) = (inert(&field.name), inert(&field.text), inert(&field.origin));
+        writeln!(out, "    {name} = {text}  ({origin})")?;
+    }
+    if let Some(working) = &sighting.working {
+        writeln!(out, "    worked out: {}", inert(working))?;
+    }
+    for fault in &sighting.faults {
+        writeln!(out, "    could not read: {}", inert(fault))?;
+    }
+    for note in &seen.notes {
+        writeln!(out, "    note: {}", inert(note))?;
+    }
+    Ok(())
+}
+
+fn tell_change(change: &Transition, out: &mut dyn io::Write) -> Result<(), Error> {
+    let of = change
+        .postback
+        .map_or_else(|| "order".to_owned(), |id| format!("postback {id}"));
+    let was = change
+        .was
+        .as_ref()
+        .map_or_else(String::new, |was| format!("{} → ", inert(was)));
+    let cause = change
+        .cause
+        .as_ref()
+        .map_or_else(String::new, |cause| format!(": {}", inert(cause)));
+    writeln!(
+        out,
+        "  {}  {of}  {was}{}{cause}",
+        change.at,
+        inert(&change.became)
+    )?;
+    Ok(())
+}

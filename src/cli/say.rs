@@ -1,0 +1,138 @@
+//! What the commands over the ledger share: their errors, and how they say things.
+//!
+//! Texts from pages and from networks are strangers' texts: [`inert`] before they
+//! reach a terminal.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::ledger;
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The ledger refused.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// Nothing goes by that id.
+    #[error("no order goes by {0:?}")]
+    NoOrder(String),
+    /// The postback is in a state from which nothing is sent again, or only with `--force`.
+    #[error("postback {id} is {state}: {hint}")]
+    NotResent {
+        /// Which.
+        id: i64,
+        /// Where it stands.
+        state: crate::postback::State,
+        /// What the operator can do.
+        hint: &'static str,
+    },
+    /// Files of the spool were not imported; each was told.
+    #[error("not imported: {0} of the spool's files")]
+    Kept(usize),
+    /// The spool's directory cannot be read.
+    #[error("cannot read the spool")]
+    Spool(#[source] io::Error),
+    /// The answer does not become JSON.
+    #[error("the answer cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+    /// Nobody reads what is written.
+    #[error("cannot write the answer")]
+    Write(#[from] io::Error),
+}
+
+/// A stranger's text with everything escaped that a terminal would act on: control
+/// characters, and those that turn or hide what stands beside them.
+pub fn inert(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Writes a value as JSON, indented, its strings inert too.
+///
+/// # Errors
+/// It does not become JSON, or cannot be written.
+pub fn json(out: &mut dyn io::Write, value: &impl Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(value)?;
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        // serde_json escapes those below U+0020, so a line's end here is its own.
+        if c != '\n' && acts(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                safe.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    writeln!(out, "{safe}")?;
+    Ok(())
+}
+
+/// Writes rows in columns as wide as they must be.
+///
+/// # Errors
+/// It cannot be written.
+pub fn table<const N: usize>(
+    out: &mut dyn io::Write,
+    head: [&str; N],
+    rows: &[[String; N]],
+) -> io::Result<()> {
+    let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned))
+        .chain(
+            rows.iter()
+                .map(|row| row.each_ref().map(|cell| inert(cell))),
+        )
+        .collect();
+    let mut widths = [0; N];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    for row in &rows {
+        let mut line = String::new();
+        for (cell, &width) in row.iter().zip(&widths) {
+            line.push_str(&format!("{cell:width$}  "));
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_escaped() {
+        assert_eq!(inert("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(inert("two\r\nlines\u{9b}"), "two\\r\\nlines\\u{9b}");
+        assert_eq!(inert("1\u{202e}5"), "1\\u{202e}5");
+        assert_eq!(inert("Grüße, 1 249,95 €"), "Grüße, 1 249,95 €");
+    }
+
+    #[test]
+    fn json_stays_the_same_value() {
+        let text = "a\u{1b}\u{9b}\u{202e}\u{e0041}\n\"".to_owned();
+        let mut out = Vec::new();
+        json(&mut out, &text).unwrap();
+        let written = String::from_utf8(out).unwrap();
+        assert!(written.is_ascii(), "{written}");
+        assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
+    }
+}

@@ -1,0 +1,268 @@
+//! The judgement: what a sighting makes of an order, were it the first one.
+//! Pure; it says why in words for the operator.
+
+use std::time::Duration;
+
+use rust_decimal::RoundingStrategy;
+
+use super::{Destination, Settings};
+use crate::click::Click;
+use crate::clock::Time;
+use crate::money::{Decimal, Money};
+use crate::name::NetworkName;
+use crate::order::{Candidate, Doubt, NewPostback, Order, Sighting, Standing};
+use crate::store::Store;
+use crate::visit::Visit;
+
+/// What happened: the only event so far.
+const SALE: &str = "sale";
+
+/// Why something is held: the doubt, and the words for it.
+type Held = (Doubt, String);
+
+/// What a sighting would make of its order, were it the first one.
+///
+/// `doubt` is what the rule itself was in doubt about ([`Doubt::Unreadable`], [`Doubt::Differs`],
+/// [`Doubt::CurrencyContradicts`]). A doubt about what was read holds the order; one
+/// about its worth only holds it where somebody is owed it; a dry run only holds the postback.
+pub fn judge(
+    sighting: Sighting,
+    doubt: Option<Doubt>,
+    store: &Store,
+    settings: &Settings,
+    now: Time,
+) -> Candidate {
+    let amount = sighting.amount.map(rounded);
+    let reading = reading_doubt(&sighting, doubt, amount, store);
+    let worth = reading.clone().or_else(|| worth_doubt(amount, store));
+    let mut quotes: Vec<Quote> = settings
+        .destinations
+        .iter()
+        .map(|(name, destination)| quote(name, destination, amount, worth.as_ref()))
+        .collect();
+    quotes.sort_by(|a, b| a.postback.destination.cmp(&b.postback.destination));
+
+    let (click, credit) = credit(sighting.visit.as_ref(), settings, now);
+    let owed = quotes.iter().find(|quote| {
+        click
+            .as_ref()
+            .is_some_and(|click| click.network == quote.postback.destination)
+    });
+    let (standing, held) = standing(reading, owed);
+    let why = held.map_or_else(|| credit.clone(), |held| format!("{held}; {credit}"));
+    let conversion = owed.and_then(|quote| quote.working.as_deref());
+    let order = Order {
+        key: sighting.key.clone(),
+        aliases: sighting.aliases.clone(),
+        at: sighting.at,
+        store: sighting.store.clone(),
+        rule: sighting.rule.clone(),
+        amount,
+        working: working(sighting.working.as_deref(), conversion),
+        standing,
+        why,
+        visit: click
+            .as_ref()
+            .and(sighting.visit.as_ref())
+            .map(|visit| visit.id),
+        click,
+    };
+    Candidate {
+        postbacks: owed
+            .map(|quote| quote.postback.clone())
+            .into_iter()
+            .collect(),
+        quotes: quotes.into_iter().map(|quote| quote.postback).collect(),
+        sighting,
+        order,
+    }
+}
+
+/// Whose the order is, and the words for it.
+fn credit(visit: Option<&Visit>, settings: &Settings, now: Time) -> (Option<Click>, String) {
+    let Some(visit) = visit else {
+        return (None, "no click came with it".to_owned());
+    };
+    // A network that is not configured any more cannot be told, so its clicks take nobody's place.
+    let told = |click: &&Click| settings.destinations.contains_key(&click.network);
+    let known = Visit {
+        clicks: visit.clicks.iter().filter(told).cloned().collect(),
+        ..visit.clone()
+    };
+    let unknown = visit.clicks.len() - known.clicks.len();
+    let ignored = match unknown {
+        0 => String::new(),
+        clicks => format!("; {clicks} of networks that are not configured"),
+    };
+    match known.credited(settings.attribution, settings.window, now) {
+        Some(click) => {
+            let words = format!(
+                "owed to {}'s click at {} ({}){ignored}",
+                click.network,
+                click.at,
+                values(click)
+            );
+            (Some(click.clone()), words)
+        }
+        None => {
+            let window = days(settings.window);
+            (None, format!("no click within {window}{ignored}"))
+        }
+    }
+}
+
+fn values(click: &Click) -> String {
+    let pairs: Vec<_> = click
+        .values
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    pairs.join(", ")
+}
+
+fn days(span: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    match span.as_secs() {
+        seconds if seconds >= DAY && seconds.is_multiple_of(DAY) => {
+            format!("{} days", seconds / DAY)
+        }
+        seconds => format!("{seconds} seconds"),
+    }
+}
+
+fn standing(reading: Option<Held>, owed: Option<&Quote>) -> (Standing, Option<String>) {
+    let held = reading.or_else(|| owed?.postback.held.clone());
+    match (held, owed) {
+        (Some((Doubt::DryRun, words)), Some(_)) => (Standing::Credited, Some(words)),
+        (Some((doubt, words)), _) => (Standing::Held(doubt), Some(words)),
+        (None, Some(_)) => (Standing::Credited, None),
+        (None, None) => (Standing::Organic, None),
+    }
+}
+
+fn reading_doubt(
+    sighting: &Sighting,
+    doubt: Option<Doubt>,
+    amount: Option<Money>,
+    store: &Store,
+) -> Option<Held> {
+    let faults = sighting.faults.join("; ");
+    if let Some(doubt) = doubt {
+        let words = match doubt {
+            Doubt::Unreadable => "it could not be read whole",
+            Doubt::Differs => "two differing values were read for one field",
+            Doubt::CurrencyContradicts => "its currency contradicts the store's",
+            _ => "the rule is in doubt",
+        };
+        let more = if faults.is_empty() {
+            String::new()
+        } else {
+            format!(": {faults}")
+        };
+        return Some((doubt, format!("{words}{more}")));
+    }
+    let Some(amount) = amount else {
+        return Some((Doubt::Unreadable, format!("no amount was read: {faults}")));
+    };
+    if amount.currency != store.currency {
+        let words = format!(
+            "{amount} was read, but store {} has {}",
+            store.name, store.currency
+        );
+        return Some((Doubt::CurrencyContradicts, words));
+    }
+    None
+}
+
+fn worth_doubt(amount: Option<Money>, store: &Store) -> Option<Held> {
+    let amount = amount?;
+    if amount.amount <= Decimal::ZERO {
+        return Some((
+            Doubt::NotPositive,
+            format!("{amount} is nothing to pay for"),
+        ));
+    }
+    if amount.amount > store.max_amount {
+        let limit = Money {
+            amount: store.max_amount,
+            currency: store.currency,
+        };
+        let words = format!(
+            "{amount} is above {limit}, the max_amount of store {}",
+            store.name
+        );
+        return Some((Doubt::OverMaxAmount, words));
+    }
+    None
+}
+
+/// What a destination would be told, and how its amount came about.
+struct Quote {
+    postback: NewPostback,
+    working: Option<String>,
+}
+
+fn quote(
+    name: &NetworkName,
+    destination: &Destination,
+    amount: Option<Money>,
+    worth: Option<&Held>,
+) -> Quote {
+    let converted = amount.map(|amount| convert(amount, destination));
+    let told = converted.as_ref().and_then(|told| told.as_ref().ok());
+    let no_rate = match &converted {
+        Some(Err(words)) => Some((Doubt::NoRate, format!("{words} for {name}"))),
+        _ => None,
+    };
+    let nothing = told
+        .filter(|(money, _)| money.amount <= Decimal::ZERO)
+        .map(|(money, _)| (Doubt::NotPositive, format!("{money} is nothing to pay for")));
+    let dry =
+        (!destination.send).then(|| (Doubt::DryRun, format!("{name} is a dry run (send: false)")));
+    Quote {
+        postback: NewPostback {
+            destination: name.clone(),
+            event: SALE.to_owned(),
+            sequence: 0,
+            amount: told.map(|(money, _)| *money),
+            held: worth.cloned().or(no_rate).or(nothing).or(dry),
+        },
+        working: told.and_then(|(_, working)| working.clone()),
+    }
+}
+
+/// An amount in the destination's currency, with its working where it was converted.
+fn convert(amount: Money, destination: &Destination) -> Result<(Money, Option<String>), String> {
+    let (from, to) = (amount.currency, destination.currency);
+    if from == to {
+        return Ok((amount, None));
+    }
+    let Some(rate) = destination.rates.get(&from) else {
+        return Err(format!("no rate from {from} to {to} is configured"));
+    };
+    let product = amount.amount.checked_mul(*rate);
+    let product = product.ok_or_else(|| format!("{amount} × {rate} is too large a number"))?;
+    let told = rounded(Money {
+        amount: product,
+        currency: to,
+    });
+    Ok((told, Some(format!("{amount} × {rate} = {told}"))))
+}
+
+/// As it will be told: with the currency's decimals.
+fn rounded(money: Money) -> Money {
+    let decimals = money.currency.exponent();
+    let strategy = RoundingStrategy::MidpointAwayFromZero;
+    Money {
+        amount: money.amount.round_dp_with_strategy(decimals, strategy),
+        ..money
+    }
+}
+
+fn working(read: Option<&str>, converted: Option<&str>) -> Option<String> {
+    let parts: Vec<_> = [read, converted].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests;

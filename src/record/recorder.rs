@@ -1,0 +1,281 @@
+//! The recorder: a candidate into the ledger; where that fails, into the spool;
+//! where that fails too, into the log. Each step is counted and told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tracing::{debug, error, info, warn};
+
+use super::spool::{self, Spool, words as chain};
+use crate::event::{Counters, Event};
+use crate::ledger::{self, Entered, Ledger};
+use crate::order::{Candidate, Doubt, Order, Standing};
+
+/// Orders under way at once; a further one goes to the log.
+pub const BACKLOG: usize = 4096;
+
+/// Spool files written at once.
+const SPOOLING: usize = 4;
+
+/// How long a spool file may take before the order goes to the log too.
+const SPOOL_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Records orders. Clones share what they count and limit.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    ledger: Ledger,
+    spool: Spool,
+    hold: Duration,
+    counters: Arc<Counters>,
+    backlog: Arc<Semaphore>,
+    spooling: Arc<Semaphore>,
+}
+
+/// Where an order is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// In the ledger.
+    Entered(Box<Entered>),
+    /// In a spool file, to be imported.
+    Spooled,
+    /// In the log alone.
+    Logged,
+}
+
+/// Why an order is not, or not yet, in the ledger.
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error("the ledger takes longer than the page is held")]
+    Slow,
+    #[error("{BACKLOG} orders are under way already")]
+    Backlog,
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+}
+
+/// Why an order is not in the spool either.
+#[derive(Debug, thiserror::Error)]
+enum SpoolFault {
+    #[error("the spool takes longer than {SPOOL_PATIENCE:?}")]
+    Slow,
+    #[error("writing the spool panicked")]
+    Panicked(#[from] tokio::task::JoinError),
+    #[error(transparent)]
+    Spool(#[from] spool::Error),
+}
+
+impl Recorder {
+    /// A recorder whose caller holds a page back for `hold` at most.
+    pub fn new(ledger: Ledger, spool: Spool, hold: Duration, counters: Arc<Counters>) -> Self {
+        Self {
+            ledger,
+            spool,
+            hold,
+            counters,
+            backlog: Arc::new(Semaphore::new(BACKLOG)),
+            spooling: Arc::new(Semaphore::new(SPOOLING)),
+        }
+    }
+
+    /// Records one order, and says where it is.
+    ///
+    /// Run it in a task of its own and wait for that task `hold` at most: it must go on when
+    /// the page is let go, until the order is somewhere. When four fifths of `hold` are over
+    /// and the ledger has not answered, the order goes into the spool at once, so that it
+    /// is on disk when the page goes out; if the ledger takes it afterwards, the file is removed.
+    ///
+    /// It counts what becomes of the order, but not [`Event::HoldEnded`]: that is known where the page waits.
+    pub async fn record(&self, candidate: Candidate) -> Recorded {
+        let Ok(_place) = self.backlog.try_acquire() else {
+            return self.log(&candidate, &Cause::Backlog, None);
+        };
+        let patience = self.hold.saturating_sub(self.hold / 5);
+        let mut entering = std::pin::pin!(self.ledger.enter(candidate.clone()));
+        match tokio::time::timeout(patience, &mut entering).await {
+            Ok(Ok(entered)) => return self.entered(entered),
+            Ok(Err(error)) => {
+                self.counters.add(Event::LedgerFailed);
+                return self.spool(&candidate, &error.into()).await.0;
+            }
+            Err(_elapsed) => {}
+        }
+        let (spooled, file) = self.spool(&candidate, &Cause::Slow).await;
+        match entering.await {
+            Ok(entered) => {
+                self.forget(file).await;
+                self.entered(entered)
+            }
+            Err(error) => {
+                self.counters.add(Event::LedgerFailed);
+                let cause = chain(&error);
+                warn!(order.id = %candidate.order.key, cause, "the ledger did not take an order that waited");
+                spooled
+            }
+        }
+    }
+
+    fn entered(&self, entered: Entered) -> Recorded {
+        let words = Words::of(entered.order());
+        let Words {
+            id,
+            store,
+            amount,
+            standing,
+            affiliate,
+        } = &words;
+        match &entered {
+            Entered::New(order) | Entered::Completed(order) => {
+                let new = matches!(entered, Entered::New(_));
+                self.counters.add(if new {
+                    Event::OrderEntered
+                } else {
+                    Event::OrderSeenAgain
+                });
+                if let Standing::Held(_) = order.standing {
+                    self.counters.add(Event::OrderHeld);
+                    let why = &order.why;
+                    warn!(order.id = %id, store, amount, standing, affiliate, why, "order held");
+                } else if new {
+                    info!(order.id = %id, store, amount, standing, affiliate, "order seen");
+                } else {
+                    info!(order.id = %id, store, amount, standing, affiliate, "order completed");
+                }
+            }
+            Entered::Again(_) => {
+                self.counters.add(Event::OrderSeenAgain);
+                debug!(order.id = %id, store, amount, standing, affiliate, "order seen again");
+            }
+        }
+        Recorded::Entered(Box::new(entered))
+    }
+
+    async fn spool(
+        &self,
+        candidate: &Candidate,
+        cause: &Cause,
+    ) -> (Recorded, Option<std::path::PathBuf>) {
+        let sealed = match self.spool.seal(candidate) {
+            Ok(sealed) => sealed,
+            Err(error) => return (self.log(candidate, cause, Some(&error.into())), None),
+        };
+        match tokio::time::timeout(SPOOL_PATIENCE, self.write(candidate, sealed)).await {
+            Ok(Ok(path)) => {
+                self.counters.add(Event::OrderSpooled);
+                let Words {
+                    id,
+                    store,
+                    amount,
+                    standing,
+                    affiliate,
+                } = Words::of(&candidate.order);
+                let (cause, file) = (chain(cause), path.display().to_string());
+                error!(
+                    order.id = %id, store, amount, standing, affiliate, cause, file,
+                    "order spooled: `refgate import` enters it"
+                );
+                (Recorded::Spooled, Some(path))
+            }
+            Ok(Err(fault)) => (self.log(candidate, cause, Some(&fault)), None),
+            Err(_elapsed) => (self.log(candidate, cause, Some(&SpoolFault::Slow)), None),
+        }
+    }
+
+    async fn write(
+        &self,
+        candidate: &Candidate,
+        sealed: String,
+    ) -> Result<std::path::PathBuf, SpoolFault> {
+        let _place = self.spooling.acquire().await;
+        let (spool, at) = (self.spool.clone(), candidate.order.at);
+        let written = tokio::task::spawn_blocking(move || spool.write(&sealed, at)).await?;
+        Ok(written?)
+    }
+
+    async fn forget(&self, file: Option<std::path::PathBuf>) {
+        let Some(path) = file else { return };
+        let spool = self.spool.clone();
+        let (name, gone) = (
+            path.display().to_string(),
+            tokio::task::spawn_blocking(move || spool.remove(&path)).await,
+        );
+        if !matches!(gone, Ok(Ok(()))) {
+            warn!(
+                file = name,
+                "a spool file stays whose order is in the ledger; importing it is harmless"
+            );
+        }
+    }
+
+    /// The last resort. The line holds all that is needed to enter the order: `sealed` is what its
+    /// spool file would hold.
+    fn log(&self, candidate: &Candidate, cause: &Cause, fault: Option<&SpoolFault>) -> Recorded {
+        self.counters.add(Event::OrderLogged);
+        let Words {
+            id,
+            store,
+            amount,
+            standing,
+            affiliate,
+        } = Words::of(&candidate.order);
+        let sealed = self.spool.seal(candidate).unwrap_or_default();
+        let cause = chain(cause);
+        let fault = fault.map_or_else(String::new, |fault| chain(fault));
+        error!(
+            order.id = %id, store, amount, standing, affiliate, cause, fault, sealed,
+            "order only logged: put `sealed` into a file NAME.order in the spool and run `refgate import`"
+        );
+        Recorded::Logged
+    }
+}
+
+/// What the log says of an order.
+struct Words {
+    id: String,
+    store: String,
+    amount: String,
+    standing: &'static str,
+    affiliate: String,
+}
+
+impl Words {
+    fn of(order: &Order) -> Self {
+        let amount = order
+            .amount
+            .map_or_else(|| "unknown".to_owned(), |amount| amount.to_string());
+        let affiliate = order.click.as_ref().map(|click| {
+            let values = click
+                .values
+                .iter()
+                .map(|(name, value)| format!(" {name}={value}"));
+            format!("{}{}", click.network, values.collect::<String>())
+        });
+        Self {
+            id: order.key.to_string(),
+            store: order.store.to_string(),
+            amount,
+            standing: match order.standing {
+                Standing::Credited => "credited",
+                Standing::Organic => "organic",
+                Standing::Held(doubt) => held(doubt),
+            },
+            affiliate: affiliate.unwrap_or_default(),
+        }
+    }
+}
+
+const fn held(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::Unreadable => "held: unreadable",
+        Doubt::Differs => "held: differs",
+        Doubt::CurrencyContradicts => "held: currency contradicts",
+        Doubt::NoRate => "held: no rate",
+        Doubt::OverMaxAmount => "held: over max_amount",
+        Doubt::NotPositive => "held: not positive",
+        Doubt::Unproven => "held: unproven",
+        Doubt::DryRun => "held: dry run",
+    }
+}
+
+#[cfg(test)]
+mod tests;
