@@ -8,6 +8,7 @@ use refgate::demo::network::Manner;
 use refgate::event::Event;
 use refgate::ledger::Told;
 use refgate::postback::{State, Verdict};
+use refgate::secret::Secret;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
@@ -324,6 +325,19 @@ async fn secrets_are_sent_but_neither_kept_nor_logged() {
     assert!(lines[1].contains("WARN") && lines[1].contains("network answered"));
     assert!(lines[1].contains("verdict=\"rejected\"") && lines[1].contains("status=200"));
     assert!(!lines.concat().contains("hush"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_secret_that_a_parser_would_encode_is_masked_too() {
+    let mut office = Office::open("http://ADDRESS/aff_lsr?offer_id=1&aff_id=1&k=it's|me").await;
+    office.destination().secrets = vec![Secret::new("it's|me")];
+    let told = office.deliver(&[State::Accepted]).await;
+    assert!(
+        told.attempts[0].url.ends_with("&k=***"),
+        "{}",
+        told.attempts[0].url
+    );
+    assert_eq!(office.network.calls()[0].parameter("k"), Some("it's|me"));
 }
 
 #[tokio::test]
