@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use refgate::ledger::{Error, Ledger, Owner, Role, SCHEMA, Settings};
+use refgate::ledger::{Entered, Error, Ledger, Owner, Role, SCHEMA, Settings};
 use refgate::postback::State;
 use rusqlite::Connection;
 
@@ -48,6 +48,26 @@ async fn a_second_run_is_refused_with_the_owners_pid_and_a_tool_is_not() {
     assert_eq!(tool.counts().await.unwrap().credited, 2);
     drop(first);
     open(dir.path(), Role::Run).unwrap();
+}
+
+#[tokio::test]
+async fn two_who_enter_the_same_orders_enter_each_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = open(dir.path(), Role::Run).unwrap();
+    let tool = open(dir.path(), Role::Tool).unwrap();
+    let enter = async |ledger: &Ledger| {
+        let mut new = 0_u64;
+        for number in 0..100 {
+            let candidate = candidate(&number.to_string(), Some("25.00"));
+            let entered = ledger.enter(candidate).await.unwrap();
+            new += u64::from(matches!(entered, Entered::New(_)));
+        }
+        new
+    };
+    let (first, second) = tokio::join!(enter(&run), enter(&tool));
+    assert_eq!(first + second, 100);
+    assert_eq!(run.counts().await.unwrap().credited, 100);
+    assert_eq!(run.claim(NOW, LEASE, 1000).await.unwrap().len(), 100);
 }
 
 #[tokio::test]
