@@ -1,15 +1,42 @@
 //! Deliver: conversion → postback URL → network → verdict; retry, give up loudly.
+//!
+//! One loop on the control runtime takes what is due from the ledger and sends it, a bounded number
+//! at once. An attempt is committed before its first byte leaves, so that after a crash it is known
+//! that something may have been sent; what that means is decided in [`backoff`], without I/O.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
 
+use crate::clock::Time;
+use crate::event::Counters;
+use crate::ledger::{self, Ledger};
 use crate::name::NetworkName;
 use crate::postback::Verdict;
 use crate::secret::Secret;
 
+mod attempt;
+pub mod backoff;
+pub mod send;
 pub mod template;
+pub mod verdict;
+
+/// How long the loop sleeps at most: another process (`postbacks resend`, `import`) makes rows due without a word to us.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How long it sleeps at least, lest a clock that stands still makes it spin.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How often attempts whose sender is gone are looked for.
+const RECOVERY: Duration = Duration::from_secs(30);
+
+/// What a lease lasts beyond an attempt's own time-out: for the ledger's part of it.
+const LEASE_MARGIN: Duration = Duration::from_secs(60);
 
 /// How postbacks are sent.
 #[derive(Clone, Debug)]
@@ -67,4 +94,137 @@ pub struct Answer {
     pub means: Verdict,
     /// Finds the network's words in the body (group 1, or the whole match).
     pub reason: Option<Regex>,
+}
+
+/// Delivers what is due. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Deliver {
+    ledger: Ledger,
+    settings: Arc<Settings>,
+    counters: Arc<Counters>,
+    sender: send::Sender,
+}
+
+impl Deliver {
+    /// Ready to run.
+    ///
+    /// # Errors
+    /// A network is told over `https` and this machine has no root certificates.
+    pub fn new(
+        ledger: Ledger,
+        settings: Arc<Settings>,
+        counters: Arc<Counters>,
+    ) -> Result<Self, reqwest::Error> {
+        let mut destinations = settings.destinations.values();
+        let sender = send::Sender::new(send::Options {
+            tls: destinations.any(|destination| destination.template.is_https()),
+            connect_timeout: settings.connect_timeout,
+            timeout: settings.timeout,
+            answer_limit: settings.answer_limit,
+        })?;
+        Ok(Self {
+            ledger,
+            settings,
+            counters,
+            sender,
+        })
+    }
+
+    /// Delivers until `shutdown`; then takes nothing new and lets what is under way finish within `drain`.
+    /// What does not is left `sending`, and treated as interrupted by the next start.
+    pub async fn run(self, shutdown: CancellationToken, drain: Duration) {
+        let mut sends = JoinSet::new();
+        let mut recovered: Option<Time> = None;
+        while !shutdown.is_cancelled() {
+            // Armed before looking: what becomes due while we look wakes us at once.
+            let due = self.ledger.due().notified();
+            tokio::pin!(due);
+            due.as_mut().enable();
+            let now = Time::now();
+            let looked = async {
+                if recovered.is_none_or(|at| now.since(at) >= RECOVERY || at > now) {
+                    self.recover(now).await?;
+                    recovered = Some(now);
+                }
+                self.send_due(&mut sends, now).await
+            };
+            let wait = looked.await.unwrap_or_else(|fault| {
+                error!(error = %Causes(&fault), "the ledger does not say what is due");
+                POLL
+            });
+            tokio::select! {
+                () = due => {}
+                () = tokio::time::sleep(wait) => {}
+                () = shutdown.cancelled() => {}
+                Some(ended) = sends.join_next() => note(ended),
+            }
+            while let Some(ended) = sends.try_join_next() {
+                note(ended);
+            }
+        }
+        finish(sends, drain).await;
+    }
+
+    /// Starts what is due, as much as may be under way at once; returns how long to sleep.
+    async fn send_due(
+        &self,
+        sends: &mut JoinSet<()>,
+        now: Time,
+    ) -> Result<Duration, ledger::Error> {
+        let free = self.settings.concurrency.max(1).saturating_sub(sends.len());
+        if free == 0 {
+            return Ok(POLL);
+        }
+        let lease = self.settings.timeout.saturating_add(LEASE_MARGIN);
+        for postback in self.ledger.claim(now, lease, free).await? {
+            sends.spawn(attempt::attempt(self.clone(), postback));
+        }
+        let next = self.ledger.next_due().await?;
+        Ok(next.map_or(POLL, |next| next.since(now).clamp(PAUSE, POLL)))
+    }
+
+    /// Ends the attempts whose sender is gone: nobody knows whether the network counted them.
+    async fn recover(&self, now: Time) -> Result<(), ledger::Error> {
+        for (postback, id) in self.ledger.interrupted(now).await? {
+            attempt::interrupted(self, &postback, id, now).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn finish(mut sends: JoinSet<()>, drain: Duration) {
+    let all = async {
+        while let Some(ended) = sends.join_next().await {
+            note(ended);
+        }
+    };
+    if tokio::time::timeout(drain, all).await.is_err() {
+        warn!(
+            postbacks = sends.len(),
+            "postbacks under way were cut off; the next start treats them as interrupted"
+        );
+    }
+    sends.shutdown().await;
+}
+
+fn note(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(fault) = ended {
+        // Its attempt stays open, so it is found as interrupted when its lease ends.
+        error!(error = %fault, "sending a postback panicked");
+    }
+}
+
+/// An error with its causes, for the log.
+struct Causes<'a>(&'a dyn std::error::Error);
+
+impl std::fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
 }

@@ -104,6 +104,8 @@ events! {
     PostbackDelayed = "postbacks_delayed";
     /// A postback was given up.
     PostbackDead = "postbacks_dead";
+    /// A postback that was due could not be sent as the configuration stands; the operator is asked.
+    PostbackHeld = "postbacks_held";
 }
 
 impl Counters {

@@ -1,7 +1,7 @@
 //! refgate stands in front of an unmodified shop and credits affiliates for its sales.
 //!
 //! Modules stand in layers; one imports only from the layers above its own
-//! (`tests/layers.rs` sees to it).
+//! (`tests/it/layers.rs` sees to it).
 
 // The words: parsed, bounded, pure.
 pub mod clock;
@@ -33,6 +33,21 @@ pub mod observe;
 // The order path.
 pub mod deliver;
 pub mod record;
+
+// A watched exchange.
+pub mod watch;
+
+// The request path.
+pub mod proxy;
+
+// What the operator wrote: fills every stage's settings.
+pub mod config;
+
+// What the operator looks at.
+pub mod admin;
+
+// Everything put together.
+pub mod app;
 
 // The command line.
 pub mod cli;

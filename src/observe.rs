@@ -1,8 +1,35 @@
 //! Observe: watch the responses that a rule names; the shopper's bytes stay the shop's.
+//!
+//! Pure but for [`pool`]: [`Rules::request`] tells from a request's head whether a
+//! rule means it, [`Watch::response`] from the response's head, and
+//! [`Matched::read`] reads a copy of the body. Nothing here holds the shopper up,
+//! and whatever a shop sends, nothing here fails but the reading.
 
+mod charset;
+pub mod copy;
+pub mod decode;
+pub mod explain;
+pub mod fault;
+mod gather;
+pub mod html;
+mod json;
+pub mod pool;
+pub mod reading;
 pub mod rule;
+pub mod rules;
+pub mod saved;
+mod target;
+mod text;
+pub mod watch;
 
 use std::time::Duration;
+
+pub use copy::Copy;
+pub use fault::Fault;
+pub use pool::Pool;
+pub use reading::Reading;
+pub use rules::{Decision, RequestHead, Rules};
+pub use watch::{Matched, Watch};
 
 /// What is watched, and how much is kept of it.
 #[derive(Clone, Debug)]

@@ -1,5 +1,433 @@
-//! The postback URL as pasted from the network, filled in one pass.
+//! The postback URL as the operator pasted it from the network, filled in one pass.
+//!
+//! - The networks' own words `AFFILIATE_ID`, `AMOUNT`, `ORDER_ID`, `TRANSACTION_ID` count as a whole
+//!   query value or a whole path segment. As a key they are text (`AMOUNT=AMOUNT`); in the middle of a
+//!   value they are refused, because the network would be sent the bare word (domain.md §1).
+//! - `{name}` counts anywhere in path and query; a name is one of [`OWN`] or a captured parameter.
+//! - Values are percent-encoded and never read again: a value `ORDER_ID` or `{amount}` stays what it is.
+//!
+//! Scheme, host and port are fixed text, so that no value decides whom we speak to.
 
-/// A parsed template.
-#[derive(Clone, Debug)]
-pub struct Template {}
+use std::fmt;
+use std::str::FromStr;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Url;
+
+use crate::click::Values;
+use crate::clock::Time;
+use crate::money::Money;
+use crate::name::StoreName;
+use crate::order::OrderId;
+
+/// Longest template in bytes.
+pub const LIMIT: usize = 2048;
+
+/// Longest filled URL in bytes.
+pub const URL_LIMIT: usize = 8192;
+
+/// The names that are not captured parameters: what is known of the order.
+pub const OWN: [&str; 7] = [
+    "amount",
+    "amount_minor",
+    "currency",
+    "order_id",
+    "store",
+    "time",
+    "click_time",
+];
+
+/// Everything but RFC 3986 §2.3 "unreserved" is encoded: right in a path segment and in a query value.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// The words of the networks' instructions and the names they stand for.
+const WORDS: [(&str, &str); 4] = [
+    ("AFFILIATE_ID", "affiliate_id"),
+    ("TRANSACTION_ID", "transaction_id"),
+    ("AMOUNT", "amount"),
+    ("ORDER_ID", "order_id"),
+];
+
+/// A parsed template. [`Display`](fmt::Display) gives it back as pasted, secrets included.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Fill {
+        /// Whose value.
+        name: String,
+        /// As written: `AMOUNT`, `{amount}`.
+        source: String,
+    },
+}
+
+/// Why a text is no template.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// More than [`LIMIT`] bytes.
+    #[error("a postback URL longer than {LIMIT} bytes")]
+    Long,
+    /// Not `http://` or `https://`.
+    #[error("a postback URL begins with https:// or http://")]
+    Scheme,
+    /// A character that cannot stand in a URL as it is.
+    #[error("{0:?} in a postback URL: write it percent-encoded")]
+    Character(char),
+    /// `#`: a server is never sent what follows it.
+    #[error("'#' in a postback URL: what follows it is never sent")]
+    Fragment,
+    /// A user name or password before the host.
+    #[error("a user name or password before the host of a postback URL")]
+    Userinfo,
+    /// A word or `{…}` in the host or port.
+    #[error("{0} in the host or port of a postback URL: values may stand in path and query only")]
+    Authority(String),
+    /// The URL does not parse.
+    #[error("a postback URL that is none")]
+    Url(#[source] <Url as FromStr>::Err),
+    /// `{` or `}` alone, or something between them that is no name.
+    #[error("a '{{' or '}}' without a name: write {{order_id}}, or %7B and %7D for the characters")]
+    Brace,
+    /// A known word within a longer value.
+    #[error("{0} within a longer value would be sent as it is: write {{{1}}}")]
+    Within(&'static str, &'static str),
+    /// A path segment `.` or `..`.
+    #[error("a path segment '.' or '..' in a postback URL")]
+    Dots,
+    /// Neither an own name nor a captured parameter.
+    #[error("unknown {{{name}}} in a postback URL; known here: {known}")]
+    Unknown {
+        /// What was written.
+        name: String,
+        /// What could have been.
+        known: String,
+    },
+    /// One captured parameter cannot be both.
+    #[error("AFFILIATE_ID and TRANSACTION_ID cannot both stand for the one parameter {0}")]
+    Both(String),
+}
+
+/// Why a template could not be filled. Nothing may be sent then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FillError {
+    /// There is no value for a name, or an empty one.
+    #[error("no value for {0} of the postback URL")]
+    Missing(String),
+    /// A value would make the path another one.
+    #[error("a value of the postback URL makes a path segment '.' or '..'")]
+    Dots,
+    /// More than [`URL_LIMIT`] bytes when filled.
+    #[error("a filled postback URL longer than {URL_LIMIT} bytes")]
+    Long,
+}
+
+/// What a template is filled with.
+#[derive(Clone, Copy, Debug)]
+pub struct Fill<'a> {
+    /// What the click carried.
+    pub values: &'a Values,
+    /// In the destination's currency.
+    pub amount: Option<Money>,
+    /// The order's id.
+    pub order_id: &'a OrderId,
+    /// Where the order was first seen.
+    pub store: Option<&'a StoreName>,
+    /// When the order was first seen.
+    pub time: Time,
+    /// When the link was followed.
+    pub click_time: Option<Time>,
+}
+
+impl Template {
+    /// The names used, in order, each once: `affiliate_id`, `amount`, `order_id`.
+    pub fn words(&self) -> Vec<&str> {
+        let mut words = Vec::new();
+        for part in &self.parts {
+            if let Part::Fill { name, .. } = part
+                && !words.contains(&name.as_str())
+            {
+                words.push(name.as_str());
+            }
+        }
+        words
+    }
+
+    /// Whether it is sent over TLS.
+    pub fn is_https(&self) -> bool {
+        let Some(Part::Text(origin)) = self.parts.first() else {
+            return false;
+        };
+        let scheme = origin.split(':').next();
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+    }
+
+    /// Settles what each name means, given the parameters that the network's clicks carry.
+    ///
+    /// `AFFILIATE_ID` is the parameter `affiliate_id`, `TRANSACTION_ID` is `transaction_id`. A network
+    /// that captures exactly one parameter, under another name than these (`ref`), means that one by
+    /// either word: the store's engineer is free to name it (domain.md §1).
+    ///
+    /// # Errors
+    /// A name that is neither in [`OWN`] nor captured, or both words for the one parameter.
+    pub fn bind(mut self, captured: &[&str]) -> Result<Self, Error> {
+        let alone = match captured {
+            [one] if !is_conventional(one) => Some(*one),
+            _ => None,
+        };
+        let mut stood_for: Option<String> = None;
+        for part in &mut self.parts {
+            let Part::Fill { name, source } = part else {
+                continue;
+            };
+            if OWN.contains(&name.as_str()) || captured.contains(&name.as_str()) {
+                continue;
+            }
+            let Some(alone) = alone.filter(|_| !source.starts_with('{')) else {
+                return Err(unknown(name, captured));
+            };
+            if stood_for.as_ref().is_some_and(|word| word != source) {
+                return Err(Error::Both(alone.to_owned()));
+            }
+            stood_for = Some(source.clone());
+            alone.clone_into(name);
+        }
+        Ok(self)
+    }
+
+    /// The URL to send.
+    ///
+    /// # Errors
+    /// A value that is missing or empty, that makes a dot segment, or too much of it all.
+    pub fn render(&self, fill: &Fill<'_>) -> Result<String, FillError> {
+        let mut url = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => url.push_str(text),
+                Part::Fill { name, source } => {
+                    let value = value(name, fill).filter(|value| !value.is_empty());
+                    let value = value.ok_or_else(|| FillError::Missing(source.clone()))?;
+                    url.extend(utf8_percent_encode(&value, RESERVED));
+                }
+            }
+            if url.len() > URL_LIMIT {
+                return Err(FillError::Long);
+            }
+        }
+        if has_dot_segment(&url) {
+            return Err(FillError::Dots);
+        }
+        Ok(url)
+    }
+}
+
+impl FromStr for Template {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let text = text.trim();
+        if text.len() > LIMIT {
+            return Err(Error::Long);
+        }
+        let (origin, rest) = split_origin(text)?;
+        let (path, query) = match rest.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (rest, None),
+        };
+        let mut parts = vec![Part::Text(origin.to_owned())];
+        for (index, segment) in path.split('/').enumerate() {
+            if index > 0 {
+                push_text(&mut parts, "/");
+            }
+            parse_value(&mut parts, segment)?;
+        }
+        if let Some(query) = query {
+            parse_query(&mut parts, query)?;
+        }
+        let template = Self { parts };
+        let probe = template.probe();
+        if has_dot_segment(&probe) {
+            return Err(Error::Dots);
+        }
+        Url::parse(&probe).map_err(Error::Url)?;
+        Ok(template)
+    }
+}
+
+impl Template {
+    /// The URL with a harmless letter for every value.
+    fn probe(&self) -> String {
+        let text = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Fill { .. } => "x".to_owned(),
+        };
+        self.parts.iter().map(text).collect()
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => f.write_str(text)?,
+                Part::Fill { source, .. } => f.write_str(source)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names only: the text may hold a secret.
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Template").field(&self.words()).finish()
+    }
+}
+
+/// `https://host:port` and all that follows it.
+fn split_origin(text: &str) -> Result<(&str, &str), Error> {
+    if text.contains('#') {
+        return Err(Error::Fragment);
+    }
+    // WHATWG URL takes a backslash for a slash and drops tabs and line ends: the host could become another one.
+    let strange =
+        |c: &char| !c.is_ascii_graphic() || matches!(c, '\\' | '"' | '<' | '>' | '^' | '`');
+    if let Some(c) = text.chars().find(strange) {
+        return Err(Error::Character(c));
+    }
+    let (scheme, after) = text.split_once("://").ok_or(Error::Scheme)?;
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+        return Err(Error::Scheme);
+    }
+    let end = after.find(['/', '?']).unwrap_or(after.len());
+    let (authority, rest) = after.split_at_checked(end).ok_or(Error::Scheme)?;
+    if authority.contains('@') {
+        return Err(Error::Userinfo);
+    }
+    if let Some((word, _)) = WORDS.iter().find(|(word, _)| has_token(authority, word)) {
+        return Err(Error::Authority((*word).to_owned()));
+    }
+    if authority.contains(['{', '}']) {
+        return Err(Error::Authority("{…}".to_owned()));
+    }
+    let origin = text.strip_suffix(rest).ok_or(Error::Scheme)?;
+    Ok((origin, rest))
+}
+
+/// `a=1&b={x}&c`: values are read for words, keys for `{name}` only.
+fn parse_query(parts: &mut Vec<Part>, query: &str) -> Result<(), Error> {
+    for (index, pair) in query.split('&').enumerate() {
+        push_text(parts, if index == 0 { "?" } else { "&" });
+        match pair.split_once('=') {
+            Some((key, value)) => {
+                parse_braces(parts, key)?;
+                push_text(parts, "=");
+                parse_value(parts, value)?;
+            }
+            None => parse_braces(parts, pair)?,
+        }
+    }
+    Ok(())
+}
+
+/// A query value or a path segment: one known word, or text with `{name}`s.
+fn parse_value(parts: &mut Vec<Part>, text: &str) -> Result<(), Error> {
+    if let Some((word, name)) = WORDS.iter().find(|(word, _)| *word == text) {
+        parts.push(Part::Fill {
+            name: (*name).to_owned(),
+            source: (*word).to_owned(),
+        });
+        return Ok(());
+    }
+    let outside_braces = || text.split(['{', '}']).step_by(2);
+    let bare = |word: &str| outside_braces().any(|text| has_token(text, word));
+    if let Some((word, name)) = WORDS.iter().find(|(word, _)| bare(word)) {
+        return Err(Error::Within(word, name));
+    }
+    parse_braces(parts, text)
+}
+
+fn parse_braces(parts: &mut Vec<Part>, text: &str) -> Result<(), Error> {
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').ok_or(Error::Brace)?;
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        if name.is_empty() || before.contains('}') || !name.chars().all(fits) {
+            return Err(Error::Brace);
+        }
+        push_text(parts, before);
+        parts.push(Part::Fill {
+            name: name.to_owned(),
+            source: format!("{{{name}}}"),
+        });
+        rest = after;
+    }
+    if rest.contains('}') {
+        return Err(Error::Brace);
+    }
+    push_text(parts, rest);
+    Ok(())
+}
+
+fn push_text(parts: &mut Vec<Part>, more: &str) {
+    match parts.last_mut() {
+        Some(Part::Text(text)) => text.push_str(more),
+        _ => parts.push(Part::Text(more.to_owned())),
+    }
+}
+
+/// Whether `word` stands in `text` by itself, not within a longer word.
+fn has_token(text: &str, word: &str) -> bool {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+        .any(|token| token == word)
+}
+
+/// Whether a path segment is `.` or `..`, which URL parsers remove (also when percent-encoded).
+fn has_dot_segment(url: &str) -> bool {
+    let path = url.split('?').next().unwrap_or_default();
+    path.split('/').any(|segment| {
+        let dots = segment.to_ascii_lowercase().replace("%2e", ".");
+        matches!(dots.as_str(), "." | "..")
+    })
+}
+
+fn is_conventional(name: &str) -> bool {
+    matches!(name, "affiliate_id" | "transaction_id")
+}
+
+fn unknown(name: &str, captured: &[&str]) -> Error {
+    let known = captured.iter().chain(&OWN);
+    let known: Vec<_> = known.map(|name| format!("{{{name}}}")).collect();
+    let known = known.join(", ");
+    let name = name.to_owned();
+    Error::Unknown { name, known }
+}
+
+fn value(name: &str, fill: &Fill<'_>) -> Option<String> {
+    match name {
+        "amount" => fill.amount.map(Money::plain),
+        "amount_minor" => fill.amount.and_then(minor),
+        "currency" => fill.amount.map(|amount| amount.currency.to_string()),
+        "order_id" => Some(fill.order_id.to_string()),
+        "store" => fill.store.map(ToString::to_string),
+        "time" => Some(fill.time.to_string()),
+        "click_time" => fill.click_time.map(|time| time.to_string()),
+        parameter => fill.values.get(parameter).cloned(),
+    }
+}
+
+/// `78.36 USD` → `7836`.
+fn minor(amount: Money) -> Option<String> {
+    let digits = amount.plain().replace('.', "");
+    Some(digits.parse::<i128>().ok()?.to_string())
+}
+
+#[cfg(test)]
+mod tests;

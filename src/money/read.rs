@@ -260,11 +260,12 @@ fn unbracketed(text: &str) -> (&str, bool) {
 fn unsigned(before: &str) -> (String, bool) {
     let before = before.trim();
     let signs = |c: char| is_minus(c) || c == '+';
-    for rest in [before.strip_prefix(signs), before.strip_suffix(signs)] {
-        if let Some(rest) = rest {
-            let minus = before.starts_with(is_minus) || before.ends_with(is_minus);
-            return (rest.trim().to_owned(), minus);
-        }
+    let unsigned = before
+        .strip_prefix(signs)
+        .or_else(|| before.strip_suffix(signs));
+    if let Some(rest) = unsigned {
+        let minus = before.starts_with(is_minus) || before.ends_with(is_minus);
+        return (rest.trim().to_owned(), minus);
     }
     (before.to_owned(), false)
 }

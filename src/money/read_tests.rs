@@ -263,9 +263,9 @@ proptest! {
     #[test]
     fn nothing_panics(text in "\\PC{0,40}", at in 0..FORMATS.len()) {
         let format = FORMATS[at].parse().unwrap();
-        let _ = read(&text, format, usd());
-        let _ = read_data(&text, format, usd());
-        let _ = read_number(&text);
-        let _ = read_minor(&text, usd());
+        drop(read(&text, format, usd()));
+        drop(read_data(&text, format, usd()));
+        drop(read_number(&text));
+        drop(read_minor(&text, usd()));
     }
 }

@@ -1,3 +1,6 @@
 //! What the tests share.
 
+pub(crate) mod config;
+pub(crate) mod observe;
 pub(crate) mod sale;
+pub(crate) mod sources;

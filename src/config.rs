@@ -1,0 +1,109 @@
+//! Config: `proxy.yaml` → each stage's settings, or every fault at once.
+//!
+//! - `yaml` is the text with positions, `reader`, `value` and `text` the fault-collecting access,
+//!   and then one file a topic. Only this module knows YAML.
+//! - Every fault is told in one go, with its line, column, path, what was found and what is expected.
+//! - A value that came from a variable or a file stands in no fault, warning or report.
+//!
+//! It reads no environment by itself and, but for the key file, writes nothing.
+
+mod addresses;
+mod answers;
+mod assemble;
+mod cookie;
+mod expand;
+mod fault;
+mod fields;
+mod file;
+mod hosts;
+pub mod keys;
+mod limits;
+mod networks;
+mod pattern;
+mod reader;
+pub mod report;
+mod rules;
+mod stores;
+mod text;
+mod units;
+mod value;
+mod when;
+mod yaml;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::secret::Secret;
+use crate::store::Stores;
+use crate::{accept, capture, deliver, forward, ledger, observe, record};
+
+pub use fault::{Faults, Finding, Position, Problem, Suggestion};
+
+use reader::{Context, Map};
+
+/// What every stage does.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where and how connections are accepted.
+    pub accept: accept::Settings,
+    /// How clicks are recognised and remembered.
+    pub capture: capture::Settings,
+    /// How the shop is spoken to.
+    pub forward: forward::Settings,
+    /// What is watched.
+    pub observe: observe::Settings,
+    /// How orders are judged and kept.
+    pub record: record::Settings,
+    /// Where the ledger is.
+    pub ledger: ledger::Settings,
+    /// How postbacks are sent.
+    pub deliver: deliver::Settings,
+    /// The stores, by host.
+    pub stores: Stores,
+    /// Health and counters, for the operator alone.
+    pub admin: Option<SocketAddr>,
+    /// Where the cookie's keys are.
+    pub keys: keys::Source,
+    /// What variables and files gave as free text: masked wherever settings are shown.
+    pub secrets: Vec<Secret>,
+}
+
+/// A configuration without faults.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What to do.
+    pub settings: Settings,
+    /// What is possible, but probably not meant.
+    pub warnings: Vec<Finding>,
+    /// Every key that was asked for, in general form (`stores.NAME.hosts`): what the reference must explain.
+    pub keys: BTreeSet<String>,
+}
+
+/// Reads the file `path`, with variables from `env`; `missing` says what to do where the key file is not there.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    missing: keys::Missing,
+) -> Result<Loaded, Faults> {
+    let faults = |findings| Faults::new(path, findings);
+    let text = file::read(path).map_err(|finding| faults(vec![finding]))?;
+    let node = yaml::parse(&text).map_err(faults)?;
+    let cx = Context::new(path.parent().unwrap_or(Path::new("")), env);
+    let settings = assemble::settings(&Map::root(&cx, &node), missing);
+    let notes = cx.finish();
+    let Some(settings) = settings.filter(|_| notes.faults.is_empty()) else {
+        return Err(faults(notes.faults));
+    };
+    Ok(Loaded {
+        settings: Settings {
+            secrets: notes.secrets,
+            ..settings
+        },
+        warnings: notes.warnings,
+        keys: notes.known,
+    })
+}

@@ -1,0 +1,186 @@
+//! The topics put together: each stage gets its part.
+
+use std::path::PathBuf;
+
+use super::addresses::{self, Addresses};
+use super::cookie::{self, Cookie};
+use super::keys::{Missing, Source};
+use super::limits::{self, Limits, Timeouts};
+use super::networks::{self, Networks};
+use super::reader::Map;
+use super::value::Value;
+use super::{Settings, rules, stores};
+use crate::capture::seal::Keys;
+use crate::observe::rule::Rule;
+use crate::store::{Store, Stores};
+use crate::{accept, capture, deliver, forward, ledger, observe, record};
+
+/// Everything that the file says; some of it is missing only if a fault was reported.
+pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
+    let addresses = addresses::read(root);
+    let limits = limits::limits(root);
+    let timeouts = limits::timeouts(root);
+    let sending = limits::deliver(root);
+    let (stores, known) = stores::read(root, &addresses.listen);
+    let cookie = cookie::read(root);
+    let networks = networks::read(root);
+    let rules = rules::read(root, &known);
+    let ledger = ledger(root);
+    let spool = root.or("spool", root.cx.resolve("spool"), path);
+    root.finish();
+    warn_of_currencies(root, &stores, &networks);
+    warn_of_unwatched(root, &stores, &rules);
+    warn_of_room(root, &networks);
+    let (keys, source) = open_keys(root, &cookie, missing)?;
+    Some(Settings {
+        admin: addresses.admin,
+        keys: source,
+        secrets: Vec::new(),
+        ledger,
+        record: record::Settings {
+            hold: timeouts.hold,
+            spool,
+            window: cookie.window,
+            attribution: cookie.attribution,
+            destinations: networks.recorded,
+        },
+        capture: capture::Settings {
+            cookie: cookie.name,
+            keys,
+            window: cookie.window,
+            attribution: cookie.attribution,
+            parameter: cookie.parameter,
+            networks: networks.captured,
+        },
+        deliver: deliver::Settings {
+            destinations: networks.delivered,
+            schedule: sending.schedule,
+            connect_timeout: sending.connect_timeout,
+            timeout: sending.timeout,
+            concurrency: sending.concurrency,
+            answer_limit: limits.answer,
+            retry_after_limit: sending.retry_after_limit,
+        },
+        observe: observe::Settings {
+            rules,
+            body_limit: limits.body_copy,
+            decoded_limit: limits.body_decoded,
+            read_timeout: timeouts.read,
+            abandoned_timeout: timeouts.abandoned,
+            readers: limits.readers,
+        },
+        forward: forward(&addresses, &limits, &timeouts),
+        accept: accept(addresses, &limits, &timeouts),
+        stores: Stores::new(stores),
+    })
+}
+
+fn accept(addresses: Addresses, limits: &Limits, timeouts: &Timeouts) -> accept::Settings {
+    accept::Settings {
+        listen: addresses.listen,
+        workers: addresses.workers,
+        connections: limits.connections,
+        head_limit: limits.request_head,
+        head_timeout: timeouts.request_head,
+        idle_timeout: timeouts.idle,
+        stall_timeout: timeouts.stall,
+        drain: timeouts.drain,
+    }
+}
+
+fn forward(addresses: &Addresses, limits: &Limits, timeouts: &Timeouts) -> forward::Settings {
+    forward::Settings {
+        trusted_proxies: addresses.trusted_proxies.clone(),
+        connect_timeout: timeouts.connect,
+        response_timeout: timeouts.response,
+        body_timeout: timeouts.body,
+        pool_idle: timeouts.pool,
+        pool_size: limits.pool,
+        tunnel_timeout: timeouts.tunnel,
+    }
+}
+
+fn ledger(root: &Map<'_>) -> ledger::Settings {
+    let map = root.section("ledger");
+    let path = map.or("path", root.cx.resolve("refgate.db"), path);
+    map.finish();
+    ledger::Settings { path }
+}
+
+fn path(value: &Value<'_>) -> Option<PathBuf> {
+    let text = value.text()?;
+    if text.as_str().is_empty() || text.as_str().contains('\0') {
+        text.wrong(None, "a path");
+        return None;
+    }
+    Some(value.cx.resolve(text.as_str()))
+}
+
+/// The key file is made only for a configuration without faults, so that a wrong one leaves nothing behind.
+fn open_keys(root: &Map<'_>, cookie: &Cookie<'_>, missing: Missing) -> Option<(Keys, Source)> {
+    let ring = cookie.keys.as_ref()?;
+    if missing == Missing::Create && root.cx.is_faulty() {
+        return None;
+    }
+    ring.open(missing)
+        .map_err(|(place, problem)| root.cx.report(&place, problem))
+        .ok()
+}
+
+/// Money that the network would count as its own is held instead.
+fn warn_of_currencies(root: &Map<'_>, stores: &[Store], networks: &Networks) {
+    for (name, place) in &networks.places {
+        let Some(network) = networks.recorded.get(name) else {
+            continue;
+        };
+        for store in stores {
+            let (own, other) = (network.currency, store.currency);
+            if own == other || network.rates.contains_key(&other) {
+                continue;
+            }
+            let words = format!(
+                "the store `{}` sells in {other} and this network counts in {own}: without \
+                 `rates: {{ {other}: … }}` (one {other} in {own}) every such order will be held",
+                store.name
+            );
+            root.cx.warn(place, words);
+        }
+    }
+}
+
+/// What a browser keeps of one cookie is 4,096 bytes (RFC 6265 §6.1); sealing makes a third more of it.
+const ROOM: usize = 2_600;
+
+fn warn_of_room(root: &Map<'_>, networks: &Networks) {
+    let parameters = networks.captured.iter().flat_map(|one| &one.parameters);
+    let most: usize = parameters.map(|one| one.name.len() + one.max_length).sum();
+    if most > ROOM {
+        let words = format!(
+            "one click of every network could take {most} bytes, and a cookie has room for {ROOM}: \
+             set `max_length` of their parameters lower"
+        );
+        let place = networks
+            .places
+            .first()
+            .map_or(&root.place, |(_, place)| place);
+        root.cx.warn(place, words);
+    }
+}
+
+fn warn_of_unwatched(root: &Map<'_>, stores: &[Store], rules: &[Rule]) {
+    let watched = |store: &&Store| {
+        let of_store = |rule: &Rule| rule.stores.is_empty() || rule.stores.contains(&store.name);
+        rules.iter().any(of_store)
+    };
+    // A rule at fault is not among the rules.
+    if rules.is_empty() || root.cx.is_faulty() {
+        return;
+    }
+    for store in stores.iter().filter(|store| !watched(store)) {
+        let words = format!(
+            "no rule is for the store `{}`: its orders will never be seen",
+            store.name
+        );
+        root.cx.warn(&root.place, words);
+    }
+}

@@ -1,0 +1,232 @@
+//! `stores:` → [`Store`]s.
+
+use std::net::SocketAddr;
+
+use super::fault::Suggestion;
+use super::hosts::{HOST, UPSTREAM, host, is_loopback, is_same, upstream};
+use super::reader::Map;
+use super::text::Text;
+use super::value::Value;
+use crate::money::{Currency, Decimal};
+use crate::name::{Namespace, StoreName};
+use crate::store::{Scheme, Store, Upstream};
+
+/// Reads every store; `listen` is where refgate itself listens.
+pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known) {
+    let expected = "at least one store: a name with hosts, upstream, currency, …";
+    let Some(section) = root.need("stores", expected) else {
+        return (Vec::new(), Known::default());
+    };
+    let map = section.map();
+    let mut reader = Reader {
+        listen,
+        hosts: Vec::new(),
+        namespaces: Vec::new(),
+    };
+    let entries = map.named("NAME");
+    if entries.is_empty() && section.is_map() {
+        map.missing("NAME", expected);
+    }
+    let stores = entries
+        .iter()
+        .filter_map(|(name, value)| reader.store(name, value));
+    let stores = stores.collect();
+    let known = Known {
+        stores: entries
+            .iter()
+            .map(|(name, _)| name.as_str().to_owned())
+            .collect(),
+        hosts: reader.hosts,
+    };
+    (stores, known)
+}
+
+struct Reader<'l> {
+    listen: &'l [SocketAddr],
+    hosts: Vec<Host>,
+    /// Whose order numbers an upstream gives.
+    namespaces: Vec<(Upstream, Namespace)>,
+}
+
+/// Which store has a host.
+struct Host {
+    host: String,
+    store: String,
+    /// Whether it stands in the file as it is, and so may be suggested.
+    literal: bool,
+}
+
+impl Reader<'_> {
+    fn store(&mut self, name: &Text<'_>, value: &Value<'_>) -> Option<Store> {
+        let map = value.map();
+        let store_name: Option<StoreName> = name.parse("a store's name");
+        let hosts = self.hosts(name, &map);
+        let scheme = scheme(&map, &hosts);
+        let upstream = self.upstream(&map);
+        let currency = map
+            .need("currency", "what its prices are in, like USD")
+            .and_then(|value| value.parse_plain::<Currency>("an ISO 4217 code like USD"));
+        let number_format = map
+            .need(
+                "number_format",
+                "how its pages write 1234.56, like \"1,234.56\"",
+            )
+            .and_then(|value| value.parse_plain("how its pages write 1234.56, like \"1,234.56\""));
+        let max_amount = map
+            .need(
+                "max_amount",
+                "an amount above which an order is held for you",
+            )
+            .and_then(|value| positive(&value));
+        let orders = self.orders(&map, upstream.as_ref(), store_name.as_ref());
+        map.finish();
+        Some(Store {
+            name: store_name?,
+            hosts: hosts.into_iter().map(|(host, _)| host).collect(),
+            scheme,
+            upstream: upstream?,
+            currency: currency?,
+            number_format: number_format?,
+            max_amount: max_amount?,
+            orders: orders?,
+        })
+    }
+
+    fn hosts<'a>(&mut self, store: &Text<'_>, map: &Map<'a>) -> Vec<(String, Text<'a>)> {
+        let expected = "the host names that shoppers use, like [shop.example]";
+        let Some(value) = map.need("hosts", expected) else {
+            return Vec::new();
+        };
+        let items = value.one_or_many();
+        if items.is_empty() {
+            value.wrong("an empty list", expected);
+        }
+        let mut hosts = Vec::new();
+        for text in items.iter().filter_map(Value::text) {
+            let Some(host) = text.make_plain(host, HOST) else {
+                continue;
+            };
+            if let Some(other) = self.store_of(&host) {
+                let why = format!("it stands in the store `{other}` already");
+                text.wrong(Some(&why), "every host in one store, once");
+                continue;
+            }
+            self.hosts.push(Host {
+                host: host.clone(),
+                store: store.as_str().to_owned(),
+                literal: text.is_literal(),
+            });
+            hosts.push((host, text));
+        }
+        hosts
+    }
+
+    fn store_of(&self, host: &str) -> Option<&str> {
+        let taken = self.hosts.iter().find(|taken| taken.host == host);
+        taken.map(|taken| taken.store.as_str())
+    }
+
+    fn upstream(&self, map: &Map<'_>) -> Option<Upstream> {
+        let text = map.need("upstream", UPSTREAM)?.text()?;
+        let upstream = text.make_plain(upstream, UPSTREAM)?;
+        if self.listen.iter().any(|own| is_same(own, &upstream)) {
+            let expected = "where the shop listens: its own address or port";
+            text.wrong(Some(&"refgate itself listens there"), expected);
+            return None;
+        }
+        Some(upstream)
+    }
+
+    /// Stores with one upstream share one namespace, unless the operator names several.
+    fn orders(
+        &mut self,
+        map: &Map<'_>,
+        upstream: Option<&Upstream>,
+        store: Option<&StoreName>,
+    ) -> Option<Namespace> {
+        let value = map.get("orders");
+        let sibling = self
+            .namespaces
+            .iter()
+            .find(|(other, _)| Some(other) == upstream);
+        let orders = match (&value, sibling) {
+            (Some(value), _) => value.parse("a name, like main")?,
+            (None, Some((_, orders))) => return Some(orders.clone()),
+            (None, None) => store?.as_str().parse().ok()?,
+        };
+        match (sibling, upstream) {
+            (Some((_, other)), _) if *other != orders => {
+                let place = value.map_or_else(|| map.place.clone(), |value| value.place);
+                let words = "another store with the same upstream has other `orders`: \
+                             one order seen in both stores would be counted twice";
+                map.cx.warn(&place, words);
+            }
+            (None, Some(upstream)) => self.namespaces.push((upstream.clone(), orders.clone())),
+            _ => {}
+        }
+        Some(orders)
+    }
+}
+
+/// Everything but https wants either a host that cannot leave the machine, or the operator's word.
+fn scheme(map: &Map<'_>, hosts: &[(String, Text<'_>)]) -> Scheme {
+    let words = [("https", Scheme::Https), ("http", Scheme::Http)];
+    let scheme = map.or("scheme", Scheme::Https, |value| value.one_of(&words));
+    let insecure = map.or("insecure_http", false, Value::flag);
+    if scheme == Scheme::Https || insecure {
+        return scheme;
+    }
+    for (_, text) in hosts.iter().filter(|(host, _)| !is_loopback(host)) {
+        let expected = "`scheme: https` (also where something in front of refgate ends the TLS); \
+                        or `insecure_http: true` if shoppers really come over plain HTTP";
+        text.wrong(Some(&"with `scheme: http`"), expected);
+    }
+    scheme
+}
+
+/// A decimal above zero.
+pub(super) fn positive(value: &Value<'_>) -> Option<Decimal> {
+    const EXPECTED: &str = "a number above zero, like 5000 or 0.73";
+    let text = value.text()?;
+    let number: Decimal = text.make_plain(Decimal::from_str_exact, EXPECTED)?;
+    if number > Decimal::ZERO {
+        return Some(number);
+    }
+    text.wrong(None, EXPECTED);
+    None
+}
+
+/// What rules may refer to, also stores at fault, so that one fault is not told twice.
+#[derive(Default)]
+pub(super) struct Known {
+    stores: Vec<String>,
+    hosts: Vec<Host>,
+}
+
+impl Known {
+    pub(super) fn store(&self, value: &Value<'_>) -> Option<StoreName> {
+        let text = value.text()?;
+        if self.stores.iter().any(|store| store == text.as_str()) {
+            return text.parse("a store's name");
+        }
+        unknown(&text, &self.stores, "a store that stands under `stores`");
+        None
+    }
+
+    pub(super) fn host(&self, value: &Value<'_>) -> Option<String> {
+        let text = value.text()?;
+        let host = text.make_plain(host, HOST)?;
+        if self.hosts.iter().any(|known| known.host == host) {
+            return Some(host);
+        }
+        let literal = self.hosts.iter().filter(|known| known.literal);
+        let names: Vec<String> = literal.map(|known| known.host.clone()).collect();
+        unknown(&text, &names, "a host that stands under `stores`");
+        None
+    }
+}
+
+fn unknown(text: &Text<'_>, known: &[String], expected: &str) {
+    let suggestion = Suggestion::of(text.as_str(), known.iter().map(String::as_str));
+    text.wrong(None, &format!("{expected} ({suggestion})"));
+}

@@ -1,0 +1,102 @@
+//! Durations (`500ms`, `30s`, `5m`, `6h`, `30d`) and sizes (`64KiB`, `2MiB`).
+
+use std::time::Duration;
+
+/// The duration that `text` says; a whole number with its unit.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = split(text)?;
+    let millis: u64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.checked_mul(millis).map(Duration::from_millis)
+}
+
+/// The bytes that `text` says; a whole number with its unit.
+pub(super) fn size(text: &str) -> Option<usize> {
+    let (number, unit) = split(text)?;
+    let bytes: u64 = match unit {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    usize::try_from(number.checked_mul(bytes)?).ok()
+}
+
+/// `span` as an operator would write it.
+pub(super) fn shown(span: Duration) -> String {
+    const UNITS: [(u128, &str); 5] = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+        (1, "ms"),
+    ];
+    let millis = span.as_millis();
+    let fits = |(unit, _): &&(u128, &str)| millis >= *unit && millis.is_multiple_of(*unit);
+    match UNITS.iter().find(fits) {
+        Some((unit, name)) => format!("{}{name}", millis / unit),
+        None => format!("{millis}ms"),
+    }
+}
+
+/// `bytes` as an operator would write them.
+pub(super) fn shown_size(bytes: usize) -> String {
+    const UNITS: [(usize, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let fits = |(unit, _): &&(usize, &str)| bytes >= *unit && bytes.is_multiple_of(*unit);
+    match UNITS.iter().find(fits) {
+        Some((unit, name)) => format!("{}{name}", bytes / unit),
+        None => format!("{bytes}B"),
+    }
+}
+
+fn split(text: &str) -> Option<(u64, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(end)?;
+    Some((number.parse().ok()?, unit.trim_start()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_has_a_unit() {
+        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(duration("30d"), Some(Duration::from_secs(30 * 86_400)));
+        assert_eq!(duration("5 m"), Some(Duration::from_secs(300)));
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "1.5s",
+            "-1s",
+            "5x",
+            "99999999999999999999d",
+            "18446744073709551615d",
+        ] {
+            assert_eq!(duration(wrong), None, "{wrong}");
+        }
+        assert_eq!(shown(Duration::from_secs(90)), "90s");
+        assert_eq!(shown(Duration::from_secs(86_400)), "1d");
+        assert_eq!(shown(Duration::ZERO), "0ms");
+    }
+
+    #[test]
+    fn a_size_has_a_unit() {
+        assert_eq!(size("64KiB"), Some(65_536));
+        assert_eq!(size("2 MiB"), Some(2_097_152));
+        assert_eq!(size("10B"), Some(10));
+        for wrong in ["", "64", "64KB", "KiB", "99999999999GiB"] {
+            assert_eq!(size(wrong), None, "{wrong}");
+        }
+        assert_eq!(shown_size(2_097_152), "2MiB");
+        assert_eq!(shown_size(1000), "1000B");
+    }
+}

@@ -1,0 +1,297 @@
+//! One attempt at a postback: commit it, send it, judge what came, settle it.
+
+use std::time::Duration;
+
+use reqwest::Url;
+use tracing::{error, info, warn};
+
+use super::backoff::{self, Next, Tried};
+use super::template::{Fill, FillError};
+use super::verdict::{self, Judged};
+use super::{Causes, Dedupe, Deliver, Destination};
+use crate::clock::Time;
+use crate::event::Event;
+use crate::ledger::{self, Settlement};
+use crate::order::Order;
+use crate::postback::{AttemptId, Outcome, Postback, State, Verdict};
+use crate::secret::{Secret, mask};
+
+/// Waits before settling is tried again: the answer is known to us alone, and a full or locked disk may recover.
+const SETTLE_AGAIN: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(15),
+];
+
+/// What stands in place of a URL where nothing was sent.
+const NO_URL: &str = "(nothing was sent)";
+
+/// Why a postback that is due is not sent: a matter of the configuration, not of the network.
+#[derive(Debug, thiserror::Error)]
+enum Obstacle {
+    #[error("no network of that name is configured")]
+    NoDestination,
+    #[error("the network is configured with `send: false`")]
+    DryRun,
+    #[error(transparent)]
+    Fill(#[from] FillError),
+    #[error("the filled postback URL is none")]
+    Url,
+    #[error("the order cannot be looked up")]
+    Order(#[from] ledger::Error),
+}
+
+/// Sends a claimed postback once.
+pub(super) async fn attempt(deliver: Deliver, postback: Postback) {
+    match prepare(&deliver, &postback).await {
+        Ok((destination, url)) => send(&deliver, &postback, destination, url).await,
+        Err(obstacle) => hold(&deliver, &postback, &obstacle).await,
+    }
+}
+
+async fn prepare<'a>(
+    deliver: &'a Deliver,
+    postback: &Postback,
+) -> Result<(&'a Destination, Url), Obstacle> {
+    let destinations = &deliver.settings.destinations;
+    let destination = destinations
+        .get(&postback.destination)
+        .ok_or(Obstacle::NoDestination)?;
+    if !destination.send {
+        return Err(Obstacle::DryRun);
+    }
+    let words = destination.template.words();
+    // Only few templates name what the order alone knows.
+    let order = if words.contains(&"store") || words.contains(&"click_time") {
+        order_of(deliver, postback).await?
+    } else {
+        None
+    };
+    let click = order.as_ref().and_then(|order| order.click.as_ref());
+    let url = destination.template.render(&Fill {
+        values: &postback.values,
+        amount: postback.amount,
+        order_id: &postback.order.id,
+        store: order.as_ref().map(|order| &order.store),
+        time: postback.at,
+        click_time: click.map(|click| click.at),
+    })?;
+    let url = Url::parse(&url).map_err(|_checked_when_parsed| Obstacle::Url)?;
+    Ok((destination, url))
+}
+
+async fn order_of(deliver: &Deliver, postback: &Postback) -> Result<Option<Order>, ledger::Error> {
+    let stories = deliver.ledger.story(postback.order.id.to_string()).await?;
+    let orders = stories.into_iter().map(|story| story.order);
+    let mut same = orders.filter(|order| order.key == postback.order);
+    Ok(same.next())
+}
+
+async fn send(deliver: &Deliver, postback: &Postback, destination: &Destination, url: Url) {
+    let shown = mask(url.as_str(), &destination.secrets);
+    let Some(id) = begin(deliver, postback, &shown).await else {
+        return;
+    };
+    info!(
+        order.id = %postback.order.id,
+        network = %postback.destination,
+        url = shown,
+        "postback sent"
+    );
+    deliver.counters.add(Event::PostbackSent);
+    let ended = deliver.sender.send(url).await;
+    let judged = verdict::judge(&destination.answers, ended);
+    let judged = tidied(judged, &destination.secrets);
+    let next = decide(deliver, postback, &judged, destination.dedupe);
+    announce(deliver, postback, &judged, &next);
+    settle(deliver, settlement(postback, id, judged, next)).await;
+}
+
+/// Commits the attempt; none if that was not possible: then nothing may be sent.
+async fn begin(deliver: &Deliver, postback: &Postback, shown: &str) -> Option<AttemptId> {
+    let begun = deliver
+        .ledger
+        .begin(postback.id, shown.to_owned(), Time::now());
+    match begun.await {
+        Ok(id) => Some(id),
+        // Somebody else was faster, or the operator took it back.
+        Err(ledger::Error::NotPossible { .. }) => None,
+        Err(fault) => {
+            error!(
+                order.id = %postback.order.id,
+                network = %postback.destination,
+                error = %Causes(&fault),
+                "the ledger takes no attempt, so the postback waits"
+            );
+            None
+        }
+    }
+}
+
+/// What an attempt means whose sender is gone: it may have been counted.
+pub(super) async fn interrupted(
+    deliver: &Deliver,
+    postback: &Postback,
+    id: AttemptId,
+    now: Time,
+) -> Result<(), ledger::Error> {
+    let judged = Judged::unclear("refgate ended before the answer was kept");
+    let destination = deliver.settings.destinations.get(&postback.destination);
+    let dedupe = destination.map_or(Dedupe::None, |destination| destination.dedupe);
+    let tried = Tried {
+        attempt: postback.attempts,
+        dedupe,
+        now,
+        jitter: jitter(),
+    };
+    let next = backoff::next(&deliver.settings, &judged, tried);
+    announce(deliver, postback, &judged, &next);
+    let settlement = settlement(postback, id, judged, next);
+    match deliver.ledger.settle(settlement).await {
+        // A sender that was only slow has settled it meanwhile.
+        Err(ledger::Error::NotOpen(_)) => Ok(()),
+        other => other,
+    }
+}
+
+/// Keeps a postback from being tried again and again: the operator is asked.
+async fn hold(deliver: &Deliver, postback: &Postback, obstacle: &Obstacle) {
+    if let Obstacle::Order(fault) = obstacle {
+        // The ledger's trouble passes: its lease ends, and it is taken again.
+        error!(order.id = %postback.order.id, error = %Causes(fault), "a postback waits for the ledger");
+        return;
+    }
+    let Some(id) = begin(deliver, postback, NO_URL).await else {
+        return;
+    };
+    let judged = Judged::not_sent(format!("not sent: {obstacle}"));
+    let next = Next {
+        state: State::Held,
+        due: None,
+        cause: judged.words.clone(),
+    };
+    announce(deliver, postback, &judged, &next);
+    settle(deliver, settlement(postback, id, judged, next)).await;
+}
+
+fn tidied(judged: Judged, secrets: &[Secret]) -> Judged {
+    let words = verdict::tidy(&judged.words, secrets);
+    Judged { words, ..judged }
+}
+
+fn decide(deliver: &Deliver, postback: &Postback, judged: &Judged, dedupe: Dedupe) -> Next {
+    let tried = Tried {
+        // The ledger counts an attempt when it begins.
+        attempt: postback.attempts.saturating_add(1),
+        dedupe,
+        now: Time::now(),
+        jitter: jitter(),
+    };
+    backoff::next(&deliver.settings, judged, tried)
+}
+
+/// 0 to 1000; without randomness the middle.
+fn jitter() -> u16 {
+    let mut bytes = [0; 2];
+    if getrandom::fill(&mut bytes).is_err() {
+        return 500;
+    }
+    u16::from_ne_bytes(bytes) % 1001
+}
+
+/// Logs and counts what came of an attempt, the one place that does.
+fn announce(deliver: &Deliver, postback: &Postback, judged: &Judged, next: &Next) {
+    deliver.counters.add(event(next.state));
+    let needs_somebody = matches!(
+        next.state,
+        State::Rejected | State::Unclear | State::Dead | State::Held
+    ) || (next.state == State::Duplicate && next.cause != judged.words);
+    let said = match judged.status {
+        Some(_) => "network answered",
+        None => "network did not answer",
+    };
+    macro_rules! log {
+        ($level:ident) => {
+            $level!(
+                order.id = %postback.order.id,
+                network = %postback.destination,
+                status = judged.status,
+                verdict = word(judged.verdict),
+                words = judged.words,
+                state = %next.state,
+                cause = next.cause,
+                due = next.due.map(tracing::field::display),
+                "{said}"
+            )
+        };
+    }
+    if needs_somebody {
+        log!(warn);
+    } else {
+        log!(info);
+    }
+}
+
+const fn event(state: State) -> Event {
+    match state {
+        State::Accepted => Event::PostbackAccepted,
+        State::Duplicate => Event::PostbackDuplicate,
+        State::Rejected => Event::PostbackRejected,
+        State::Unclear => Event::PostbackUnclear,
+        State::Due | State::Sending => Event::PostbackDelayed,
+        State::Dead => Event::PostbackDead,
+        State::Held => Event::PostbackHeld,
+    }
+}
+
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Accepted => "accepted",
+        Verdict::Duplicate => "duplicate",
+        Verdict::Rejected => "rejected",
+        Verdict::NotProcessed => "not_processed",
+        Verdict::Unclear => "unclear",
+    }
+}
+
+fn settlement(postback: &Postback, attempt: AttemptId, judged: Judged, next: Next) -> Settlement {
+    Settlement {
+        postback: postback.id,
+        attempt,
+        outcome: Outcome {
+            at: Time::now(),
+            status: judged.status,
+            words: judged.words,
+            verdict: judged.verdict,
+        },
+        state: next.state,
+        due: next.due,
+        cause: Some(next.cause),
+    }
+}
+
+/// Keeps the outcome. If the ledger never takes it, the attempt stays open and is found as
+/// interrupted: in doubt, never repeated by mistake.
+async fn settle(deliver: &Deliver, settlement: Settlement) {
+    let mut waits = SETTLE_AGAIN.into_iter();
+    loop {
+        let Err(fault) = deliver.ledger.settle(settlement.clone()).await else {
+            return;
+        };
+        let lasting = matches!(
+            fault,
+            ledger::Error::NotOpen(_) | ledger::Error::NotPossible { .. } | ledger::Error::Closed
+        );
+        let wait = waits.next().filter(|_| !lasting);
+        error!(
+            postback = settlement.postback,
+            state = %settlement.state,
+            error = %Causes(&fault),
+            again = wait.is_some(),
+            "the ledger does not take a network's answer"
+        );
+        let Some(wait) = wait else { return };
+        tokio::time::sleep(wait).await;
+    }
+}

@@ -1,0 +1,188 @@
+//! An exchange that rules mean, from the response's head to the readings.
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, StatusCode};
+
+use crate::store::Store;
+
+use super::charset::essence;
+use super::explain::Miss;
+use super::gather::Page;
+use super::reading::{Reading, read_rule};
+use super::rule::{Rule, Source};
+use super::rules::Compiled;
+
+/// How much of a body is looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// As sent, in bytes.
+    pub(crate) body: usize,
+    /// Decoded, in bytes.
+    pub(crate) decoded: usize,
+}
+
+/// A rule that means the request, with what its path says.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) rule: Arc<Compiled>,
+    pub(crate) named: Vec<(String, String)>,
+}
+
+/// A request that rules mean; the response decides.
+#[derive(Debug)]
+pub struct Watch {
+    pub(crate) store: Arc<Store>,
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) limits: Limits,
+}
+
+/// An exchange whose head rules mean; the body decides.
+#[derive(Debug)]
+pub struct Matched {
+    pub(crate) watch: Watch,
+    pub(crate) content_type: String,
+    content_encoding: String,
+    pub(crate) headers: Vec<(HeaderName, String)>,
+}
+
+impl Watch {
+    pub(crate) const fn new(
+        store: Arc<Store>,
+        candidates: Vec<Candidate>,
+        parameters: Vec<(String, String)>,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            store,
+            candidates,
+            parameters,
+            limits,
+        }
+    }
+
+    /// The store that was asked.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Whether a rule still means the exchange, now that the response's head is there.
+    pub fn response(mut self, status: StatusCode, headers: &HeaderMap) -> Option<Matched> {
+        let content_type = joined(headers, &CONTENT_TYPE);
+        let essence = essence(&content_type);
+        self.candidates
+            .retain(|candidate| candidate.rule.means_response(status, &essence).is_ok());
+        if self.candidates.is_empty() {
+            return None;
+        }
+        let headers_read = self.candidates.iter().flat_map(|candidate| {
+            let sources = candidate.rule.rule.read.iter().map(|read| &read.source);
+            sources.filter_map(|source| match source {
+                Source::Header(name) => Some(name.clone()),
+                _ => None,
+            })
+        });
+        let mut names: Vec<HeaderName> = headers_read.collect();
+        names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        names.dedup();
+        let values = names.into_iter().flat_map(|name| {
+            let values = headers.get_all(&name).iter().map(|value| {
+                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                (name.clone(), text)
+            });
+            values.collect::<Vec<_>>()
+        });
+        Some(Matched {
+            headers: values.collect(),
+            content_encoding: joined(headers, &CONTENT_ENCODING),
+            content_type,
+            watch: self,
+        })
+    }
+}
+
+impl Matched {
+    /// The store that answered.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.watch.store
+    }
+
+    /// Whether the body must be copied: a rule reads it or has guards on it.
+    pub fn needs_body(&self) -> bool {
+        let mut candidates = self.watch.candidates.iter();
+        candidates.any(|candidate| candidate.rule.needs_body())
+    }
+
+    /// How much of the body is worth copying, in bytes.
+    pub fn body_limit(&self) -> usize {
+        self.watch.limits.body
+    }
+
+    /// What each rule reads; nothing of a rule whose guards do not hold.
+    ///
+    /// `body` is the whole body as sent; nothing if it was over the limit.
+    pub fn read(&self, body: Option<&[u8]>) -> Vec<Reading> {
+        let page = Page::open(self, body, &self.content_encoding);
+        let candidates = self.watch.candidates.iter();
+        candidates
+            .filter_map(|candidate| read_rule(self, candidate, &page))
+            .collect()
+    }
+}
+
+/// All values of a list field, or of one that should stand once.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
+    let values = headers.get_all(name).iter();
+    let values: Vec<_> = values
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    values.join(", ")
+}
+
+impl Compiled {
+    /// Whether it means a response with such a head. Errors, and answers that
+    /// are not whole or not for people to see, make no order.
+    pub(super) fn means_response(&self, status: StatusCode, essence: &str) -> Result<(), Miss> {
+        let never = [StatusCode::PARTIAL_CONTENT, StatusCode::NOT_MODIFIED];
+        if never.contains(&status) || status.as_u16() >= 400 {
+            return Err(Miss::Never(status));
+        }
+        let when = &self.rule.when;
+        let is_in = |(from, to): &(u16, u16)| (*from..=*to).contains(&status.as_u16());
+        if !when.status.iter().any(is_in) {
+            return Err(Miss::Status(status, when.status.clone()));
+        }
+        let same = |wanted: &String| wanted.eq_ignore_ascii_case(essence);
+        if !when.content_types.is_empty() && !when.content_types.iter().any(same) {
+            return Err(Miss::ContentType(essence.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Whether anything of it is in the body.
+    pub(super) fn needs_body(&self) -> bool {
+        let Rule { when, read, .. } = &self.rule;
+        let guarded = !when.contains.is_empty() || !when.lacks.is_empty();
+        let reads = |source: &Source| {
+            matches!(
+                source,
+                Source::Css { .. } | Source::Json { .. } | Source::Regex(_)
+            )
+        };
+        guarded || read.iter().any(|read| reads(&read.source))
+    }
+
+    /// Whether the texts that must be there are, and those that must not are not.
+    pub(super) fn guards_hold(&self, text: &str) -> Result<(), Miss> {
+        let when = &self.rule.when;
+        if let Some(missing) = when.contains.iter().find(|wanted| !text.contains(*wanted)) {
+            return Err(Miss::Lacks(missing.clone()));
+        }
+        match when.lacks.iter().find(|unwanted| text.contains(*unwanted)) {
+            Some(present) => Err(Miss::Contains(present.clone())),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# What plain `cargo test` cannot show: refgate with a real shop, a real browser and the system's own tools.
+# Installs what these need, where apt-get can; a suite that lacks something says that it did not run, and under
+# CI (CI=true) that fails.
+# usage: tests/system.sh [SUITE…]   environment: REFGATE, the binary (default: builds target/release/refgate)
+set -uo pipefail
+cd "$(dirname "$0")/.."
+. tests/lib/steps.sh
+wanted=" $* "
+
+install() { # PACKAGE… by apt-get, if this is root's machine
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends "$@" >/dev/null
+}
+
+suite() { # SECONDS NAME "COMMAND=PACKAGE …" SCRIPT…
+  local limit=$1 name=$2 needs=$3 need packages=() lacking=()
+  shift 3
+  [ "$wanted" = "  " ] || [[ $wanted == *" $name "* ]] || return 0
+  for need in $needs; do
+    command -v "${need%=*}" >/dev/null || packages+=("${need#*=}")
+  done
+  [ ${#packages[@]} = 0 ] || install "${packages[@]}" || echo "could not install ${packages[*]}"
+  for need in $needs; do
+    command -v "${need%=*}" >/dev/null || lacking+=("${need%=*}")
+  done
+  if [ ${#lacking[@]} = 0 ]; then
+    step "$limit" "$name" "$@"
+  elif [ "${CI:-}" = true ]; then
+    step 5 "$name" sh -c "echo 'did not run: no ${lacking[*]}'; exit 1"
+  else
+    table+="$name did not run: no ${lacking[*]}"$'\n'
+  fi
+}
+
+export REFGATE=${REFGATE:-$PWD/target/release/refgate}
+[ "$REFGATE" != "$PWD/target/release/refgate" ] || cargo build --locked --quiet --release || exit 1
+
+suite 180 trace   "python3=python3 strace=strace"                          tests/trace/run.py
+suite 360 crash   "python3=python3"                                        tests/crash/run.py
+suite 400 oscar   "python3=python3-venv"                                   tests/shops/oscar/run.py
+suite 180 browser "chromium=chromium chromedriver=chromium-driver"         tests/browser/run.py
+summary system
