@@ -1,6 +1,7 @@
 //! Opening: one owner, its own file, a schema it knows, settings that last.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -187,6 +188,30 @@ async fn a_damaged_page_is_an_error_and_no_panic() {
         Err(error) => error,
     };
     assert!(matches!(error, Error::Corrupt(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_a_killed_process_leaves_opens_whole() {
+    let (dir, after) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    for number in 0..20 {
+        let entered = ledger
+            .enter(candidate(&number.to_string(), Some("25.00")))
+            .await;
+        entered.unwrap();
+    }
+    // As the files stand now, without the tidying of a close; the last write was torn.
+    for name in ["refgate.db", "refgate.db-wal"] {
+        fs::copy(dir.path().join(name), after.path().join(name)).unwrap();
+    }
+    let wal = OpenOptions::new()
+        .append(true)
+        .open(after.path().join("refgate.db-wal"));
+    wal.unwrap().write_all(&[7; 5000]).unwrap();
+    let ledger = open(after.path(), Role::Run).unwrap();
+    assert_eq!(ledger.counts().await.unwrap().credited, 20);
+    let again = ledger.enter(candidate("0", Some("25.00"))).await.unwrap();
+    assert!(matches!(again, Entered::Again(_)), "{again:?}");
 }
 
 #[tokio::test]
