@@ -115,6 +115,25 @@ impl Recorder {
         }
     }
 
+    /// Enters what the spool holds, counted and told as if it came now: for the start of a
+    /// run, and for whenever the ledger is well again. Blocks on the disk.
+    pub async fn recover(&self) {
+        let imported = match spool::import(&self.spool, &self.ledger).await {
+            Ok(imported) => imported,
+            Err(error) => {
+                error!(%error, "the spool cannot be read: orders may be waiting in it");
+                return;
+            }
+        };
+        for (_file, entered) in imported.entered {
+            self.entered(entered);
+        }
+        for (file, fault) in imported.kept {
+            let (file, cause) = (file.display().to_string(), chain(&fault));
+            error!(file, cause, "a spool file stays: see `refgate import`");
+        }
+    }
+
     fn entered(&self, entered: Entered) -> Recorded {
         let words = Words::of(entered.order());
         let Words {

@@ -12,7 +12,7 @@ use refgate::record::spool::{Fault, Spool, import};
 use refgate::record::{Recorded, Recorder};
 use rusqlite::Connection;
 
-use crate::support::sale::{candidate, open};
+use crate::support::sale::{LEASE, NOW, candidate, open};
 
 /// A hold that no test waits for.
 const HOLD: Duration = Duration::from_secs(3600);
@@ -127,6 +127,24 @@ async fn without_ledger_and_spool_the_order_is_logged() {
     assert_eq!(recorded, Recorded::Logged);
     assert_eq!(counters.get(Event::OrderLogged), 1);
     assert_eq!(counters.get(Event::OrderSpooled), 0);
+}
+
+#[tokio::test]
+async fn the_next_run_enters_what_the_last_one_spooled() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    let (recorder, counters) = recorder(dir.path(), &ledger, HOLD);
+    recorder.recover().await;
+    let sealed = spool(dir.path())
+        .seal(&candidate("1001", Some("25.00")))
+        .unwrap();
+    spool(dir.path()).write(&sealed, NOW).unwrap();
+    for _ in 0..2 {
+        recorder.recover().await;
+        assert_eq!(counters.get(Event::OrderEntered), 1);
+        assert_eq!(counters.get(Event::OrderSeenAgain), 0);
+    }
+    assert_eq!(ledger.claim(NOW, LEASE, 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
