@@ -173,6 +173,17 @@ fn drain_ends_though_a_request_does_not() {
 }
 
 #[test]
+fn a_refusal_arrives_though_the_client_is_still_sending() {
+    let shop = Origin::always(OK);
+    let proxy = spawn_proxy(shop.addr);
+    let mut client = proxy.connect();
+    client.say(format!("GET / HTTP/1.1\r\nX-A: {}", "a".repeat(300_000)));
+    assert_eq!(client.message(false).status(), 431);
+    assert!(client.is_over());
+    assert_eq!(proxy.counters.get(Event::RequestRefused), 1);
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_order() {
     let asked = Arc::new(Mutex::new(0));
     let shop = Origin::new(move |wire, _| {

@@ -257,3 +257,37 @@ fn an_http_1_0_client_may_keep_its_connection() {
         assert_eq!(got.text(), "ok");
     }
 }
+
+/// Known limits of the `http` crate's target, pinned here so that a change is noticed.
+#[test]
+fn a_target_that_is_no_uri_is_refused_and_a_fragment_is_cut() {
+    for (target, status) in [
+        ("/?q=\"x\"", 400),
+        ("/?q=<x>", 400),
+        ("/<x>", 400),
+        ("/a\\b", 200),
+        ("/a?b=1#top", 200),
+    ] {
+        let shop = Origin::always(super::OK);
+        let proxy = spawn_proxy(shop.addr);
+        let mut client = proxy.connect();
+        client.say(head(&format!("GET {target}"), ""));
+        assert_eq!(client.message(false).status(), status, "{target}");
+        drop(client);
+        drop(proxy);
+        let seen = String::from_utf8(shop.seen().concat()).unwrap();
+        let want = target.split('#').next().unwrap();
+        assert_eq!(seen.contains(want), status == 200, "{seen}");
+        assert!(!seen.contains("#top"), "{seen}");
+    }
+}
+
+#[test]
+fn a_204_loses_the_length_that_it_must_not_have() {
+    let shop = Origin::always("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n");
+    let proxy = spawn_proxy(shop.addr);
+    let mut client = proxy.connect();
+    client.say(super::get("/"));
+    let got = client.message(false);
+    assert_eq!((got.status(), got.get("content-length")), (204, None));
+}

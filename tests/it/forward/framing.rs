@@ -29,8 +29,11 @@ fn attack(bytes: &[u8]) -> (u16, String) {
         .split(' ')
         .nth(1)
         .map_or(0, |status| status.parse().unwrap());
+    let counters = std::sync::Arc::clone(&proxy.counters);
     drop(client);
     drop(proxy);
+    let refused = counters.get(Event::RequestRefused) + counters.get(Event::UnknownHost);
+    assert_eq!(refused, u64::from(status != 200), "counted once");
     let seen = shop.seen().concat();
     (status, String::from_utf8_lossy(&seen).into_owned())
 }
