@@ -180,7 +180,10 @@ fn a_refusal_arrives_though_the_client_is_still_sending() {
     client.say(format!("GET / HTTP/1.1\r\nX-A: {}", "a".repeat(300_000)));
     assert_eq!(client.message(false).status(), 431);
     assert!(client.is_over());
-    assert_eq!(proxy.counters.get(Event::RequestRefused), 1);
+    let counters = Arc::clone(&proxy.counters);
+    drop(client);
+    drop(proxy);
+    assert_eq!(counters.get(Event::RequestRefused), 1);
 }
 
 #[test]
