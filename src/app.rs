@@ -117,6 +117,11 @@ impl App {
         first.map(TcpListener::local_addr).collect()
     }
 
+    /// What has happened, and will.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
     /// Where the operator is served, if he is.
     ///
     /// # Errors
