@@ -134,11 +134,7 @@ impl Watcher {
         }
     }
 
-    async fn read(
-        &self,
-        matched: Matched,
-        body: Option<Bytes>,
-    ) -> Result<Vec<Reading>, ReadError> {
+    async fn read(&self, matched: Matched, body: Option<Bytes>) -> Result<Vec<Reading>, ReadError> {
         let _place = self.places.acquire().await;
         self.pool.read(matched, body).await
     }
@@ -190,4 +186,3 @@ impl Seen<'_> {
         })
     }
 }
-
