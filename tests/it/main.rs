@@ -6,5 +6,6 @@
 
 mod config;
 mod ledger;
+mod observe;
 mod pages;
 mod support;
