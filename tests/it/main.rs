@@ -9,3 +9,4 @@ mod ledger;
 mod observe;
 mod pages;
 mod support;
+mod watch;

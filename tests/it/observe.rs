@@ -4,52 +4,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
 use refgate::observe::saved::Exchange;
-use refgate::observe::{Copy, Decision, Matched, Pool, Reading, RequestHead, Rules, Watch};
+use refgate::observe::{Copy, Matched, Pool, Reading, Rules, Watch};
 use refgate::order::{Doubt, OrderId};
 
-use crate::support::observe::{brotli, deflate, gzip, raw_deflate, rules, shop, zstd};
-
-const PAGE: &str = "<!doctype html><html><head><title>Danke</title></head><body>\n\
-    <h1>Thank you for your order</h1>\n\
-    <p id=\"order-number\">No. <!-- -->R<!-- -->100<b>17</b></p>\n\
-    <table id=totals><tr class=subtotal><th>Zwischensumme<td>1.249,95&nbsp;<span>&euro;</span></td></tr>\n\
-    <tr class=discount><th>Rabatt</th><td>49,95&nbsp;&#8364;</td></tr></table></body></html>";
-
-const RULE: &str = r##"
-  - name: thank-you
-    when:
-      path: /checkout/thank-you/{token}
-      content_type: text/html
-      contains: ["Thank you for your order"]
-      lacks: ["Payment failed"]
-    read:
-      order_id: { css: "#order-number", pattern: 'R[0-9]+' }
-      subtotal: { css: "#totals .subtotal td" }
-      discount: { css: "#totals .discount td", optional: true }
-    then: order
-    amount: subtotal - discount
-"##;
-
-fn german() -> Rules {
-    rules(&shop("EUR", "1.234,56", RULE))
-}
-
-fn exchange(body: impl Into<Bytes>) -> Exchange {
-    let mut headers = HeaderMap::new();
-    headers.insert("content-type", "text/html; charset=utf-8".parse().unwrap());
-    Exchange {
-        host: "shop.example".into(),
-        method: Method::GET,
-        path: "/checkout/thank-you/5".into(),
-        query: None,
-        request_headers: HeaderMap::new(),
-        status: StatusCode::OK,
-        headers,
-        body: body.into(),
-    }
-}
+use crate::support::observe::{
+    PAGE, RULE, brotli, deflate, exchange, german, gzip, raw_deflate, rules, shop, zstd,
+};
 
 fn coded(coding: &str, body: Vec<u8>) -> Exchange {
     let mut exchange = exchange(body);
@@ -342,124 +303,6 @@ fn broken_html_and_json_never_make_an_order_silently() {
 }
 
 #[test]
-fn guards_and_heads_that_do_not_hold_read_nothing() {
-    let rules = german();
-    assert!(
-        rules
-            .read(&exchange(PAGE.replace("Thank you", "Sorry")))
-            .is_empty()
-    );
-    assert!(
-        rules
-            .read(&exchange(format!("{PAGE}Payment failed")))
-            .is_empty()
-    );
-    let nothing = |change: &dyn Fn(&mut Exchange)| {
-        let mut exchange = exchange(PAGE);
-        change(&mut exchange);
-        assert!(rules.read(&exchange).is_empty(), "{exchange:?}");
-        assert!(!rules.explain(&exchange).is_empty());
-    };
-    for status in [206, 304, 302, 404, 500] {
-        nothing(&|exchange| exchange.status = StatusCode::from_u16(status).unwrap());
-    }
-    for method in [Method::HEAD, Method::PUT] {
-        nothing(&|exchange| exchange.method = method.clone());
-    }
-    nothing(&|exchange| exchange.host = "other.example".into());
-    nothing(&|exchange| exchange.path = "/checkout/thank-you".into());
-    nothing(&|exchange| exchange.path = "/checkout/thank-you/".into());
-    nothing(&|exchange| {
-        let json = "application/json".parse().unwrap();
-        exchange.headers.insert("content-type", json);
-    });
-}
-
-fn decision(rules: &Rules, path: &str, headers: &HeaderMap) -> Decision {
-    rules.request(&RequestHead {
-        host: "Shop.Example",
-        method: &Method::GET,
-        path,
-        query: None,
-        headers,
-    })
-}
-
-#[test]
-fn ambiguous_paths_are_never_watched_and_told_if_they_might_have_been() {
-    let rules = german();
-    let none = HeaderMap::new();
-    let watched = |path: &str| matches!(decision(&rules, path, &none), Decision::Watched(_));
-    assert!(watched("/checkout/thank-you/5"));
-    assert!(watched("/checkout/thank%2Dyou/a%20b"));
-    for path in [
-        "/checkout//thank-you/5",
-        "/checkout/./thank-you/5",
-        "/x/../checkout/thank-you/5",
-        "/checkout/%2e/thank-you/5",
-        "/checkout%2fthank-you/5",
-        "/checkout%5cthank-you/5",
-        "/checkout\\thank-you\\5",
-        "/checkout/thank-you;a=b/5",
-        "/checkout/thank-you/5;x",
-        "/checkout/thank-you/%zz",
-        "/checkout/thank-you/%00",
-        "/checkout/thank-you/%ff",
-        "/checkout/thank-you%252f5",
-        "//checkout/thank-you/5",
-        "/checkout/thank-you/5//",
-    ] {
-        let decision = decision(&rules, path, &none);
-        assert!(
-            matches!(decision, Decision::Ambiguous),
-            "{path}: {decision:?}"
-        );
-    }
-    for path in [
-        "/a//b",
-        "/static/../x",
-        "/%zz",
-        "/checkout/thank-you",
-        "/search;x=1",
-    ] {
-        let decision = decision(&rules, path, &none);
-        assert!(
-            matches!(decision, Decision::Unwatched),
-            "{path}: {decision:?}"
-        );
-    }
-}
-
-#[test]
-fn a_path_or_method_that_is_overridden_is_never_watched() {
-    let rules = german();
-    let with = |name: &'static str, value: &str, path: &str| {
-        let mut headers = HeaderMap::new();
-        headers.insert(name, value.parse().unwrap());
-        decision(&rules, path, &headers)
-    };
-    let thanks = "/checkout/thank-you/5";
-    for (name, value, path) in [
-        ("x-original-url", thanks, "/"),
-        (
-            "x-rewrite-url",
-            "http://shop.example/checkout/thank-you/5?a",
-            "/other",
-        ),
-        ("x-http-method-override", "DELETE", thanks),
-        ("x-original-url", "/", thanks),
-    ] {
-        let decision = with(name, value, path);
-        assert!(
-            matches!(decision, Decision::Ambiguous),
-            "{name} {value} {path}: {decision:?}"
-        );
-    }
-    let harmless = with("x-original-url", "/a", "/b");
-    assert!(matches!(harmless, Decision::Unwatched), "{harmless:?}");
-}
-
-#[test]
 fn an_id_from_the_request_needs_something_from_the_response() {
     let rule = r#"
   - name: path-only
@@ -489,24 +332,6 @@ fn an_id_from_the_request_needs_something_from_the_response() {
         words.contains("counts only together with something read from the response"),
         "{words}"
     );
-}
-
-#[test]
-fn the_closest_rule_is_explained_first() {
-    let other = RULE.replace("thank-you", "other");
-    let rules = rules(&shop("EUR", "1.234,56", &format!("{other}{RULE}")));
-    let mut exchange = exchange(PAGE);
-    exchange.status = StatusCode::FOUND;
-    let told: Vec<String> = rules
-        .explain(&exchange)
-        .iter()
-        .map(|(rule, miss)| format!("{rule}: {miss}"))
-        .collect();
-    let expected = [
-        "thank-you: path matched, status 302 not in 200-299",
-        "other: host matched, another path",
-    ];
-    assert_eq!(told, expected);
 }
 
 #[test]

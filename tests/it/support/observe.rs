@@ -2,12 +2,59 @@
 
 use std::io::Write;
 
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use http::{HeaderMap, Method, StatusCode};
 use refgate::observe::Rules;
+use refgate::observe::saved::Exchange;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::config::Folder;
+
+/// A confirmation whose texts are split by comments, nodes and references.
+pub(crate) const PAGE: &str = "<!doctype html><html><head><title>Danke</title></head><body>\n\
+    <h1>Thank you for your order</h1>\n\
+    <p id=\"order-number\">No. <!-- -->R<!-- -->100<b>17</b></p>\n\
+    <table id=totals><tr class=subtotal><th>Zwischensumme<td>1.249,95&nbsp;<span>&euro;</span></td></tr>\n\
+    <tr class=discount><th>Rabatt</th><td>49,95&nbsp;&#8364;</td></tr></table></body></html>";
+
+/// What reads it.
+pub(crate) const RULE: &str = r##"
+  - name: thank-you
+    when:
+      path: /checkout/thank-you/{token}
+      content_type: text/html
+      contains: ["Thank you for your order"]
+      lacks: ["Payment failed"]
+    read:
+      order_id: { css: "#order-number", pattern: 'R[0-9]+' }
+      subtotal: { css: "#totals .subtotal td" }
+      discount: { css: "#totals .discount td", optional: true }
+    then: order
+    amount: subtotal - discount
+"##;
+
+/// The rules of a German shop.
+pub(crate) fn german() -> Rules {
+    rules(&shop("EUR", "1.234,56", RULE))
+}
+
+/// A watched exchange with this body.
+pub(crate) fn exchange(body: impl Into<Bytes>) -> Exchange {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", "text/html; charset=utf-8".parse().unwrap());
+    Exchange {
+        host: "shop.example".into(),
+        method: Method::GET,
+        path: "/checkout/thank-you/5".into(),
+        query: None,
+        request_headers: HeaderMap::new(),
+        status: StatusCode::OK,
+        headers,
+        body: body.into(),
+    }
+}
 
 /// The rules of a configuration that must be without fault.
 pub(crate) fn rules(text: &str) -> Rules {
