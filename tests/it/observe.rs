@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use refgate::observe::saved::Exchange;
 use refgate::observe::{Copy, Matched, Pool, Reading, Rules, Watch};
 use refgate::order::{Doubt, OrderId};
@@ -349,4 +350,32 @@ fn copies_are_read_on_the_pool() {
     let readings = runtime.block_on(pool.read(matched, Some(Bytes::from(PAGE))));
     let readings = readings.unwrap();
     assert_eq!(order(&readings[0]).0, Some("R10017"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// Whatever bytes come, under whatever labels, reading ends and makes no order.
+    #[test]
+    fn noise_makes_no_order(
+        body in proptest::collection::vec(any::<u8>(), 0..400),
+        coding in "(gzip|deflate|br|zstd|identity|x)?",
+        charset in "(utf-8|utf-16|iso-2022-jp|x)",
+    ) {
+        let mut exchange = coded(&coding, body);
+        let media_type = format!("text/html; charset={charset}").parse().unwrap();
+        exchange.headers.insert("content-type", media_type);
+        for reading in german().read(&exchange) {
+            prop_assert_eq!(order(&reading), (None, None));
+            prop_assert!(reading.doubt.is_some());
+        }
+    }
+
+    /// Noise within a page, at any place.
+    #[test]
+    fn noise_in_a_page_never_panics(at in 0..PAGE.len(), noise in "\\PC{0,8}") {
+        let mut page = PAGE.to_owned();
+        page.insert_str(at, &noise);
+        german().read(&exchange(page));
+    }
 }
