@@ -140,8 +140,10 @@ class Crash:
 
     def wait_for_refusal(self, this):
         """A refused connection leaves no trace outside: it is in the ledger's own words."""
-        wait_until("an attempt was refused",
-                   lambda: self.postbacks().get(this.order, {"attempts": 0})["attempts"] > 0, 20)
+        def refused():
+            postback = self.postbacks().get(this.order, {"attempts": 0})
+            return postback["attempts"] > 0 and postback["state"] == "due"
+        wait_until("an attempt was refused", refused, 20)
         this.reached(this.plan)
 
     def postbacks(self):

@@ -142,7 +142,7 @@ def without_affiliate(suite, oscar):
     shopper = oscar.shopper()
     number, _page = buy(shopper, {"oak": 1, "pen": 1})
     order = wait_until("the order without an affiliate is in the ledger", lambda: oscar.orders().get(number), 20)
-    suite.claim("an order without an affiliate is organic", order["standing"] == "organic", order)
+    suite.claim("an order without an affiliate is organic", order["standing"]["state"] == "organic", order)
     buy(oscar.shopper(), {"lamp": 1}, "778")
     wait_until("the network has the sale after it", lambda: oscar.network.calls[-1].get("aff_id") == "778", 20)
     suite.equal("an order without an affiliate makes no postback",
