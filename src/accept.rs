@@ -1,9 +1,38 @@
 //! Accept: listeners, protocol limits, drain.
+//!
+//! One [`Worker`] per thread, each on a `current_thread` runtime with a listener
+//! of its own; what a connection asks is handed to one service function. This
+//! module knows sockets and HTTP/1.1 framing, and nothing of stores or shops.
+//!
+//! A client that closes its sending side has gone away: its request is
+//! cancelled (hyper's `half_close` stays off). Otherwise nobody would notice a
+//! closed tab before the answer is written; nginx decides the same.
 
+mod bind;
+mod connection;
+mod phase;
+
+use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+use crate::event::Counters;
 use crate::store::Scheme;
+
+pub use bind::{Error as BindError, bind};
+
+/// How long accepting rests after the system refused a connection (no more files).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where and how connections are accepted.
 #[derive(Clone, Debug)]
@@ -20,6 +49,8 @@ pub struct Settings {
     pub head_timeout: Duration,
     /// How long an idle kept-alive connection stays open.
     pub idle_timeout: Duration,
+    /// How long a client may take nothing of an answer that is waiting for it.
+    pub stall_timeout: Duration,
     /// How long requests in flight may take to finish when the process is told to end.
     pub drain: Duration,
 }
@@ -31,4 +62,111 @@ pub struct Peer {
     pub addr: SocketAddr,
     /// How it speaks to us.
     pub scheme: Scheme,
+}
+
+/// What every worker shares: cloned into each thread.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    settings: Arc<Settings>,
+    limit: Arc<Semaphore>,
+    counters: Arc<Counters>,
+    shutdown: CancellationToken,
+    tracker: TaskTracker,
+}
+
+impl Worker {
+    /// `shutdown` ends accepting; `tracker` gets every connection.
+    pub fn new(
+        settings: Arc<Settings>,
+        counters: Arc<Counters>,
+        shutdown: CancellationToken,
+        tracker: TaskTracker,
+    ) -> Self {
+        let most = settings.connections.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            settings,
+            limit: Arc::new(Semaphore::new(most)),
+            counters,
+            shutdown,
+            tracker,
+        }
+    }
+
+    /// Accepts until shutdown, each connection as a task of its own on this runtime.
+    ///
+    /// Returns once nothing more is accepted; connections may still be finishing:
+    /// see [`Worker::drain`].
+    pub async fn serve<S, F, B>(&self, listener: TcpListener, service: S)
+    where
+        S: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        // A token of this worker's own: polls of many connections do not meet on one lock.
+        let shutdown = self.shutdown.child_token();
+        while let Some((stream, addr, permit)) = self.next(&listener).await {
+            let peer = Peer {
+                addr: plain(addr),
+                scheme: Scheme::Http,
+            };
+            let connection = connection::serve(
+                stream,
+                peer,
+                connection::Shared {
+                    settings: Arc::clone(&self.settings),
+                    counters: Arc::clone(&self.counters),
+                    shutdown: shutdown.clone(),
+                },
+                service.clone(),
+            );
+            self.tracker.spawn(async move {
+                connection.await;
+                drop(permit);
+            });
+        }
+    }
+
+    /// Waits until every tracked task has ended, at most the settings' `drain`.
+    ///
+    /// Returns how many were still running when the time was over.
+    pub async fn drain(&self) -> usize {
+        self.tracker.close();
+        match tokio::time::timeout(self.settings.drain, self.tracker.wait()).await {
+            Ok(()) => 0,
+            Err(_elapsed) => self.tracker.len(),
+        }
+    }
+
+    /// The next connection, once there is room for it; none after shutdown.
+    async fn next(
+        &self,
+        listener: &TcpListener,
+    ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        loop {
+            let accepted = async {
+                let permit = Arc::clone(&self.limit).acquire_owned().await.ok()?;
+                Some((listener.accept().await, permit))
+            };
+            // Cancel-safe: a permit that is dropped goes back, and `accept` loses no connection.
+            let (accepted, permit) = tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => return None,
+                accepted = accepted => accepted?,
+            };
+            match accepted {
+                Ok((stream, addr)) => return Some((stream, addr, permit)),
+                Err(error) => {
+                    warn!(%error, "could not accept a connection");
+                    drop(permit);
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// An IPv4 peer on an IPv6 listener is an IPv4 peer.
+fn plain(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }

@@ -34,6 +34,9 @@ pub mod observe;
 pub mod deliver;
 pub mod record;
 
+// The request path.
+pub mod proxy;
+
 // What the operator wrote: fills every stage's settings.
 pub mod config;
 

@@ -10,6 +10,7 @@ use super::stores::positive;
 use super::text::Text;
 use super::value::Value;
 use crate::capture::{self, Parameter};
+use crate::click::Identifies;
 use crate::deliver::template::{OWN, Template};
 use crate::deliver::{self, Dedupe};
 use crate::money::{Currency, Decimal};
@@ -52,6 +53,7 @@ pub(super) fn read(root: &Map<'_>) -> Networks {
         if let (Some(name), Some((parameters, record, deliver))) = (network_name, network) {
             networks.captured.push(capture::Network {
                 name: name.clone(),
+                identifies: Identifies::Partner,
                 parameters,
             });
             networks.places.push((name.clone(), value.place));

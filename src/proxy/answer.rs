@@ -1,0 +1,118 @@
+//! Answers of our own: small, plain, and without a detail a stranger could use.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+
+use super::body::Body;
+use super::target::Refusal;
+use crate::event::Event;
+use crate::forward::Error;
+
+/// What becomes of a request that the shop did not answer.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) status: StatusCode,
+    pub(super) event: Event,
+    text: &'static str,
+    /// The rest of the request may still be under way.
+    close: bool,
+}
+
+impl Failure {
+    pub(super) fn response(&self) -> Response<Body> {
+        plain(self.status, self.text, self.close)
+    }
+}
+
+/// Whose fault it is.
+pub(super) const fn failure(error: &Error) -> Failure {
+    let (status, event, text) = match error {
+        Error::Lookup(_) | Error::Connect(_) => (
+            StatusCode::BAD_GATEWAY,
+            Event::ShopUnreachable,
+            "The shop cannot be reached.\n",
+        ),
+        Error::Broken(_) | Error::TransferCoding | Error::Switched | Error::Truncated(_) => (
+            StatusCode::BAD_GATEWAY,
+            Event::ShopUnreachable,
+            "The shop gave no valid answer.\n",
+        ),
+        Error::ConnectTimeout(_) => (
+            StatusCode::GATEWAY_TIMEOUT,
+            Event::ShopTimeout,
+            "The shop could not be reached in time.\n",
+        ),
+        Error::ResponseTimeout(_) | Error::BodyTimeout(_) => (
+            StatusCode::GATEWAY_TIMEOUT,
+            Event::ShopTimeout,
+            "The shop did not answer in time.\n",
+        ),
+        Error::UploadTimeout(_) => (
+            StatusCode::GATEWAY_TIMEOUT,
+            Event::ShopTimeout,
+            "The shop did not take the request in time.\n",
+        ),
+        Error::ClientTimeout(_) => (
+            StatusCode::REQUEST_TIMEOUT,
+            Event::RequestRefused,
+            "The request did not come in time.\n",
+        ),
+        Error::ClientBroke(_) => (
+            StatusCode::BAD_REQUEST,
+            Event::RequestRefused,
+            "The request's body is not valid.\n",
+        ),
+    };
+    Failure {
+        status,
+        event,
+        text,
+        close: status.as_u16() < 500,
+    }
+}
+
+/// A request that is not forwarded. Its framing is not trusted, so the connection ends.
+pub(super) fn refused(refusal: &Refusal) -> Response<Body> {
+    let mut text = refusal.to_string();
+    text.push('\n');
+    let status = match refusal {
+        Refusal::Connect => StatusCode::METHOD_NOT_ALLOWED,
+        Refusal::TransferCoding => StatusCode::NOT_IMPLEMENTED,
+        Refusal::NoHost
+        | Refusal::SeveralHosts
+        | Refusal::InvalidHost
+        | Refusal::HostMismatch
+        | Refusal::Target => StatusCode::BAD_REQUEST,
+    };
+    let mut response = plain(status, "", true);
+    *response.body_mut() = Body::own(text.into());
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
+}
+
+/// RFC 9110 §15.5.20: this host is not ours to answer for.
+pub(super) fn unknown_host() -> Response<Body> {
+    plain(
+        StatusCode::MISDIRECTED_REQUEST,
+        "No store has this host.\n",
+        false,
+    )
+}
+
+fn plain(status: StatusCode, text: &'static str, close: bool) -> Response<Body> {
+    let mut response = Response::new(Body::own(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if close {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}

@@ -1,0 +1,212 @@
+//! Watch: one exchange that a rule may mean, from the shop's answer to the ledger.
+//!
+//! It runs in a task of its own, so that an order is not lost when the shopper
+//! goes away while the shop places it: then the answer is read to its end,
+//! within bounds. Otherwise the shopper sets the pace; what he gets are the
+//! shop's own bytes, at once. Only the end of the message waits for the ledger,
+//! at most `hold`. Whatever fails on the way, the message goes out whole.
+
+mod order;
+mod pump;
+mod relay;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{
+    ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE,
+};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response};
+use hyper::body::Incoming;
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span, debug};
+
+use crate::event::{Counters, Event};
+use crate::forward::{self, Client};
+use crate::observe::{self, Decision, Pool, RequestHead, Rules};
+use crate::record::{self, Recorder};
+use crate::store::Store;
+use crate::visit::Visit;
+
+pub use relay::Relay;
+
+/// What every watched exchange needs. One per process.
+#[derive(Debug)]
+pub struct Watcher {
+    rules: Rules,
+    pool: Pool,
+    /// One permit for each copy that the pool takes: more wait here instead of being refused.
+    places: Semaphore,
+    recorder: Recorder,
+    record: record::Settings,
+    abandoned_timeout: Duration,
+    counters: Arc<Counters>,
+    tracker: TaskTracker,
+}
+
+/// A request that a rule means, with whose it is.
+#[derive(Debug)]
+pub struct Watched {
+    watch: observe::Watch,
+    visit: Option<Visit>,
+    /// Method and path, for the sighting.
+    request: String,
+}
+
+/// What the shopper gets: watched to the end, or left alone after all.
+#[derive(Debug)]
+pub enum Body {
+    /// The response's head was not the one a rule means.
+    Plain(forward::Body),
+    /// By way of the watching task.
+    Watched(Relay),
+}
+
+impl Watcher {
+    /// Reads with `pool`, records with `recorder`, runs its tasks on `tracker`.
+    pub fn new(
+        (settings, rules): (&observe::Settings, Rules),
+        pool: Pool,
+        (record, recorder): (record::Settings, Recorder),
+        counters: Arc<Counters>,
+        tracker: TaskTracker,
+    ) -> Self {
+        Self {
+            rules,
+            pool,
+            places: Semaphore::new(settings.readers.max(1)),
+            recorder,
+            record,
+            abandoned_timeout: settings.abandoned_timeout,
+            counters,
+            tracker,
+        }
+    }
+
+    /// Whether a rule means this request. If so its head is made such that the
+    /// answer can be read: whole, and in codings that we decode.
+    pub fn look(
+        &self,
+        head: &mut Parts,
+        host: &str,
+        speculative: bool,
+        visit: Option<&Visit>,
+    ) -> Option<Watched> {
+        let asked = RequestHead {
+            host,
+            method: &head.method,
+            path: head.uri.path(),
+            query: head.uri.query(),
+            headers: &head.headers,
+        };
+        let watch = match self.rules.request(&asked) {
+            Decision::Unwatched => return None,
+            Decision::Ambiguous => {
+                self.counters.add(Event::PathAmbiguous);
+                debug!("a rule might mean this path, but it can be read in two ways");
+                return None;
+            }
+            Decision::Watched(watch) => watch,
+        };
+        if speculative && visit.is_none() {
+            return None;
+        }
+        make_readable(&head.method, &mut head.headers);
+        Some(Watched {
+            watch,
+            visit: visit.cloned(),
+            request: format!("{} {}", head.method, head.uri.path()),
+        })
+    }
+
+    /// Sends the request and watches the answer. Dropping the future does not
+    /// cancel the exchange: its task goes on.
+    ///
+    /// # Errors
+    /// The shop's, as without watching.
+    pub async fn exchange(
+        self: Arc<Self>,
+        client: Arc<Client>,
+        store: Arc<Store>,
+        request: Request<Incoming>,
+        watched: Watched,
+    ) -> Option<Result<Response<Body>, forward::Error>> {
+        let (answer, answered) = oneshot::channel();
+        let tracker = self.tracker.clone();
+        let task = async move {
+            let sent = client.send(&store.upstream, request).await;
+            match sent {
+                Ok(response) => self.watch(response, watched, answer).await,
+                // Nobody is there to be told if the shopper has gone.
+                Err(error) => drop(answer.send(Err(error))),
+            }
+        };
+        tracker.spawn(task.instrument(Span::current()));
+        // No answer at all: the task panicked.
+        answered.await.ok()
+    }
+}
+
+/// On a watched route a GET asks for the whole page (other methods may mean
+/// what they say by these fields), in a coding that we decode.
+fn make_readable(method: &Method, headers: &mut HeaderMap) {
+    if method == Method::GET {
+        for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
+            headers.remove(name);
+        }
+    }
+    if !headers.contains_key(ACCEPT_ENCODING) {
+        return;
+    }
+    let wanted: Vec<String> = headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|coding| coding.trim().to_owned())
+        .filter(|coding| is_decoded(coding))
+        .collect();
+    let narrowed = match wanted.is_empty() {
+        true => "identity".to_owned(),
+        false => wanted.join(", "),
+    };
+    if let Ok(value) = HeaderValue::from_str(&narrowed) {
+        headers.insert(ACCEPT_ENCODING, value);
+    }
+}
+
+fn is_decoded(coding: &str) -> bool {
+    const DECODED: [&str; 6] = ["identity", "gzip", "x-gzip", "deflate", "br", "zstd"];
+    let name = coding.split(';').next().unwrap_or("").trim();
+    DECODED.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watched_get_asks_for_a_whole_page_that_we_can_decode() {
+        let narrowed = |method: Method, encodings: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encodings));
+            headers.insert(IF_NONE_MATCH, HeaderValue::from_static("\"a\""));
+            headers.insert(RANGE, HeaderValue::from_static("bytes=0-1"));
+            make_readable(&method, &mut headers);
+            let encodings = headers.get(ACCEPT_ENCODING).unwrap().to_str().unwrap();
+            (encodings.to_owned(), headers.contains_key(RANGE))
+        };
+        for (asked, expected) in [
+            ("gzip, deflate, br, zstd", "gzip, deflate, br, zstd"),
+            ("gzip;q=1.0, dcb, BR;q=0.5, *;q=0", "gzip;q=1.0, BR;q=0.5"),
+            ("compress", "identity"),
+            ("*", "identity"),
+            ("", "identity"),
+        ] {
+            assert_eq!(narrowed(Method::GET, asked), (expected.to_owned(), false));
+        }
+        assert_eq!(narrowed(Method::POST, "br").1, true);
+    }
+}
