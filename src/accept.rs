@@ -127,6 +127,11 @@ impl Worker {
         }
     }
 
+    /// Waits until accepting is to end.
+    pub async fn ended(&self) {
+        self.shutdown.cancelled().await;
+    }
+
     /// Waits until every tracked task has ended, at most the settings' `drain`.
     ///
     /// Returns how many were still running when the time was over.

@@ -34,8 +34,9 @@ pub struct Admin {
     pub ledger: Ledger,
 }
 
-/// Serves the operator's pages until `shutdown`.
-pub async fn serve(listener: TcpListener, admin: Arc<Admin>, shutdown: CancellationToken) {
+/// Serves the operator's pages until `shutdown`; not at all without a listener.
+pub async fn serve(listener: Option<TcpListener>, admin: Arc<Admin>, shutdown: CancellationToken) {
+    let Some(listener) = listener else { return };
     let tracker = TaskTracker::new();
     loop {
         let accepted = tokio::select! {

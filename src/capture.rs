@@ -102,13 +102,13 @@ pub struct Captured {
 }
 
 impl Settings {
-    /// Reads `head` as a request to `store` at `now`; `fresh` is the id of a
-    /// visit that begins here.
+    /// Reads `head` as a request to `store` at `now`; `fresh` gives the id of a
+    /// visit that begins here, random.
     pub fn capture(
         &self,
         head: &mut Head<'_>,
         store: &Store,
-        (now, fresh): (Time, VisitId),
+        (now, fresh): (Time, &dyn Fn() -> Option<VisitId>),
         counters: &Counters,
     ) -> Captured {
         let names = self.cookie_names(store.scheme);
@@ -156,12 +156,13 @@ impl Settings {
         visit: &mut Option<Visit>,
         (click, identifies): (Click, Identifies),
         arrival: Arrival,
-        fresh: VisitId,
+        fresh: &dyn Fn() -> Option<VisitId>,
     ) -> bool {
         if let Some(visit) = visit {
             return visit.take(click, arrival, identifies, self.attribution);
         }
-        *visit = Some(Visit::new(fresh, click));
+        let Some(id) = fresh() else { return false };
+        *visit = Some(Visit::new(id, click));
         true
     }
 

@@ -19,7 +19,7 @@
 //! `.lock`, which the owner locks and writes its process id into:
 //!
 //! ```text
-//! meta         key → value            ledger_id, created_at: tell a new or an older ledger
+//! meta         key → value            ledger_id, created_at, runs …: tell a new or an older ledger
 //! orders       (namespace, number)    first sighting, amount, standing, click
 //! aliases      (namespace, number)    → order: every id that it goes by
 //! sightings    order                  JSON as read; the first SIGHTINGS are kept, all are counted
@@ -278,6 +278,14 @@ impl Ledger {
     pub fn commits(&self) -> u64 {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.commits(),
+        }
+    }
+
+    /// Runs a pragma on the writer's own connection: how tests fill its disk.
+    #[cfg(test)]
+    pub(crate) async fn pragma(&self, pragma: &'static str) -> Result<(), Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.pragma(pragma).await,
         }
     }
 }

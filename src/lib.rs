@@ -34,11 +34,23 @@ pub mod observe;
 pub mod deliver;
 pub mod record;
 
+// A watched exchange.
+pub mod watch;
+
 // The request path.
 pub mod proxy;
 
 // What the operator wrote: fills every stage's settings.
 pub mod config;
+
+// What the operator looks at.
+pub mod admin;
+
+// Everything put together.
+pub mod app;
+
+// Something to see without a shop or a network of one's own.
+pub mod demo;
 
 // The command line.
 pub mod cli;

@@ -1,52 +1,71 @@
 //! Proxy: the request path on one page.
 //!
-//! refuse → find the store → forward → answer. Whatever goes wrong is judged
-//! here, once: by whose fault it is.
+//! refuse → find the store → capture → forward, or watch → answer. Whatever
+//! goes wrong is judged here, once: by whose fault it is.
 
 mod answer;
 mod body;
 mod target;
 
 use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use hyper::body::{Body as _, Incoming};
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use crate::accept::Peer;
+use crate::capture::{self, Captured, navigation};
+use crate::clock::Time;
 use crate::event::{Counters, Event};
 use crate::forward::{self, headers};
 use crate::store::{Store, Stores};
+use crate::visit::VisitId;
+use crate::watch::{self, Watcher};
 
 pub use body::Body;
+
+/// What every worker's request path goes by.
+#[derive(Debug)]
+pub struct Settings {
+    /// The stores, by host.
+    pub stores: Stores,
+    /// How clicks are recognised.
+    pub capture: capture::Settings,
+    /// How the shop is spoken to.
+    pub forward: Arc<forward::Settings>,
+}
 
 /// One worker's request path.
 #[derive(Debug)]
 pub struct Service {
-    settings: Arc<forward::Settings>,
-    stores: Arc<Stores>,
+    settings: Arc<Settings>,
+    watcher: Arc<Watcher>,
     counters: Arc<Counters>,
-    client: forward::Client,
+    client: Arc<forward::Client>,
 }
 
 impl Service {
     /// The path of one worker; `client` is that worker's own.
-    pub const fn new(
-        settings: Arc<forward::Settings>,
-        stores: Arc<Stores>,
+    pub fn new(
+        settings: Arc<Settings>,
+        watcher: Arc<Watcher>,
         counters: Arc<Counters>,
         client: forward::Client,
     ) -> Self {
         Self {
             settings,
-            stores,
+            watcher,
             counters,
-            client,
+            client: Arc::new(client),
         }
     }
 
-    /// Answers one request. Dropping the future cancels the request at the shop.
+    /// Answers one request. Dropping the future cancels the request at the shop,
+    /// unless a rule means it.
     pub async fn handle(self: Arc<Self>, peer: Peer, request: Request<Incoming>) -> Response<Body> {
         self.counters.add(Event::Request);
         let (mut head, body) = request.into_parts();
@@ -54,21 +73,96 @@ impl Service {
             Ok(host) => host,
             Err(refusal) => return self.refuse(&refusal),
         };
-        let Some(store) = self.stores.find(target::name(&host)) else {
+        let name = target::name(&host);
+        let Some(store) = self.settings.stores.find(name) else {
             self.counters.add(Event::UnknownHost);
             debug!("a request for a host that no store has");
             return answer::unknown_host();
         };
-        let asker = self.asker(peer, store, &host, head.version);
-        headers::to_shop(&mut head.headers, &asker);
-        match self
-            .client
-            .send(&store.upstream, Request::from_parts(head, body))
-            .await
-        {
+
+        let captured = self.capture(&mut head, &host, store);
+        if let Some(location) = &captured.answer.redirect {
+            let mut response = answer::redirect(location.clone());
+            captured.answer.write(response.status(), response.headers_mut());
+            return response;
+        }
+        let speculative = navigation::is_speculative(&head.headers);
+        headers::to_shop(&mut head.headers, &self.asker(peer, store, &host, head.version));
+        let watched = match head.headers.contains_key(header::UPGRADE) {
+            true => None,
+            false => self.watcher.look(&mut head, name, speculative, captured.visit.as_ref()),
+        };
+
+        let request = Request::from_parts(head, body);
+        let mut response = match watched {
+            None => self.forward(store, request).await,
+            Some(watched) => self.watch(store, request, watched).await,
+        };
+        captured.answer.write(response.status(), response.headers_mut());
+        response
+    }
+
+    async fn forward(&self, store: &Store, request: Request<Incoming>) -> Response<Body> {
+        match self.client.send(&store.upstream, request).await {
             Ok(response) => self.pass(response),
             Err(error) => self.fail(store, &error),
         }
+    }
+
+    async fn watch(
+        &self,
+        store: &Arc<Store>,
+        request: Request<Incoming>,
+        watched: watch::Watched,
+    ) -> Response<Body> {
+        let watcher = Arc::clone(&self.watcher);
+        let (client, shop) = (Arc::clone(&self.client), Arc::clone(store));
+        match watcher.exchange(client, shop, request, watched).await {
+            Some(Ok(response)) => {
+                let (head, body) = response.into_parts();
+                match body {
+                    watch::Body::Plain(body) => self.pass(Response::from_parts(head, body)),
+                    watch::Body::Watched(relay) => {
+                        Response::from_parts(head, Body::watched(relay))
+                    }
+                }
+            }
+            Some(Err(error)) => self.fail(store, &error),
+            None => {
+                self.counters.add(Event::ObserverFailed);
+                error!(store = %store.name, "the task that watches an exchange panicked");
+                answer::lost()
+            }
+        }
+    }
+
+    /// Whose visitor it is. Our parameter and our cookie are gone from `head`
+    /// then; if capturing panics, the request goes on as it is.
+    fn capture(&self, head: &mut Parts, host: &HeaderValue, store: &Store) -> Captured {
+        let target = head.uri.path_and_query().cloned();
+        let (Some(target), Ok(host)) = (target, host.to_str()) else {
+            return Captured::default();
+        };
+        let mut asked = capture::Head {
+            method: &head.method,
+            target: target.as_str(),
+            host,
+            headers: &mut head.headers,
+        };
+        let settings = &self.settings.capture;
+        let capturing = || {
+            settings.capture(&mut asked, store, (Time::now(), &visit_id), &self.counters)
+        };
+        let Ok(mut captured) = catch_unwind(AssertUnwindSafe(capturing)) else {
+            self.counters.add(Event::CaptureFailed);
+            error!(store = %store.name, "capturing panicked; the request goes on untouched");
+            return Captured::default();
+        };
+        let stripped = captured.target.take().map(PathAndQuery::try_from);
+        if let Some(Ok(stripped)) = stripped {
+            head.uri = Uri::from(stripped);
+        }
+        captured
     }
 
     fn asker<'a>(
@@ -79,7 +173,7 @@ impl Service {
         version: http::Version,
     ) -> headers::Asker<'a> {
         let addr: IpAddr = peer.addr.ip();
-        let trusted = self.settings.trusts(addr);
+        let trusted = self.settings.forward.trusts(addr);
         headers::Asker {
             addr,
             trusted,
@@ -124,4 +218,11 @@ fn announced(response: &Response<forward::Body>) -> Option<u64> {
     }
     let length = response.headers().get(header::CONTENT_LENGTH)?;
     length.to_str().ok()?.parse().ok()
+}
+
+/// 128 random bits; none if the system gives none, and then there is no click.
+fn visit_id() -> Option<VisitId> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(VisitId(u128::from_be_bytes(bytes)))
 }

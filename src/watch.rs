@@ -30,7 +30,7 @@ use crate::record::{self, Recorder};
 use crate::store::Store;
 use crate::visit::Visit;
 
-pub use relay::Relay;
+pub use relay::{Error, Relay};
 
 /// What every watched exchange needs. One per process.
 #[derive(Debug)]

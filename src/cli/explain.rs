@@ -48,10 +48,13 @@ fn tell(story: &Story, out: &mut dyn io::Write) -> Result<(), Error> {
         tell_click(click, &story.order, out)?;
     }
     let (seen, kept) = (story.seen, story.sightings.len());
-    writeln!(out, "\nSeen {seen} times, {kept} kept")?;
-    for seen in &story.sightings {
-        tell_sighting(seen, out)?;
-    }
+    let times = if seen == 1 {
+        "once".to_owned()
+    } else {
+        format!("{seen} times")
+    };
+    writeln!(out, "\nSeen {times}, {kept} kept")?;
+    tell_sightings(&story.sightings, out)?;
     for told in &story.postbacks {
         writeln!(out)?;
         show(told, out)?;
@@ -104,6 +107,31 @@ fn tell_click(click: &Click, order: &Order, out: &mut dyn io::Write) -> Result<(
     }
     if let Some(visit) = order.visit {
         writeln!(out, "  visit {visit}")?;
+    }
+    Ok(())
+}
+
+/// The first one, and every one that says something else; reloads are counted only.
+fn tell_sightings(sightings: &[Seen], out: &mut dyn io::Write) -> Result<(), Error> {
+    let Some((first, rest)) = sightings.split_first() else {
+        return Ok(());
+    };
+    tell_sighting(first, out)?;
+    let same = |seen: &&Seen| {
+        seen.notes.is_empty()
+            && seen.sighting.faults == first.sighting.faults
+            && seen.sighting.fields == first.sighting.fields
+    };
+    let (same, other): (Vec<&Seen>, Vec<&Seen>) = rest.iter().partition(same);
+    for seen in other {
+        tell_sighting(seen, out)?;
+    }
+    if let Some(last) = same.last() {
+        let (count, at) = (same.len(), last.sighting.at);
+        writeln!(
+            out,
+            "  and {count} more that say the same, the last at {at}"
+        )?;
     }
     Ok(())
 }

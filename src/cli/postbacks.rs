@@ -6,7 +6,7 @@ use super::say::{Error, inert, json, table};
 use crate::clock::Time;
 use crate::ledger::{self, Ledger, PostbackFilter, Resend, Told};
 use crate::name::NetworkName;
-use crate::postback::{Postback, PostbackId, State};
+use crate::postback::{Postback, PostbackId, State, Verdict};
 
 /// What to do with postbacks.
 #[derive(Clone, Debug, clap::Args)]
@@ -171,9 +171,19 @@ pub(super) fn show(told: &Told, out: &mut dyn io::Write) -> Result<(), Error> {
             .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
         writeln!(out, "    answered  {status} at {}", outcome.at)?;
         writeln!(out, "    words     {}", inert(&outcome.words))?;
-        writeln!(out, "    verdict   {:?}", outcome.verdict)?;
+        writeln!(out, "    verdict   {}", verdict(outcome.verdict))?;
     }
     Ok(())
+}
+
+const fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Accepted => "accepted",
+        Verdict::Duplicate => "duplicate: the network has it already",
+        Verdict::Rejected => "rejected, by the network's own word",
+        Verdict::NotProcessed => "not processed: it can be sent again",
+        Verdict::Unclear => "unclear: it may have been counted or not",
+    }
 }
 
 async fn resend(

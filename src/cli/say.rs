@@ -29,7 +29,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// Files of the spool were not imported; each was told.
-    #[error("{0} files were not imported")]
+    #[error("not imported: {0} of the spool's files")]
     Kept(usize),
     /// The spool's directory cannot be read.
     #[error("cannot read the spool")]

@@ -46,7 +46,7 @@ fn listen(root: &Map<'_>) -> Vec<SocketAddr> {
     }
     let mut listen: Vec<SocketAddr> = Vec::new();
     for item in &items {
-        let Some(address) = item.parse(ADDRESS) else {
+        let Some(address) = item.parse_plain(ADDRESS) else {
             continue;
         };
         if listen.contains(&address) {
@@ -59,7 +59,7 @@ fn listen(root: &Map<'_>) -> Vec<SocketAddr> {
 
 fn admin(value: &Value<'_>, listen: &[SocketAddr]) -> Option<SocketAddr> {
     let text = value.text()?;
-    let address: SocketAddr = text.parse(ADDRESS)?;
+    let address: SocketAddr = text.make_plain(str::parse, ADDRESS)?;
     if !address.ip().is_loopback() {
         let expected =
             "a loopback address like 127.0.0.1:8084: the admin listener asks nobody who they are";
@@ -83,7 +83,7 @@ fn network(value: &Value<'_>) -> Option<IpNet> {
     if let Ok(address) = text.as_str().parse::<IpAddr>() {
         return Some(address.into());
     }
-    let block: IpNet = text.parse(EXPECTED)?;
+    let block: IpNet = text.make_plain(str::parse, EXPECTED)?;
     if block.prefix_len() == 0 {
         text.wrong(None, "the addresses of your own proxies: this block is everybody, and anybody could claim any address");
         return None;

@@ -30,6 +30,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     root.finish();
     warn_of_currencies(root, &stores, &networks);
     warn_of_unwatched(root, &stores, &rules);
+    warn_of_room(root, &networks);
     let (keys, source) = open_keys(root, &cookie, missing)?;
     Some(Settings {
         admin: addresses.admin,
@@ -82,6 +83,7 @@ fn accept(addresses: Addresses, limits: &Limits, timeouts: &Timeouts) -> accept:
         head_limit: limits.request_head,
         head_timeout: timeouts.request_head,
         idle_timeout: timeouts.idle,
+        stall_timeout: timeouts.stall,
         drain: timeouts.drain,
     }
 }
@@ -143,6 +145,25 @@ fn warn_of_currencies(root: &Map<'_>, stores: &[Store], networks: &Networks) {
             );
             root.cx.warn(place, words);
         }
+    }
+}
+
+/// What a browser keeps of one cookie is 4,096 bytes (RFC 6265 §6.1); sealing makes a third more of it.
+const ROOM: usize = 2_600;
+
+fn warn_of_room(root: &Map<'_>, networks: &Networks) {
+    let parameters = networks.captured.iter().flat_map(|one| &one.parameters);
+    let most: usize = parameters.map(|one| one.name.len() + one.max_length).sum();
+    if most > ROOM {
+        let words = format!(
+            "one click of every network could take {most} bytes, and a cookie has room for {ROOM}: \
+             set `max_length` of their parameters lower"
+        );
+        let place = networks
+            .places
+            .first()
+            .map_or(&root.place, |(_, place)| place);
+        root.cx.warn(place, words);
     }
 }
 

@@ -64,7 +64,7 @@ fn cookie_name(value: &Value<'_>) -> Option<String> {
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let fits = (1..=32).contains(&name.len()) && name.chars().all(word);
     if fits && !name.starts_with("__") {
-        return Some(name.to_owned());
+        return Some(text.free());
     }
     let expected = "1 to 32 letters, digits, '-' or '_', without __Host- (that is put before it where it is due)";
     text.wrong(None, expected);

@@ -165,7 +165,8 @@ impl fmt::Display for Faults {
             if n > 0 {
                 f.write_str("\n")?;
             }
-            write!(f, "{}:{finding}", self.file.display())?;
+            let between = if finding.at.is_some() { ":" } else { ": " };
+            write!(f, "{}{between}{finding}", self.file.display())?;
         }
         Ok(())
     }

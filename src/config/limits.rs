@@ -39,6 +39,7 @@ pub(super) fn limits(root: &Map<'_>) -> Limits {
 pub(super) struct Timeouts {
     pub(super) request_head: Duration,
     pub(super) idle: Duration,
+    pub(super) stall: Duration,
     pub(super) drain: Duration,
     pub(super) connect: Duration,
     pub(super) response: Duration,
@@ -57,6 +58,7 @@ pub(super) fn timeouts(root: &Map<'_>) -> Timeouts {
     let timeouts = Timeouts {
         request_head: or("request_head", 10),
         idle: or("idle", 75),
+        stall: or("stall", 60),
         drain: or("drain", 30),
         connect: or("connect", 5),
         response: or("response", 60),

@@ -50,10 +50,12 @@ pub(super) fn read(root: &Map<'_>) -> Networks {
     for (name, value) in entries {
         let network_name: Option<NetworkName> = name.parse("a network's name");
         let network = network(&name, &value, &mut taken);
-        if let (Some(name), Some((parameters, record, deliver))) = (network_name, network) {
+        if let (Some(name), Some((identifies, parameters, record, deliver))) =
+            (network_name, network)
+        {
             networks.captured.push(capture::Network {
                 name: name.clone(),
-                identifies: Identifies::Partner,
+                identifies,
                 parameters,
             });
             networks.places.push((name.clone(), value.place));
@@ -64,7 +66,12 @@ pub(super) fn read(root: &Map<'_>) -> Networks {
     networks
 }
 
-type Parts = (Vec<Parameter>, record::Destination, deliver::Destination);
+type Parts = (
+    Identifies,
+    Vec<Parameter>,
+    record::Destination,
+    deliver::Destination,
+);
 
 fn network(
     name: &Text<'_>,
@@ -76,8 +83,19 @@ fn network(
     let template = postback(&map, &parameters);
     let currency = map
         .need("currency", "what the network counts in, like USD")
-        .and_then(|value| value.parse::<Currency>("an ISO 4217 code like USD"));
+        .and_then(|value| value.parse_plain::<Currency>("an ISO 4217 code like USD"));
     let rates = rates(&map);
+    let words = [
+        ("partner", Identifies::Partner),
+        ("click", Identifies::Click),
+    ];
+    let of_click = parameters.iter().any(|one| one.name == "transaction_id");
+    let usual = if of_click {
+        Identifies::Click
+    } else {
+        Identifies::Partner
+    };
+    let identifies = map.or("identifies", usual, |value| value.one_of(&words));
     let send = map.or("send", true, Value::flag);
     let words = [
         ("none", Dedupe::None),
@@ -100,7 +118,7 @@ fn network(
         dedupe,
         send,
     };
-    Some((parameters, recorded, delivered))
+    Some((identifies, parameters, recorded, delivered))
 }
 
 /// The parameters of `click`; `taken` says which network has which.

@@ -14,7 +14,6 @@ const EXPECTED: &str =
 pub(super) fn search(value: &Value<'_>) -> Option<Regex> {
     let text = value.text()?;
     let regex = text.make(compile, EXPECTED)?;
-    text.free();
     Some(regex)
 }
 
@@ -25,7 +24,6 @@ pub(super) fn whole(value: &Value<'_>) -> Option<Regex> {
     text.make(compile, EXPECTED)?;
     let anchored = |pattern: &str| compile(&format!("{OPEN}{pattern}{CLOSE}"));
     let regex = text.make(anchored, EXPECTED)?;
-    text.free();
     Some(regex)
 }
 

@@ -259,6 +259,8 @@ impl<'a> Map<'a> {
 
     /// The entries of a mapping whose keys are the operator's; `general` stands for them in the reference.
     pub(super) fn named(&self, general: &str) -> Vec<(Text<'a>, Value<'a>)> {
+        let known = self.place.inner(self.place.at, general, general).general;
+        self.cx.known.borrow_mut().insert(known);
         self.entries
             .iter()
             .map(|(key, node)| {

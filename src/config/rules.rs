@@ -4,6 +4,7 @@ use super::fault::{Problem, Suggestion};
 use super::fields::{self, Field, RESERVED};
 use super::reader::Map;
 use super::stores::Known;
+use super::text::Text;
 use super::value::Value;
 use super::when;
 use crate::name::{RuleName, StoreName};
@@ -129,40 +130,56 @@ fn then(map: &Map<'_>, fields: Option<&[Field]>) -> Option<Then> {
     let then = then?;
     let meaning = then.one_of(&words)?;
     if meaning == Meaning::Later {
-        then.wrong(
-            "another meaning",
-            "`order`: the others are not available in this version",
-        );
+        let expected = "`order`: the others are not available in this version";
+        then.wrong("another meaning", expected);
         return None;
     }
-    let place = amount.as_ref().map_or_else(
-        || map.place.inner(map.place.at, "amount", "amount"),
-        |value| value.place.clone(),
-    );
-    let amount: Amount = match amount {
-        Some(value) => value.parse("arithmetic over the fields read, like subtotal - discount")?,
+    let text = match amount {
+        Some(value) => Some(value.text()?),
+        None => None,
+    };
+    let amount: Amount = match &text {
+        Some(text) => text.parse("arithmetic over the fields read, like subtotal - discount")?,
         None => "amount".parse().ok()?,
     };
     let fields = fields?;
     if !fields.iter().any(|field| field.name == "order_id") {
-        let place = map.place.inner(map.place.at, "read.order_id", "");
-        let expected =
-            "where the order's id is: without it an order cannot be told from another".to_owned();
-        map.cx.report(&place, Problem::Missing { expected });
+        let expected = "where the order's id is: without it no order can be told from another";
+        map.missing("read.order_id", expected);
     }
+    let whole = covered(map, &amount, text.as_ref(), fields);
+    warn_of_fields(map, &amount, fields);
+    whole.then_some(Then::Order { amount })
+}
+
+/// Whether every field that the amount uses is read.
+fn covered(map: &Map<'_>, amount: &Amount, text: Option<&Text<'_>>, fields: &[Field]) -> bool {
+    let numbers = || {
+        let names = fields.iter().map(|field| field.name.as_str());
+        names.filter(|name| !RESERVED.contains(name))
+    };
     let mut whole = true;
     for used in amount.fields() {
-        let read = fields.iter().any(|field| field.name == used);
-        if !read || used == "order_id" {
-            let names = fields.iter().map(|field| field.name.as_str());
-            let names = names.filter(|name| !RESERVED.contains(name));
-            let suggestion = Suggestion::of(used, names);
-            let found = format!("the field `{used}`, which is not read as a number");
-            let expected = format!("fields that stand under `read` ({suggestion})");
-            map.cx.report(&place, Problem::Wrong { found, expected });
-            whole = false;
+        if numbers().any(|name| name == used) {
+            continue;
         }
+        whole = false;
+        let Some(text) = text else {
+            map.missing(
+                "amount",
+                "arithmetic over the fields read, like subtotal - discount",
+            );
+            continue;
+        };
+        let suggestion = Suggestion::of(used, numbers());
+        let why = format!("`{used}` is not read as a number");
+        let expected = format!("fields that stand under `read` ({suggestion})");
+        text.wrong(Some(&why), &expected);
     }
+    whole
+}
+
+fn warn_of_fields(map: &Map<'_>, amount: &Amount, fields: &[Field]) {
     for field in fields {
         let used = amount.fields().contains(&field.name.as_str());
         if !used && !RESERVED.contains(&field.name.as_str()) {
@@ -174,7 +191,6 @@ fn then(map: &Map<'_>, fields: Option<&[Field]>) -> Option<Then> {
             map.cx.warn(&field.place, words);
         }
     }
-    whole.then_some(Then::Order { amount })
 }
 
 /// An id in the address is the visitor's word; only the shop's own answer makes it an order.

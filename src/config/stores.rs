@@ -1,10 +1,10 @@
 //! `stores:` → [`Store`]s.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use super::fault::{Problem, Suggestion};
-use super::reader::{Map, Place};
+use super::fault::Suggestion;
+use super::hosts::{HOST, UPSTREAM, host, is_loopback, is_same, upstream};
+use super::reader::Map;
 use super::text::Text;
 use super::value::Value;
 use crate::money::{Currency, Decimal};
@@ -20,7 +20,7 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known)
     let map = section.map();
     let mut reader = Reader {
         listen,
-        hosts: HashMap::new(),
+        hosts: Vec::new(),
         namespaces: Vec::new(),
     };
     let entries = map.named("NAME");
@@ -31,24 +31,29 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known)
         .iter()
         .filter_map(|(name, value)| reader.store(name, value));
     let stores = stores.collect();
-    let mut hosts: Vec<String> = reader.hosts.into_keys().collect();
-    hosts.sort();
     let known = Known {
         stores: entries
             .iter()
             .map(|(name, _)| name.as_str().to_owned())
             .collect(),
-        hosts,
+        hosts: reader.hosts,
     };
     (stores, known)
 }
 
 struct Reader<'l> {
     listen: &'l [SocketAddr],
-    /// Which store has a host.
-    hosts: HashMap<String, String>,
+    hosts: Vec<Host>,
     /// Whose order numbers an upstream gives.
     namespaces: Vec<(Upstream, Namespace)>,
+}
+
+/// Which store has a host.
+struct Host {
+    host: String,
+    store: String,
+    /// Whether it stands in the file as it is, and so may be suggested.
+    literal: bool,
 }
 
 impl Reader<'_> {
@@ -60,13 +65,13 @@ impl Reader<'_> {
         let upstream = self.upstream(&map);
         let currency = map
             .need("currency", "what its prices are in, like USD")
-            .and_then(|value| value.parse::<Currency>("an ISO 4217 code like USD"));
+            .and_then(|value| value.parse_plain::<Currency>("an ISO 4217 code like USD"));
         let number_format = map
             .need(
                 "number_format",
                 "how its pages write 1234.56, like \"1,234.56\"",
             )
-            .and_then(|value| value.parse("how its pages write 1234.56, like \"1,234.56\""));
+            .and_then(|value| value.parse_plain("how its pages write 1234.56, like \"1,234.56\""));
         let max_amount = map
             .need(
                 "max_amount",
@@ -87,44 +92,46 @@ impl Reader<'_> {
         })
     }
 
-    fn hosts(&mut self, store: &Text<'_>, map: &Map<'_>) -> Vec<(String, Place)> {
+    fn hosts<'a>(&mut self, store: &Text<'_>, map: &Map<'a>) -> Vec<(String, Text<'a>)> {
         let expected = "the host names that shoppers use, like [shop.example]";
         let Some(value) = map.need("hosts", expected) else {
             return Vec::new();
         };
+        let items = value.one_or_many();
+        if items.is_empty() {
+            value.wrong("an empty list", expected);
+        }
         let mut hosts = Vec::new();
-        for item in value.one_or_many() {
-            let Some(text) = item.text() else { continue };
-            let Some(host) = text.make(host, "a host name like shop.example") else {
+        for text in items.iter().filter_map(Value::text) {
+            let Some(host) = text.make_plain(host, HOST) else {
                 continue;
             };
-            match self.hosts.insert(host.clone(), store.as_str().to_owned()) {
-                None => hosts.push((host, item.place.clone())),
-                Some(other) => {
-                    let found = format!("{host}, which stands in the store `{other}` already");
-                    let expected = "every host in one store, once".to_owned();
-                    map.cx
-                        .report(&item.place, Problem::Wrong { found, expected });
-                }
+            if let Some(other) = self.store_of(&host) {
+                let why = format!("it stands in the store `{other}` already");
+                text.wrong(Some(&why), "every host in one store, once");
+                continue;
             }
-        }
-        if hosts.is_empty() && value.one_or_many().is_empty() {
-            let (found, expected) = ("an empty list".to_owned(), expected.to_owned());
-            map.cx
-                .report(&value.place, Problem::Wrong { found, expected });
+            self.hosts.push(Host {
+                host: host.clone(),
+                store: store.as_str().to_owned(),
+                literal: text.is_literal(),
+            });
+            hosts.push((host, text));
         }
         hosts
     }
 
+    fn store_of(&self, host: &str) -> Option<&str> {
+        let taken = self.hosts.iter().find(|taken| taken.host == host);
+        taken.map(|taken| taken.store.as_str())
+    }
+
     fn upstream(&self, map: &Map<'_>) -> Option<Upstream> {
-        let value = map.need("upstream", UPSTREAM)?;
-        let text = value.text()?;
-        let upstream = text.make(upstream, UPSTREAM)?;
+        let text = map.need("upstream", UPSTREAM)?.text()?;
+        let upstream = text.make_plain(upstream, UPSTREAM)?;
         if self.listen.iter().any(|own| is_same(own, &upstream)) {
-            let found = format!("{upstream}, where refgate itself listens");
-            let expected = "where the shop listens: its own address or port".to_owned();
-            map.cx
-                .report(&text.place, Problem::Wrong { found, expected });
+            let expected = "where the shop listens: its own address or port";
+            text.wrong(Some(&"refgate itself listens there"), expected);
             return None;
         }
         Some(upstream)
@@ -150,10 +157,8 @@ impl Reader<'_> {
         match (sibling, upstream) {
             (Some((_, other)), _) if *other != orders => {
                 let place = value.map_or_else(|| map.place.clone(), |value| value.place);
-                let words = format!(
-                    "another store with the same upstream has the orders `{other}`: \
-                     one order seen in both stores would be counted twice"
-                );
+                let words = "another store with the same upstream has other `orders`: \
+                             one order seen in both stores would be counted twice";
                 map.cx.warn(&place, words);
             }
             (None, Some(upstream)) => self.namespaces.push((upstream.clone(), orders.clone())),
@@ -164,19 +169,17 @@ impl Reader<'_> {
 }
 
 /// Everything but https wants either a host that cannot leave the machine, or the operator's word.
-fn scheme(map: &Map<'_>, hosts: &[(String, Place)]) -> Scheme {
+fn scheme(map: &Map<'_>, hosts: &[(String, Text<'_>)]) -> Scheme {
     let words = [("https", Scheme::Https), ("http", Scheme::Http)];
     let scheme = map.or("scheme", Scheme::Https, |value| value.one_of(&words));
     let insecure = map.or("insecure_http", false, Value::flag);
     if scheme == Scheme::Https || insecure {
         return scheme;
     }
-    for (host, place) in hosts.iter().filter(|(host, _)| !is_loopback(host)) {
-        let found = format!("{host} with `scheme: http`");
+    for (_, text) in hosts.iter().filter(|(host, _)| !is_loopback(host)) {
         let expected = "`scheme: https` (also where something in front of refgate ends the TLS); \
                         or `insecure_http: true` if shoppers really come over plain HTTP";
-        let expected = expected.to_owned();
-        map.cx.report(place, Problem::Wrong { found, expected });
+        text.wrong(Some(&"with `scheme: http`"), expected);
     }
     scheme
 }
@@ -185,7 +188,7 @@ fn scheme(map: &Map<'_>, hosts: &[(String, Place)]) -> Scheme {
 pub(super) fn positive(value: &Value<'_>) -> Option<Decimal> {
     const EXPECTED: &str = "a number above zero, like 5000 or 0.73";
     let text = value.text()?;
-    let number: Decimal = text.make(Decimal::from_str_exact, EXPECTED)?;
+    let number: Decimal = text.make_plain(Decimal::from_str_exact, EXPECTED)?;
     if number > Decimal::ZERO {
         return Some(number);
     }
@@ -193,100 +196,11 @@ pub(super) fn positive(value: &Value<'_>) -> Option<Decimal> {
     None
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum HostError {
-    #[error("a host without scheme, port and path")]
-    More,
-    #[error("not a host name: labels of letters, digits and '-', the others as in xn--…")]
-    Label,
-}
-
-/// A host name as it stands in `Host`, in lower case.
-fn host(text: &str) -> Result<String, HostError> {
-    if text.contains([':', '/', '@', '?']) {
-        return Err(HostError::More);
-    }
-    let label = |label: &str| {
-        let inner = label
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        inner && (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
-    };
-    if text.len() > 253 || !text.split('.').all(label) {
-        return Err(HostError::Label);
-    }
-    Ok(text.to_ascii_lowercase())
-}
-
-const UPSTREAM: &str = "where the shop listens: http://HOST:PORT";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum UpstreamError {
-    #[error("TLS to the shop is not available in this version")]
-    Https,
-    #[error("it does not begin with http://")]
-    Scheme,
-    #[error("a path after the port: the shopper's own path is used")]
-    Path,
-    #[error("no port from 1 to 65535")]
-    Port,
-    #[error("no host name or address; an IPv6 address stands in brackets")]
-    Host,
-}
-
-fn upstream(text: &str) -> Result<Upstream, UpstreamError> {
-    if text.starts_with("https://") {
-        return Err(UpstreamError::Https);
-    }
-    let rest = text.strip_prefix("http://").ok_or(UpstreamError::Scheme)?;
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    if rest.contains(['/', '?', '#']) {
-        return Err(UpstreamError::Path);
-    }
-    let (name, port) = rest.rsplit_once(':').ok_or(UpstreamError::Port)?;
-    let port = port.parse().map_err(|_no_number| UpstreamError::Port)?;
-    if port == 0 {
-        return Err(UpstreamError::Port);
-    }
-    let v6 = name
-        .strip_prefix('[')
-        .and_then(|name| name.strip_suffix(']'));
-    let host = match v6 {
-        Some(v6) => v6
-            .parse::<std::net::Ipv6Addr>()
-            .map_err(|_no_address| UpstreamError::Host)?
-            .to_string(),
-        None => host(name).map_err(|_no_host| UpstreamError::Host)?,
-    };
-    Ok(Upstream { host, port })
-}
-
-/// Whether a connection to `upstream` would arrive at `own`.
-fn is_same(own: &SocketAddr, upstream: &Upstream) -> bool {
-    if own.port() != upstream.port || own.port() == 0 {
-        return false;
-    }
-    match upstream.host.parse::<IpAddr>() {
-        Ok(address) => address == own.ip() || own.ip().is_unspecified() && address.is_loopback(),
-        Err(_) => {
-            is_loopback(&upstream.host) && (own.ip().is_loopback() || own.ip().is_unspecified())
-        }
-    }
-}
-
-/// Hosts that never leave the machine (RFC 6761 §6.3; also what browsers treat as secure).
-pub(super) fn is_loopback(host: &str) -> bool {
-    let address = host
-        .parse::<IpAddr>()
-        .is_ok_and(|address| address.is_loopback());
-    address || host == "localhost" || host.ends_with(".localhost")
-}
-
 /// What rules may refer to, also stores at fault, so that one fault is not told twice.
 #[derive(Default)]
 pub(super) struct Known {
     stores: Vec<String>,
-    hosts: Vec<String>,
+    hosts: Vec<Host>,
 }
 
 impl Known {
@@ -301,11 +215,13 @@ impl Known {
 
     pub(super) fn host(&self, value: &Value<'_>) -> Option<String> {
         let text = value.text()?;
-        let host = text.make(host, "a host name like shop.example")?;
-        if self.hosts.contains(&host) {
+        let host = text.make_plain(host, HOST)?;
+        if self.hosts.iter().any(|known| known.host == host) {
             return Some(host);
         }
-        unknown(&text, &self.hosts, "a host that stands under `stores`");
+        let literal = self.hosts.iter().filter(|known| known.literal);
+        let names: Vec<String> = literal.map(|known| known.host.clone()).collect();
+        unknown(&text, &names, "a host that stands under `stores`");
         None
     }
 }

@@ -62,8 +62,7 @@ impl<'a> Text<'a> {
         matches!(self.origin, Origin::Here | Origin::Delicate)
     }
 
-    /// The text itself, for a place where any text is right; what variables and files gave is kept
-    /// from every output. (A number, an address or a name is no secret, so `parse` keeps nothing.)
+    /// The text itself; what variables and files gave of it is kept from every output.
     pub(super) fn free(&self) -> String {
         for secret in self.secrets() {
             self.cx.keep_secret(secret);
@@ -86,7 +85,7 @@ impl<'a> Text<'a> {
             .collect()
     }
 
-    /// The text as a `T`; a fault if it is none.
+    /// The text as a `T`, kept from every output as [`free`](Self::free) does; a fault if it is none.
     pub(super) fn parse<T>(&self, expected: &str) -> Option<T>
     where
         T: FromStr,
@@ -95,8 +94,20 @@ impl<'a> Text<'a> {
         self.make(T::from_str, expected)
     }
 
-    /// What `make` makes of the text; a fault if it refuses.
+    /// What `make` makes of the text, kept from every output; a fault if it refuses.
     pub(super) fn make<T, E: Error>(
+        &self,
+        make: impl FnOnce(&str) -> Result<T, E>,
+        expected: &str,
+    ) -> Option<T> {
+        let made = self.make_plain(make, expected);
+        self.free();
+        made
+    }
+
+    /// As [`make`](Self::make) for what is no secret by its nature and must be seen to be checked: addresses,
+    /// hosts, amounts, currencies. A report shows these also where they came from a variable; a fault does not.
+    pub(super) fn make_plain<T, E: Error>(
         &self,
         make: impl FnOnce(&str) -> Result<T, E>,
         expected: &str,

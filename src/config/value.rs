@@ -89,6 +89,15 @@ impl<'a> Value<'a> {
         self.text()?.parse(expected)
     }
 
+    /// As [`parse`](Self::parse) for what may be seen; see [`Text::make_plain`].
+    pub(super) fn parse_plain<T>(&self, expected: &str) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: Error,
+    {
+        self.text()?.make_plain(T::from_str, expected)
+    }
+
     pub(super) fn one_of<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
         self.text()?.one_of(words)
     }

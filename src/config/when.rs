@@ -119,7 +119,7 @@ fn media_type(value: &Value<'_>) -> Option<String> {
     };
     let parts = text.as_str().split_once('/');
     if parts.is_some_and(|(kind, sub)| token(kind) && token(sub)) {
-        return Some(text.as_str().to_ascii_lowercase());
+        return Some(text.free().to_ascii_lowercase());
     }
     text.wrong(None, "a media type without parameters, like text/html");
     None

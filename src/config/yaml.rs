@@ -87,7 +87,10 @@ fn broken(error: &serde_yaml::Error) -> Finding {
         column: location.column(),
     });
     let words = error.to_string();
-    let words = words.split(" at line ").next().unwrap_or(&words).to_owned();
+    // The position stands before the words already; what was being read, and from where, is worth keeping.
+    let (what, rest) = words.split_once(" at line ").unwrap_or((&words, ""));
+    let within = rest.split_once(", ").map_or("", |(_, within)| within);
+    let words = [what, within].join(if within.is_empty() { "" } else { ", " });
     syntax(at, words, NO_YAML)
 }
 

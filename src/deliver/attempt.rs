@@ -103,7 +103,15 @@ async fn send(deliver: &Deliver, postback: &Postback, destination: &Destination,
     let ended = deliver.sender.send(url).await;
     let judged = verdict::judge(&destination.answers, ended);
     let judged = tidied(judged, &destination.secrets);
-    let next = decide(deliver, postback, &judged, destination.dedupe);
+    let tried = Tried {
+        // The ledger counts an attempt when it begins.
+        attempt: postback.attempts.saturating_add(1),
+        heard: heard(deliver, postback, id).await,
+        dedupe: destination.dedupe,
+        now: Time::now(),
+        jitter: jitter(),
+    };
+    let next = backoff::next(&deliver.settings, &judged, tried);
     announce(deliver, postback, &judged, &next);
     settle(deliver, settlement(postback, id, judged, next)).await;
 }
@@ -141,6 +149,7 @@ pub(super) async fn interrupted(
     let dedupe = destination.map_or(Dedupe::None, |destination| destination.dedupe);
     let tried = Tried {
         attempt: postback.attempts,
+        heard: true,
         dedupe,
         now,
         jitter: jitter(),
@@ -180,15 +189,19 @@ fn tidied(judged: Judged, secrets: &[Secret]) -> Judged {
     Judged { words, ..judged }
 }
 
-fn decide(deliver: &Deliver, postback: &Postback, judged: &Judged, dedupe: Dedupe) -> Next {
-    let tried = Tried {
-        // The ledger counts an attempt when it begins.
-        attempt: postback.attempts.saturating_add(1),
-        dedupe,
-        now: Time::now(),
-        jitter: jitter(),
+/// Whether an attempt before this one may have been counted. If nobody can tell, it may.
+async fn heard(deliver: &Deliver, postback: &Postback, this: AttemptId) -> bool {
+    if postback.attempts == 0 {
+        return false;
+    }
+    let Ok(told) = deliver.ledger.postback(postback.id).await else {
+        return true;
     };
-    backoff::next(&deliver.settings, judged, tried)
+    let mut earlier = told.attempts.iter().filter(|attempt| attempt.id != this);
+    earlier.any(|attempt| {
+        let verdict = attempt.outcome.as_ref().map(|outcome| outcome.verdict);
+        verdict != Some(Verdict::NotProcessed)
+    })
 }
 
 /// 0 to 1000; without randomness the middle.

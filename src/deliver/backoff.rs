@@ -23,6 +23,8 @@ pub struct Next {
 pub struct Tried {
     /// Which one it was, from 1.
     pub attempt: u32,
+    /// Whether the network may have counted an earlier one.
+    pub heard: bool,
     /// What its network deduplicates by.
     pub dedupe: Dedupe,
     /// When it ended.
@@ -37,19 +39,20 @@ const SPREAD: (u32, u32) = (800, 1200);
 /// Decides what becomes of a postback after one attempt.
 ///
 /// What was not processed, and what is unclear where the network deduplicates by order, is sent
-/// again by the schedule. When that is used up, the first is dead and the second is asked about.
+/// again by the schedule. When that is used up it is dead, or asked about if an attempt may have been counted.
 pub fn next(settings: &Settings, judged: &Judged, tried: Tried) -> Next {
     let words = judged.words.clone();
     match judged.verdict {
         Verdict::Accepted => ended(State::Accepted, words),
         Verdict::Rejected => ended(State::Rejected, words),
-        Verdict::Duplicate if tried.attempt <= 1 => ended(
+        Verdict::Duplicate if tried.heard => ended(State::Duplicate, words),
+        Verdict::Duplicate => ended(
             State::Duplicate,
-            format!("a lost sale: the network had it before the first attempt: {words}"),
+            format!("a lost sale: the network had it before it was told: {words}"),
         ),
-        Verdict::Duplicate => ended(State::Duplicate, words),
         Verdict::NotProcessed => match due(settings, judged, tried) {
             Some(due) => again(due, words),
+            None if tried.heard => ended(State::Unclear, given_up(tried, &words)),
             None => ended(State::Dead, given_up(tried, &words)),
         },
         Verdict::Unclear if tried.dedupe != Dedupe::Order => ended(State::Unclear, words),
@@ -152,6 +155,7 @@ mod tests {
     const fn tried(attempt: u32, dedupe: Dedupe) -> Tried {
         Tried {
             attempt,
+            heard: false,
             dedupe,
             now: Time::from_millis(1_000_000),
             jitter: 500,
@@ -164,13 +168,12 @@ mod tests {
         let cases = [
             (V::Accepted, D::None, 1, S::Accepted, "w"),
             (V::Rejected, D::Order, 3, S::Rejected, "w"),
-            (V::Duplicate, D::Order, 2, S::Duplicate, "w"),
             (
                 V::Duplicate,
                 D::None,
                 1,
                 S::Duplicate,
-                "a lost sale: the network had it before the first attempt: w",
+                "a lost sale: the network had it before it was told: w",
             ),
             (V::NotProcessed, D::None, 1, S::Due, "w"),
             (V::NotProcessed, D::None, 7, S::Due, "w"),
@@ -208,6 +211,22 @@ mod tests {
             );
             assert_eq!(next.due.is_some(), state == S::Due);
         }
+    }
+
+    #[test]
+    fn an_earlier_attempt_that_may_have_been_counted_changes_the_end() {
+        let after = |verdict, attempt| {
+            let tried = Tried {
+                heard: true,
+                ..tried(attempt, Dedupe::Order)
+            };
+            let next = next(&settings(), &judged(verdict, None), tried);
+            (next.state, next.cause)
+        };
+        let duplicate = after(Verdict::Duplicate, 2);
+        assert_eq!(duplicate, (State::Duplicate, "w".to_owned()));
+        assert_eq!(after(Verdict::NotProcessed, 2).0, State::Due);
+        assert_eq!(after(Verdict::NotProcessed, 8).0, State::Unclear);
     }
 
     #[test]

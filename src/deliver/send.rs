@@ -116,13 +116,15 @@ impl Sender {
 
     async fn read(&self, mut response: Response, body: &mut Vec<u8>) -> End {
         loop {
-            match response.chunk().await {
-                Ok(Some(more)) if more.len() > self.answer_limit.saturating_sub(body.len()) => {
-                    return End::Long;
-                }
-                Ok(Some(more)) => body.extend_from_slice(&more),
+            let more = match response.chunk().await {
+                Ok(Some(more)) => more,
                 Ok(None) => return End::Whole,
                 Err(error) => return End::Cut(words(error)),
+            };
+            let room = self.answer_limit.saturating_sub(body.len());
+            body.extend(more.iter().take(room));
+            if more.len() > room {
+                return End::Long;
             }
         }
     }

@@ -161,8 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn every_end_has_its_verdict() {
-        let cut = || End::Cut("reset".to_owned());
+    fn answers_have_their_verdict() {
         let invalid = "success=false; err_msg=Invalid Trans. ID #1027c887059b47b.;";
         let cases = [
             (
@@ -219,6 +218,14 @@ mod tests {
                 Verdict::NotProcessed,
                 "no rule for this answer, status 503: busy",
             ),
+        ];
+        judges(cases);
+    }
+
+    #[test]
+    fn what_is_not_whole_proves_nothing_but_not_being_sent() {
+        let cut = || End::Cut("reset".to_owned());
+        let cases = [
             (
                 answered(200, "success=true;", cut()),
                 Verdict::Unclear,
@@ -241,13 +248,14 @@ mod tests {
             ),
             (Ended::Broken("reset".to_owned()), Verdict::Unclear, "reset"),
         ];
+        judges(cases);
+    }
+
+    fn judges<const N: usize>(cases: [(Ended, Verdict, &str); N]) {
         for (ended, verdict, words) in cases {
             let judged = judge(&tune(), ended.clone());
-            assert_eq!(
-                (judged.verdict, judged.words.as_str()),
-                (verdict, words),
-                "{ended:?}"
-            );
+            let found = (judged.verdict, judged.words.as_str());
+            assert_eq!(found, (verdict, words), "{ended:?}");
         }
     }
 

@@ -144,6 +144,11 @@ impl Sqlite {
         self.writer.commits()
     }
 
+    #[cfg(test)]
+    pub(super) async fn pragma(&self, pragma: &'static str) -> Result<(), Error> {
+        self.read(move |db| Ok(db.execute_batch(pragma)?)).await
+    }
+
     async fn read<T, W>(&self, work: W) -> Result<T, Error>
     where
         T: Send + 'static,

@@ -1,8 +1,16 @@
-//! A saved page or exchange, for `refgate test`.
+//! A saved page or exchange, for `refgate test`, and all the rules on it.
+//!
+//! What is a request or response line is told by its first word, so that what
+//! `curl -i` and `curl -v` print (with `> ` and `< `), and a response alone, are
+//! read too; what the file does not say, [`Given`] does.
+
+mod parse;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
+
+pub use parse::{SavedError, exchange, is_exchange, page};
 
 use super::charset;
 use super::decode::decode;
@@ -29,6 +37,21 @@ pub struct Exchange {
     pub headers: HeaderMap,
     /// The response's body, as sent.
     pub body: Bytes,
+}
+
+/// What the operator says of a saved page; it goes before what the file says.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// The host, without port.
+    pub host: Option<String>,
+    /// The request's method; `GET` if nothing says.
+    pub method: Option<Method>,
+    /// The request's path, with its query; `/` if nothing says.
+    pub path: Option<String>,
+    /// The response's status; 200 if nothing says.
+    pub status: Option<StatusCode>,
+    /// The response's type; told by the first character if nothing says.
+    pub content_type: Option<String>,
 }
 
 impl Exchange {

@@ -102,6 +102,18 @@ pub(super) fn unknown_host() -> Response<Body> {
     )
 }
 
+/// Our own mistake; the shop may have acted on the request.
+pub(super) fn lost() -> Response<Body> {
+    plain(StatusCode::BAD_GATEWAY, "The shop's answer was lost.\n", true)
+}
+
+/// The same page, without our parameter.
+pub(super) fn redirect(location: HeaderValue) -> Response<Body> {
+    let mut response = plain(StatusCode::FOUND, "", false);
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
 fn plain(status: StatusCode, text: &'static str, close: bool) -> Response<Body> {
     let mut response = Response::new(Body::own(Bytes::from_static(text.as_bytes())));
     *response.status_mut() = status;

@@ -10,6 +10,7 @@ use tracing::warn;
 
 use crate::event::{Counters, Event};
 use crate::forward;
+use crate::watch::{self, Relay};
 
 /// The body of every answer.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct Body(Kind);
 #[derive(Debug)]
 enum Kind {
     Shop(forward::Body, Arc<Counters>),
+    Watched(Relay),
     Own(Bytes),
     Announced(u64),
 }
@@ -26,6 +28,11 @@ impl Body {
     /// The shop's, unchanged.
     pub(super) const fn shop(body: forward::Body, counters: Arc<Counters>) -> Self {
         Self(Kind::Shop(body, counters))
+    }
+
+    /// The shop's, by way of the task that watches it.
+    pub(super) const fn watched(relay: Relay) -> Self {
+        Self(Kind::Watched(relay))
     }
 
     /// A few words of our own.
@@ -41,12 +48,12 @@ impl Body {
 
 impl hyper::body::Body for Body {
     type Data = Bytes;
-    type Error = forward::Error;
+    type Error = watch::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, forward::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, watch::Error>>> {
         match &mut self.0 {
             Kind::Shop(body, counters) => {
                 let frame = ready!(Pin::new(body).poll_frame(cx));
@@ -55,8 +62,9 @@ impl hyper::body::Body for Body {
                     counters.add(Event::ShopTruncated);
                     warn!("{error}");
                 }
-                Poll::Ready(frame)
+                Poll::Ready(frame.map(|frame| frame.map_err(watch::Error::from)))
             }
+            Kind::Watched(relay) => Pin::new(relay).poll_frame(cx),
             Kind::Own(text) if text.is_empty() => Poll::Ready(None),
             Kind::Own(text) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(text))))),
             Kind::Announced(_) => Poll::Ready(None),
@@ -66,6 +74,7 @@ impl hyper::body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Shop(body, _) => body.is_end_stream(),
+            Kind::Watched(relay) => relay.is_end_stream(),
             Kind::Own(text) => text.is_empty(),
             Kind::Announced(_) => false,
         }
@@ -74,6 +83,7 @@ impl hyper::body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Shop(body, _) => body.size_hint(),
+            Kind::Watched(relay) => relay.size_hint(),
             Kind::Own(text) => SizeHint::with_exact(u64::try_from(text.len()).unwrap_or(u64::MAX)),
             Kind::Announced(length) => SizeHint::with_exact(*length),
         }

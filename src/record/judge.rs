@@ -263,3 +263,6 @@ fn working(read: Option<&str>, converted: Option<&str>) -> Option<String> {
     let parts: Vec<_> = [read, converted].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }
+
+#[cfg(test)]
+mod tests;

@@ -276,3 +276,6 @@ const fn held(doubt: Doubt) -> &'static str {
         Doubt::DryRun => "held: dry run",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,7 +89,7 @@ async fn a_locked_ledger_spools_and_the_import_enters_once() {
     let other = Connection::open(dir.path().join("refgate.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     spooled_then_imported_once(dir.path(), &ledger, || {
-        other.execute_batch("ROLLBACK").unwrap()
+        other.execute_batch("ROLLBACK").unwrap();
     })
     .await;
 }

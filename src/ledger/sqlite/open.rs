@@ -17,6 +17,9 @@ use crate::ledger::{APPLICATION, Role, SCHEMA};
 /// How long the writer waits for a lock that a command holds.
 const BUSY: Duration = Duration::from_secs(2);
 
+/// Statements kept prepared: more than there are.
+const STATEMENTS: usize = 64;
+
 const TABLES: &str = include_str!("../schema.sql");
 
 /// The file itself where `path` is a link, so that two names of one ledger share one lock.
@@ -40,11 +43,12 @@ pub(super) fn open(path: &Path, role: Role, now: Time) -> Result<Connection, Err
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(BUSY)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
     identify(&db, path, role)?;
     configure(&db, role)?;
     if role == Role::Run {
         migrate(&mut db, now)?;
-        db.execute("UPDATE postbacks SET lease = 0 WHERE lease IS NOT NULL", [])?;
+        begin_run(&mut db)?;
     }
     Ok(db)
 }
@@ -167,5 +171,18 @@ fn migrate(db: &mut Connection, now: Time) -> Result<(), Error> {
         step.pragma_update(None, "application_id", APPLICATION)?;
     }
     step.pragma_update(None, "user_version", SCHEMA)?;
+    Ok(step.commit()?)
+}
+
+/// Ends the leases of the run before this one, and counts this one: a file with
+/// fewer runs than it had is an older copy.
+fn begin_run(db: &mut Connection) -> Result<(), Error> {
+    let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    step.execute("UPDATE postbacks SET lease = 0 WHERE lease IS NOT NULL", [])?;
+    step.execute(
+        "INSERT INTO meta (key, value) VALUES ('runs', '1')
+         ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)",
+        [],
+    )?;
     Ok(step.commit()?)
 }

@@ -67,8 +67,8 @@ impl Folder {
     }
 
     pub(crate) fn loaded(&self) -> Loaded {
-        self.load(Missing::Pretend)
-            .unwrap_or_else(|faults| panic!("{faults}"))
+        let loaded = self.load(Missing::Pretend);
+        loaded.map_err(|faults| faults.to_string()).unwrap()
     }
 }
 

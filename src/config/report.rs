@@ -1,0 +1,292 @@
+//! What a configuration will do, in plain words: the text of `refgate check`.
+//!
+//! What variables and files gave as free text is masked in all of it.
+
+mod rule;
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use super::keys::Source;
+use super::units::{shown, shown_size};
+use super::{Finding, Loaded, Settings, pattern};
+use crate::capture::{Handling, Network, Parameter};
+use crate::click::{Identifies, Values};
+use crate::clock::Time;
+use crate::deliver::template::Fill;
+use crate::deliver::{Answer, Dedupe, Destination};
+use crate::money::{Decimal, Money};
+use crate::postback::Verdict;
+use crate::record;
+use crate::secret::mask;
+use crate::store::Scheme;
+use crate::visit::Attribution;
+
+/// The report on a loaded configuration.
+pub fn text(loaded: &Loaded) -> String {
+    let settings = &loaded.settings;
+    let mut lines = Vec::new();
+    listening(settings, &mut lines);
+    stores(settings, &mut lines);
+    clicks(settings, &mut lines);
+    postbacks(settings, &mut lines);
+    rules(settings, &mut lines);
+    kept(settings, &mut lines);
+    warnings(&loaded.warnings, &mut lines);
+    let mut text = lines.join("\n");
+    text.push('\n');
+    mask(&text, &settings.secrets)
+}
+
+fn listening(settings: &Settings, lines: &mut Vec<String>) {
+    let accept = &settings.accept;
+    lines.push("Listening".to_owned());
+    lines.push(format!(
+        "  for shoppers on {}, with {} worker threads and up to {} connections",
+        list(&accept.listen),
+        accept.workers,
+        accept.connections
+    ));
+    if let Some(admin) = settings.admin {
+        lines.push(format!("  for you alone on {admin}: health and counters"));
+    }
+    let trusted = &settings.forward.trusted_proxies;
+    if trusted.is_empty() {
+        lines.push("  X-Forwarded-* of nobody is believed".to_owned());
+    } else {
+        lines.push(format!("  X-Forwarded-* of {} is believed", list(trusted)));
+    }
+}
+
+fn stores(settings: &Settings, lines: &mut Vec<String>) {
+    lines.push("\nStores".to_owned());
+    for store in settings.stores.all() {
+        let urls = store
+            .hosts
+            .iter()
+            .map(|host| format!("{}://{host}", store.scheme));
+        let urls = list(&urls.collect::<Vec<_>>());
+        lines.push(format!("  {}: {urls} → {}", store.name, store.upstream));
+        lines.push(format!(
+            "      prices in {}, written like {}; an order above {} {} is held for you; order numbers are unique in `{}`",
+            store.currency, store.number_format, store.max_amount, store.currency, store.orders
+        ));
+    }
+}
+
+fn clicks(settings: &Settings, lines: &mut Vec<String>) {
+    let capture = &settings.capture;
+    lines.push("\nClicks".to_owned());
+    for network in &capture.networks {
+        let parameters: Vec<String> = network.parameters.iter().map(parameter).collect();
+        let parameters = parameters.join(" and ");
+        let what = match network.identifies {
+            Identifies::Partner => "which partner",
+            Identifies::Click => "which click",
+        };
+        let name = &network.name;
+        lines.push(format!(
+            "  {name}: a link with {parameters}, which says {what} it is"
+        ));
+    }
+    let winner = match capture.attribution {
+        Attribution::LastClick => "last",
+        Attribution::FirstClick => "first",
+    };
+    lines.push(format!(
+        "  an order counts for {} after the click; of several clicks the {winner} wins",
+        shown(capture.window)
+    ));
+    lines.push(match capture.parameter {
+        Handling::Strip => "  the shop does not see the parameters".to_owned(),
+        Handling::Keep => "  the shop sees the parameters".to_owned(),
+        Handling::Redirect => {
+            "  the browser is sent on to the address without the parameters".to_owned()
+        }
+    });
+    let https = settings
+        .stores
+        .all()
+        .iter()
+        .any(|store| store.scheme == Scheme::Https);
+    let prefix = if https { "__Host-" } else { "" };
+    let keys = match &settings.keys {
+        Source::File(path) => format!("the keys in {}", path.display()),
+        Source::New(path) => format!("a key that `run` will make in {}", path.display()),
+        Source::Given(count) => format!("{count} key(s) from the environment"),
+    };
+    let name = &capture.cookie;
+    lines.push(format!(
+        "  the cookie is {prefix}{name}, sealed with {keys}"
+    ));
+}
+
+fn parameter(parameter: &Parameter) -> String {
+    let Parameter {
+        name,
+        pattern,
+        max_length,
+        required,
+    } = parameter;
+    let pattern = pattern::as_written(pattern);
+    let optional = if *required { "" } else { ", if it is there" };
+    format!("{name}=… (matching {pattern}, at most {max_length} bytes{optional})")
+}
+
+fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
+    lines.push("\nPostbacks".to_owned());
+    for network in &settings.capture.networks {
+        let deliver = settings.deliver.destinations.get(&network.name);
+        let record = settings.record.destinations.get(&network.name);
+        let (Some(deliver), Some(record)) = (deliver, record) else {
+            continue;
+        };
+        let dry = if deliver.send {
+            ""
+        } else {
+            " (a dry run: held, not sent)"
+        };
+        lines.push(format!(
+            "  {}, in {}{dry}, for example:",
+            network.name, record.currency
+        ));
+        lines.push(format!(
+            "      GET {}",
+            example(settings, network, deliver, record)
+        ));
+        let mut rates: Vec<String> = record
+            .rates
+            .iter()
+            .map(|(other, rate)| format!("1 {other} = {rate} {}", record.currency))
+            .collect();
+        rates.sort();
+        if !rates.is_empty() {
+            lines.push(format!("      {}", rates.join(", ")));
+        }
+        lines.extend(deliver.answers.iter().map(answer));
+        lines.push("      any other answer: unclear".to_owned());
+        lines.push(match deliver.dedupe {
+            Dedupe::Order => {
+                "      an unclear one is sent again: the network counts an order once".to_owned()
+            }
+            Dedupe::Click | Dedupe::None => {
+                "      an unclear one waits for you: sent again, it could be paid twice".to_owned()
+            }
+        });
+    }
+    let waits: Vec<String> = settings
+        .deliver
+        .schedule
+        .iter()
+        .map(|wait| shown(*wait))
+        .collect();
+    let total: Duration = settings.deliver.schedule.iter().sum();
+    lines.push(match waits.as_slice() {
+        [] => "  what was surely not processed is given up at once".to_owned(),
+        waits => format!(
+            "  what was surely not processed is sent again after {}; then given up, {} after the first",
+            waits.join(", "),
+            shown(total)
+        ),
+    });
+}
+
+/// The URL as it would be sent for a sale of 78.36.
+fn example(
+    settings: &Settings,
+    network: &Network,
+    deliver: &Destination,
+    record: &record::Destination,
+) -> String {
+    let value = |parameter: &Parameter| {
+        let fits = |value: &&str| parameter.pattern.is_match(value);
+        let samples = [
+            "123456",
+            "102656693ac3ca6e0cdafbfe89ab99",
+            "a1b2c3d4",
+            "abc",
+        ];
+        let value = samples.into_iter().find(fits).unwrap_or("example");
+        (parameter.name.clone(), value.to_owned())
+    };
+    let values: Values = network.parameters.iter().map(value).collect();
+    let Ok(order_id) = "100005".parse() else {
+        return String::new();
+    };
+    let stores = settings.stores.all();
+    let url = deliver.template.render(&Fill {
+        values: &values,
+        amount: Some(Money {
+            amount: Decimal::new(7836, 2),
+            currency: record.currency,
+        }),
+        order_id: &order_id,
+        store: stores.first().map(|store| &store.name),
+        time: EXAMPLE_TIME,
+        click_time: Some(EXAMPLE_TIME),
+    });
+    match url {
+        Ok(url) => mask(&url, &deliver.secrets),
+        Err(error) => format!("(no example: {error})"),
+    }
+}
+
+const EXAMPLE_TIME: Time = Time::from_millis(1_795_392_000_000);
+
+fn answer(answer: &Answer) -> String {
+    let status = answer.status.map(|status| format!("status {status}"));
+    let body = answer
+        .body
+        .as_ref()
+        .map(|body| format!("a body matching {body}"));
+    let conditions: Vec<String> = status.into_iter().chain(body).collect();
+    let means = match answer.means {
+        Verdict::Accepted => "accepted",
+        Verdict::Duplicate => "duplicate",
+        Verdict::Rejected => "rejected, for good",
+        Verdict::NotProcessed => "not processed, sent again",
+        Verdict::Unclear => "unclear",
+    };
+    match conditions.as_slice() {
+        [] => format!("      any answer: {means}"),
+        conditions => format!("      {}: {means}", conditions.join(" and ")),
+    }
+}
+
+fn rules(settings: &Settings, lines: &mut Vec<String>) {
+    lines.push("\nRules".to_owned());
+    if settings.observe.rules.is_empty() {
+        lines.push("  none: no order is seen".to_owned());
+    }
+    lines.extend(settings.observe.rules.iter().map(rule::sentence));
+    lines.push(format!(
+        "  pages up to {} ({} when unpacked) are read, each within {}",
+        shown_size(settings.observe.body_limit),
+        shown_size(settings.observe.decoded_limit),
+        shown(settings.observe.read_timeout)
+    ));
+}
+
+fn kept(settings: &Settings, lines: &mut Vec<String>) {
+    lines.push("\nKept".to_owned());
+    let (ledger, spool) = (&settings.ledger.path, &settings.record.spool);
+    lines.push(format!("  orders and postbacks in {}", ledger.display()));
+    lines.push(format!(
+        "  a confirmation waits up to {} for that; where it cannot, the order goes to {}",
+        shown(settings.record.hold),
+        spool.display()
+    ));
+}
+
+fn warnings(warnings: &[Finding], lines: &mut Vec<String>) {
+    if warnings.is_empty() {
+        return;
+    }
+    lines.push("\nWarnings".to_owned());
+    lines.extend(warnings.iter().map(|warning| format!("  {warning}")));
+}
+
+fn list<T: Display>(items: &[T]) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join(", ")
+}

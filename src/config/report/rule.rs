@@ -1,0 +1,110 @@
+//! A rule as a sentence.
+
+use std::fmt::Display;
+
+use crate::config::pattern;
+use crate::name::StoreName;
+use crate::observe::rule::{Pick, Read, Rule, Source, Then, When};
+
+/// `thank-you: when GET /checkout/thank-you answers 200 …, read …, and enter an order worth ….`
+pub(super) fn sentence(rule: &Rule) -> String {
+    let stores: Vec<&str> = rule.stores.iter().map(StoreName::as_str).collect();
+    let stores = match stores.as_slice() {
+        [] => "in every store".to_owned(),
+        stores => format!("in {}", stores.join(", ")),
+    };
+    let reads: Vec<String> = rule.read.iter().map(read).collect();
+    let end = match &rule.then {
+        Then::Order { amount } => format!("enter an order worth {amount}"),
+        Then::Remember => "remember them".to_owned(),
+        Then::Payment => "note a payment".to_owned(),
+        Then::Adjust => "adjust the order".to_owned(),
+    };
+    format!(
+        "  {}: {stores}, when {},\n      read {},\n      and {end}",
+        rule.name,
+        when(&rule.when),
+        reads.join(",\n           ")
+    )
+}
+
+fn when(when: &When) -> String {
+    let mut words = format!("{} {}", join(&when.methods, "/"), when.path);
+    if !when.hosts.is_empty() {
+        words.push_str(&format!(" on {}", join(&when.hosts, "/")));
+    }
+    for (name, pattern) in &when.query {
+        let pattern = pattern::as_written(pattern);
+        words.push_str(&format!(" with {name}= matching {pattern}"));
+    }
+    let status = |(from, to): &(u16, u16)| {
+        if from == to {
+            from.to_string()
+        } else {
+            format!("{from}–{to}")
+        }
+    };
+    let statuses: Vec<String> = when.status.iter().map(status).collect();
+    words.push_str(&format!(" answers {}", statuses.join("/")));
+    if !when.content_types.is_empty() {
+        words.push_str(&format!(" as {}", join(&when.content_types, "/")));
+    }
+    for text in &when.contains {
+        words.push_str(&format!(", containing \"{text}\""));
+    }
+    for text in &when.lacks {
+        words.push_str(&format!(", without \"{text}\""));
+    }
+    words
+}
+
+fn read(read: &Read) -> String {
+    let source = match &read.source {
+        Source::Path(name) => format!("the path's {{{name}}}"),
+        Source::Query(name) => format!("the query's {name}="),
+        Source::Header(name) => format!("the header {name}"),
+        Source::Css {
+            selector,
+            attribute: None,
+        } => format!("the text of {selector}"),
+        Source::Css {
+            selector,
+            attribute: Some(attribute),
+        } => format!("the attribute {attribute} of {selector}"),
+        Source::Json { path, within: None } => format!("the JSON's {path}"),
+        Source::Json {
+            path,
+            within: Some(within),
+        } => format!("{path} of the JSON in {within}"),
+        Source::Regex(regex) => format!("what matches {regex}"),
+    };
+    let pick = match read.pick {
+        Pick::Only => String::new(),
+        Pick::First => " (the first)".to_owned(),
+        Pick::Last => " (the last)".to_owned(),
+        Pick::Nth(n) => format!(" (number {n})"),
+    };
+    let pattern = match &read.pattern {
+        Some(pattern) => format!(", of it {pattern}"),
+        None => String::new(),
+    };
+    let minor = if read.minor_units {
+        ", in minor units"
+    } else {
+        ""
+    };
+    let optional = if read.optional {
+        ", if it is there"
+    } else {
+        ""
+    };
+    format!(
+        "{} from {source}{pick}{pattern}{minor}{optional}",
+        read.field
+    )
+}
+
+fn join<T: Display>(items: &[T], between: &str) -> String {
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join(between)
+}

@@ -1,0 +1,193 @@
+//! From a whole copy to the ledger: read, judge, record.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use hyper::body::Body as _;
+use tokio::sync::oneshot;
+use tracing::{Instrument, Span, error, warn};
+
+use super::pump::{self, Cut, End, Pump};
+use super::{Body, Watched, Watcher, relay};
+use crate::clock::Time;
+use crate::event::Event;
+use crate::forward;
+use crate::observe::pool::ReadError;
+use crate::observe::{Copy, Matched, Reading};
+use crate::order::{OrderKey, Sighting};
+use crate::record;
+use crate::store::Store;
+use crate::visit::Visit;
+
+type Answer = oneshot::Sender<Result<Response<Body>, forward::Error>>;
+
+/// An exchange whose response a rule means.
+struct Confirmation {
+    matched: Matched,
+    store: Arc<Store>,
+    visit: Option<Visit>,
+    request: String,
+}
+
+impl Watcher {
+    /// Passes the response on, and enters what the rules read from it.
+    pub(super) async fn watch(
+        self: Arc<Self>,
+        response: Response<forward::Body>,
+        watched: Watched,
+        answer: Answer,
+    ) {
+        let Watched {
+            watch,
+            visit,
+            request,
+        } = watched;
+        let store = Arc::clone(watch.store());
+        let Some(matched) = watch.response(response.status(), response.headers()) else {
+            // Nobody may be there any more; the body is dropped then, which ends it at the shop.
+            drop(answer.send(Ok(response.map(Body::Plain))));
+            return;
+        };
+        let confirmation = Confirmation {
+            matched,
+            store,
+            visit,
+            request,
+        };
+        if response.body().is_end_stream() {
+            self.hold(confirmation, Some(Bytes::new())).await;
+            drop(answer.send(Ok(response.map(Body::Plain))));
+            return;
+        }
+        let (head, shop) = response.into_parts();
+        let (shopper, relay) = relay::relay(shop.size_hint());
+        // He may have gone already: the pump finds out with its first piece.
+        drop(answer.send(Ok(Response::from_parts(head, Body::Watched(relay)))));
+        let copy = Copy::new(confirmation.matched.body_limit());
+        let pump = Pump::new(shopper, copy, pump::length(&shop), self.abandoned_timeout);
+        match pump.run(shop).await {
+            End::Whole(mut whole) => {
+                self.hold(confirmation, whole.body.take()).await;
+                whole.release().await;
+            }
+            End::Cut(Cut::Shop) => {
+                self.counters.add(Event::ShopTruncated);
+                warn!(store = %confirmation.store.name, request = confirmation.request,
+                    "the shop broke off in a watched response: if there was an order in it, it is lost");
+            }
+            End::Cut(Cut::Abandoned) => {
+                self.counters.add(Event::BodyOverCap);
+                warn!(store = %confirmation.store.name, request = confirmation.request,
+                    "the shopper went away and the shop took too long to answer: if there was an order in it, it is lost");
+            }
+        }
+    }
+
+    /// Enters the order, and waits for it as long as `hold` allows; it goes on after that.
+    async fn hold(self: &Arc<Self>, confirmation: Confirmation, body: Option<Bytes>) {
+        let this = Arc::clone(self);
+        let entering = async move { this.enter(confirmation, body).await };
+        let entered = self.tracker.spawn(entering.instrument(Span::current()));
+        match tokio::time::timeout(self.record.hold, entered).await {
+            Ok(Ok(())) => {}
+            Ok(Err(panic)) => {
+                self.counters.add(Event::ObserverFailed);
+                error!(%panic, "entering an order panicked");
+            }
+            Err(_elapsed) => {
+                self.counters.add(Event::HoldEnded);
+                warn!(hold = ?self.record.hold, "the order was not entered in time; the page went out");
+            }
+        }
+    }
+
+    async fn enter(&self, confirmation: Confirmation, body: Option<Bytes>) {
+        let Confirmation {
+            matched,
+            store,
+            visit,
+            request,
+        } = confirmation;
+        self.counters.add(Event::RuleMatched);
+        if body.is_none() {
+            self.counters.add(Event::BodyOverCap);
+        }
+        let readings = match self.read(matched, body).await {
+            Ok(readings) => readings,
+            Err(error) => {
+                self.counters.add(Event::ObserverFailed);
+                error!(store = %store.name, request, %error,
+                    "a confirmation could not be read: if there was an order in it, it is lost");
+                return;
+            }
+        };
+        let now = Time::now();
+        for reading in readings {
+            let seen = Seen {
+                store: &store,
+                visit: &visit,
+                request: &request,
+                now,
+            };
+            self.take(reading, &seen).await;
+        }
+    }
+
+    async fn read(
+        &self,
+        matched: Matched,
+        body: Option<Bytes>,
+    ) -> Result<Vec<Reading>, ReadError> {
+        let _place = self.places.acquire().await;
+        self.pool.read(matched, body).await
+    }
+
+    async fn take(&self, reading: Reading, seen: &Seen<'_>) {
+        let faults: Vec<String> = reading.faults.iter().map(ToString::to_string).collect();
+        if !faults.is_empty() {
+            self.counters.add(Event::RuleUnreadable);
+            let order = reading.order_id.as_ref().map(ToString::to_string);
+            warn!(store = %seen.store.name, rule = %reading.rule, request = seen.request, order.id = order,
+                faults = faults.join("; "), "a rule matched but could not read everything");
+        }
+        let doubt = reading.doubt;
+        let Some(sighting) = seen.sighting(reading, faults) else {
+            return;
+        };
+        let candidate = record::judge(sighting, doubt, seen.store, &self.record, seen.now);
+        self.recorder.record(candidate).await;
+    }
+}
+
+/// Where and by whom a confirmation was seen.
+struct Seen<'a> {
+    store: &'a Store,
+    visit: &'a Option<Visit>,
+    request: &'a str,
+    now: Time,
+}
+
+impl Seen<'_> {
+    /// A reading without an order id is no sighting.
+    fn sighting(&self, reading: Reading, faults: Vec<String>) -> Option<Sighting> {
+        let key = OrderKey {
+            namespace: self.store.orders.clone(),
+            id: reading.order_id?,
+        };
+        Some(Sighting {
+            at: self.now,
+            store: self.store.name.clone(),
+            rule: reading.rule,
+            request: self.request.to_owned(),
+            key,
+            aliases: reading.aliases,
+            fields: reading.fields,
+            amount: reading.amount,
+            working: reading.working,
+            faults,
+            visit: self.visit.clone(),
+        })
+    }
+}
+

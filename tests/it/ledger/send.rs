@@ -1,0 +1,235 @@
+//! Sending: leased once, begun once, ended once, found again after a crash.
+
+use std::time::Duration;
+
+use refgate::ledger::{Entered, Error, PostbackFilter, Resend, Role, Settlement};
+use refgate::postback::{PostbackId, State};
+
+use crate::support::sale::{LEASE, NOW, candidate, later, open, settlement};
+
+#[tokio::test]
+async fn an_order_goes_its_way_to_accepted() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    let entered = ledger
+        .enter(candidate("1001", Some("25.00")))
+        .await
+        .unwrap();
+    assert!(matches!(entered, Entered::New(_)), "{entered:?}");
+    assert_eq!(ledger.next_due().await.unwrap(), Some(NOW));
+
+    let claimed = ledger.claim(NOW, LEASE, 10).await.unwrap();
+    let [postback] = claimed.as_slice() else {
+        panic!("{claimed:?}")
+    };
+    assert!(
+        ledger.claim(NOW, LEASE, 10).await.unwrap().is_empty(),
+        "leased twice"
+    );
+    let attempt = ledger
+        .begin(postback.id, "http://x/?k=***".to_owned(), NOW)
+        .await
+        .unwrap();
+    let again = ledger.begin(postback.id, "http://x/".to_owned(), NOW).await;
+    assert!(
+        matches!(
+            again,
+            Err(Error::NotPossible {
+                state: State::Sending,
+                ..
+            })
+        ),
+        "{again:?}"
+    );
+    ledger
+        .settle(settlement(postback, attempt, State::Accepted))
+        .await
+        .unwrap();
+
+    let stories = ledger.story("1001".to_owned()).await.unwrap();
+    let [story] = stories.as_slice() else {
+        panic!("{stories:?}")
+    };
+    let [told] = story.postbacks.as_slice() else {
+        panic!("{story:?}")
+    };
+    assert_eq!(told.postback.state, State::Accepted);
+    assert_eq!(told.attempts.len(), 1);
+    let became: Vec<_> = story
+        .history
+        .iter()
+        .map(|change| change.became.as_str())
+        .collect();
+    assert_eq!(became, ["credited", "due", "sending", "accepted"]);
+    assert_eq!(ledger.next_due().await.unwrap(), None);
+    assert_eq!(ledger.interrupted(later(1000)).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_fails_does_not_undo_its_neighbours() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    ledger
+        .enter(candidate("1001", Some("25.00")))
+        .await
+        .unwrap();
+    let postback = ledger.claim(NOW, LEASE, 1).await.unwrap().remove(0);
+    let (first, second, entered) = tokio::join!(
+        ledger.begin(postback.id, "http://x/".to_owned(), NOW),
+        ledger.begin(postback.id, "http://x/".to_owned(), NOW),
+        ledger.enter(candidate("1002", Some("25.00"))),
+    );
+    first.unwrap();
+    assert!(
+        matches!(second, Err(Error::NotPossible { .. })),
+        "{second:?}"
+    );
+    entered.unwrap();
+    let told = ledger.postback(postback.id).await.unwrap();
+    assert_eq!((told.attempts.len(), told.postback.attempts), (1, 1));
+}
+
+#[tokio::test]
+async fn open_attempts_of_a_run_that_ended_are_found_by_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    for id in ["1001", "1002", "1003"] {
+        ledger.enter(candidate(id, Some("25.00"))).await.unwrap();
+    }
+    let claimed = ledger.claim(NOW, LEASE, 2).await.unwrap();
+    let attempt = ledger
+        .begin(claimed[0].id, "http://x/".to_owned(), NOW)
+        .await
+        .unwrap();
+    assert_eq!(
+        ledger.interrupted(NOW).await.unwrap(),
+        [],
+        "its sender has it"
+    );
+    assert_eq!(ledger.interrupted(NOW.plus(LEASE)).await.unwrap().len(), 1);
+    drop(ledger);
+
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    let interrupted = ledger.interrupted(NOW).await.unwrap();
+    assert_eq!(interrupted.len(), 1);
+    assert_eq!(
+        (interrupted[0].0.id, interrupted[0].1),
+        (claimed[0].id, attempt)
+    );
+    // The other one was claimed and never begun: it is free again.
+    assert_eq!(ledger.claim(NOW, LEASE, 9).await.unwrap().len(), 2);
+    ledger
+        .settle(settlement(&interrupted[0].0, attempt, State::Unclear))
+        .await
+        .unwrap();
+    let twice = ledger
+        .settle(settlement(&interrupted[0].0, attempt, State::Due))
+        .await;
+    assert!(matches!(twice, Err(Error::NotOpen(_))), "{twice:?}");
+}
+
+#[tokio::test]
+async fn what_is_due_again_waits_for_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    ledger
+        .enter(candidate("1001", Some("25.00")))
+        .await
+        .unwrap();
+    let postback = ledger.claim(NOW, LEASE, 1).await.unwrap().remove(0);
+    assert_eq!(
+        ledger.next_due().await.unwrap(),
+        Some(NOW.plus(LEASE)),
+        "the lease's end"
+    );
+    let attempt = ledger
+        .begin(postback.id, "http://x/".to_owned(), NOW)
+        .await
+        .unwrap();
+    let end = settlement(&postback, attempt, State::Due);
+    ledger
+        .settle(Settlement {
+            due: Some(later(300)),
+            ..end
+        })
+        .await
+        .unwrap();
+    assert_eq!(ledger.next_due().await.unwrap(), Some(later(300)));
+    assert!(ledger.claim(later(299), LEASE, 9).await.unwrap().is_empty());
+    assert_eq!(ledger.claim(later(300), LEASE, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_work_is_woken_after_the_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    let woken = ledger.due().notified();
+    tokio::pin!(woken);
+    assert!(!woken.as_mut().enable());
+    ledger
+        .enter(candidate("1001", Some("25.00")))
+        .await
+        .unwrap();
+    tokio::time::timeout(Duration::from_secs(10), woken)
+        .await
+        .unwrap();
+}
+
+/// The operator's word.
+fn asked(postback: PostbackId, from: &[State]) -> Resend {
+    Resend {
+        postback,
+        from: from.to_vec(),
+        reason: "asked".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn only_what_has_ended_is_sent_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    ledger
+        .enter(candidate("1001", Some("25.00")))
+        .await
+        .unwrap();
+    let postback = ledger.claim(NOW, LEASE, 1).await.unwrap().remove(0);
+    let refused = async |from: &[State]| match ledger.resend(asked(postback.id, from), NOW).await {
+        Err(Error::NotPossible { state, .. }) => state,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(&State::ALL).await, State::Due);
+    let attempt = ledger
+        .begin(postback.id, "http://x/".to_owned(), NOW)
+        .await
+        .unwrap();
+    assert_eq!(refused(&State::ALL).await, State::Sending);
+    ledger
+        .settle(settlement(&postback, attempt, State::Accepted))
+        .await
+        .unwrap();
+    assert_eq!(refused(&[State::Unclear]).await, State::Accepted);
+    let resent = ledger
+        .resend(asked(postback.id, &[State::Accepted]), NOW)
+        .await
+        .unwrap();
+    assert_eq!((resent.state, resent.due), (State::Due, Some(NOW)));
+}
+
+#[tokio::test]
+async fn what_has_no_amount_is_not_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    ledger.enter(candidate("1002", None)).await.unwrap();
+    let filter = PostbackFilter {
+        state: Some(State::Held),
+        destination: None,
+    };
+    let held = ledger.postbacks(filter, 9).await.unwrap().remove(0);
+    let refused = ledger.resend(asked(held.id, &[State::Held]), NOW).await;
+    assert!(matches!(refused, Err(Error::NoAmount(_))), "{refused:?}");
+    let refused = ledger.resend(asked(999, &[State::Held]), NOW).await;
+    assert!(
+        matches!(refused, Err(Error::NoPostback(999))),
+        "{refused:?}"
+    );
+}

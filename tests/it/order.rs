@@ -1,0 +1,103 @@
+//! The fold: the first sighting wins, what was missing is completed.
+
+use refgate::order::{Candidate, Doubt, NewPostback, Standing, fold};
+
+use crate::support::sale::{candidate, later, usd};
+
+fn seen_later(id: &str, amount: Option<&str>) -> Candidate {
+    let mut candidate = candidate(id, amount);
+    candidate.sighting.at = later(60);
+    candidate.order.at = later(60);
+    candidate
+}
+
+#[test]
+fn a_second_sighting_changes_nothing_that_is_set() {
+    let first = candidate("1001", Some("25.00")).order;
+    let again = fold(&first, &seen_later("1001", Some("25.00")));
+    assert_eq!(again.order, first);
+    assert_eq!(again.completed, None);
+    assert!(again.notes.is_empty(), "{:?}", again.notes);
+
+    let other = fold(&first, &seen_later("1001", Some("19.00")));
+    assert_eq!(other.order, first);
+    assert_eq!(
+        other.notes,
+        ["amount 19.00 USD here, 25.00 USD was first and stands"]
+    );
+}
+
+#[test]
+fn credit_never_changes_hands_and_organic_stays_organic() {
+    let first = candidate("1001", Some("25.00")).order;
+    let mut thief = seen_later("1001", Some("25.00"));
+    let click = thief.order.click.as_mut().unwrap();
+    click
+        .values
+        .insert("affiliate_id".to_owned(), "666".to_owned());
+    let stolen = fold(&first, &thief);
+    assert_eq!(stolen.order, first);
+    assert_eq!(stolen.notes.len(), 1);
+
+    let mut organic = first;
+    organic.click = None;
+    organic.standing = Standing::Organic;
+    let claimed = fold(&organic, &seen_later("1001", Some("25.00")));
+    assert_eq!(claimed.order, organic);
+    assert_eq!(claimed.completed, None);
+    assert_eq!(claimed.notes.len(), 1);
+}
+
+#[test]
+fn a_missing_amount_is_completed_and_the_postback_with_it() {
+    let first = candidate("1001", None).order;
+    // The reload comes without the cookie: the quote for the order's own click serves.
+    let mut reload = seen_later("1001", Some("25.00"));
+    reload.order.click = None;
+    reload.order.standing = Standing::Organic;
+    reload.postbacks.clear();
+    let fold = fold(&first, &reload);
+    assert_eq!(fold.order.amount, Some(usd("25.00")));
+    assert_eq!(fold.order.standing, Standing::Credited);
+    assert_eq!(fold.order.click, first.click);
+    assert_eq!(fold.order.at, first.at);
+    let completed = fold.completed.unwrap();
+    assert_eq!(completed, reload.quotes);
+    assert!(fold.order.why.contains(&first.why), "{}", fold.order.why);
+}
+
+#[test]
+fn what_completes_an_order_may_hold_it_for_another_reason() {
+    let first = candidate("1001", None).order;
+    let held = |doubt| {
+        let mut seen = seen_later("1001", Some("25.00"));
+        seen.quotes = vec![NewPostback {
+            held: Some((doubt, "so".to_owned())),
+            ..seen.quotes[0].clone()
+        }];
+        fold(&first, &seen).order.standing
+    };
+    assert_eq!(
+        held(Doubt::OverMaxAmount),
+        Standing::Held(Doubt::OverMaxAmount)
+    );
+    assert_eq!(held(Doubt::NoRate), Standing::Held(Doubt::NoRate));
+    assert_eq!(held(Doubt::DryRun), Standing::Credited);
+}
+
+#[test]
+fn only_what_was_unreadable_is_completed() {
+    for doubt in [Doubt::Differs, Doubt::CurrencyContradicts, Doubt::Unproven] {
+        let mut first = candidate("1001", None).order;
+        first.standing = Standing::Held(doubt);
+        let fold = fold(&first, &seen_later("1001", Some("25.00")));
+        assert_eq!(fold.order, first, "{doubt:?}");
+        assert_eq!(fold.completed, None);
+    }
+    let first = candidate("1001", None).order;
+    let mut unconfigured = seen_later("1001", Some("25.00"));
+    unconfigured.quotes.clear();
+    let fold = fold(&first, &unconfigured);
+    assert_eq!(fold.order, first, "there is nobody to tell");
+    assert_eq!(fold.notes.len(), 1);
+}
