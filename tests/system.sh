@@ -36,8 +36,10 @@ suite() { # SECONDS NAME "COMMAND=PACKAGE …" SCRIPT…
 export REFGATE=${REFGATE:-$PWD/target/release/refgate}
 [ "$REFGATE" != "$PWD/target/release/refgate" ] || cargo build --locked --quiet --release || exit 1
 
+python3 -c 'import ensurepip, venv' 2>/dev/null || install python3 python3-venv || echo 'no venv for python3'
+
 suite 180 trace   "python3=python3 strace=strace"                          tests/trace/run.py
 suite 360 crash   "python3=python3"                                        tests/crash/run.py
-suite 400 oscar   "python3=python3-venv"                                   tests/shops/oscar/run.py
+suite 400 oscar   "python3=python3"                                        tests/shops/oscar/run.py
 suite 180 browser "chromium=chromium chromedriver=chromium-driver"         tests/browser/run.py
 summary system

@@ -4,6 +4,7 @@
 usage: run.py [WORKDIR]   environment: REFGATE, the binary (default target/release/refgate)
 The demo's ports are those of the shipped proxy.yaml.
 """
+import http.client
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import signal
 import sys
 import tempfile
 import time
+from decimal import Decimal
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(os.path.join(HERE, "..", ".."))
@@ -18,8 +20,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 from browser import Browser  # noqa: E402
 from suite import Suite, free_port, wait_until  # noqa: E402
 
-PORT, HOST, AFFILIATE = 8080, "store-us.localhost", "123456"
-SITE = "http://%s:%d" % (HOST, PORT)
+PORT, ADMIN, HOST, AFFILIATE = 8080, 8084, "store-us.localhost", "123456"
 WINDOW = 30 * 24 * 3600
 
 
@@ -51,6 +52,44 @@ def landing(suite, browser, link):
                 not re.search(r";\s*(domain|secure)", headers.get("set-cookie", ""), re.I), headers)
 
 
+def purchase(suite, browser):
+    """From the landing to the confirmation, as a person would; returns (order number, amount due)."""
+    browser.click("article h2 a")
+    suite.claim("the shop's links do not carry the parameter on", "affiliate_id" not in browser.url, browser.url)
+    browser.click("button[name=buy]")
+    browser.type("input[name=code]", "WELCOME10")
+    browser.click("form[action='/cart/coupon'] button")
+    browser.click("form[action='/checkout'] button")
+    suite.claim("the confirmation is shown", "/checkout/thank-you/" in browser.url, lambda: browser.source)
+    subtotal, discount = (Decimal(browser.text("#totals .%s td" % row).lstrip("$").replace(",", ""))
+                          for row in ("subtotal", "discount"))
+    return browser.text("#order-number"), subtotal - discount
+
+
+def counters():
+    """What the admin listener counts."""
+    connection = http.client.HTTPConnection("127.0.0.1", ADMIN, timeout=10)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    return {name: int(value) for name, value in re.findall(r"^refgate_(\w+?)_total (\d+)$", text, re.M)}
+
+
+def told(suite, browser, number, amount):
+    """What the demo printed and refgate counted, before and after a reload."""
+    wait_until("the network has accepted the postback", lambda: counters()["postbacks_accepted"] == 1, 20)
+    lines = wait_until("the demo prints the postback", lambda: [
+        line for line in suite.log("demo").splitlines() if "adv_unique1=" + number in line], 20)
+    suite.claim("the demo prints one postback: order %s, %s, affiliate %s" % (number, amount, AFFILIATE),
+                len(lines) == 1 and "amount=%s&" % amount in lines[0] and "aff_id=%s&" % AFFILIATE in lines[0], lines)
+    browser.reload()
+    suite.equal("a reload shows the same order", browser.text("#order-number"), number)
+    wait_until("the reload has been read", lambda: counters()["orders_seen_again"] >= 1, 20)
+    found = counters()
+    suite.equal("one click, one order, one postback, also after the reload",
+                {name: found[name] for name in ("clicks_captured", "orders_entered", "postbacks_sent")},
+                {"clicks_captured": 1, "orders_entered": 1, "postbacks_sent": 1})
+
+
 def main():
     workdir = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "target", "browser"))
     with Suite("the browser", workdir, limit=120) as suite:
@@ -61,7 +100,12 @@ def main():
         browser = Browser(driver, profile)
         print("        Chromium %s" % browser.version)
         landing(suite, browser, link)
+        number, amount = purchase(suite, browser)
+        browser.screenshot(os.path.join(workdir, "confirmation.png"))
+        told(suite, browser, number, amount)
         browser.close()
+        demo.send_signal(signal.SIGINT)
+        suite.equal("Ctrl-C ends the demo cleanly", demo.wait(20), 0)
         shutil.rmtree(profile, ignore_errors=True)
 
 

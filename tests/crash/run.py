@@ -140,14 +140,18 @@ class Crash:
 
     def wait_for_refusal(self, this):
         """A refused connection leaves no trace outside: it is in the ledger's own words."""
-        wait_until("an attempt was refused", lambda: any(
-            row.get("attempts") for row in self.postbacks() if row["order"] == this.order), 20)
+        def refused():
+            postback = self.postbacks().get(this.order, {"attempts": 0})
+            return postback["attempts"] > 0 and postback["state"] == "due"
+        wait_until("an attempt was refused", refused, 20)
         this.reached(this.plan)
 
     def postbacks(self):
-        out = subprocess.run([self.refgate, "postbacks", "list", "--config", CONFIG, "--json"], check=True, timeout=30,
-                             env={**os.environ, **self.environment}, stdout=subprocess.PIPE, text=True).stdout
-        return json.loads(out)
+        """What `refgate postbacks list` says, by order number."""
+        out = subprocess.run([self.refgate, "postbacks", "list", "--limit", "1000", "--config", CONFIG, "--json"],
+                             check=True, timeout=30, env={**os.environ, **self.environment}, stdout=subprocess.PIPE,
+                             text=True).stdout
+        return {postback["order"]["id"]: postback for postback in json.loads(out)}
 
     def kill_once(self, order, plan):
         """One round; returns the stage in which refgate died."""
@@ -173,7 +177,7 @@ class Crash:
 def settled(crash):
     """The state of each order's postback, once none is on its way any more."""
     def states():
-        found = {row["order"]: row["state"] for row in crash.postbacks()}
+        found = {order: postback["state"] for order, postback in crash.postbacks().items()}
         return found if not set(found.values()) & {"due", "sending"} else None
     return wait_until("every postback has come to an end", states, 90)
 

@@ -1,4 +1,5 @@
 """Headless Chromium, driven over WebDriver (https://www.w3.org/TR/webdriver2/) with the standard library."""
+import base64
 import http.client
 import json
 import os
@@ -66,6 +67,10 @@ class Browser:
 
     def script(self, code):
         return self._call("POST", "/execute/sync", {"script": code, "args": []})
+
+    def screenshot(self, path):
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(self._call("GET", "/screenshot")))
 
     def cookies(self):
         """Those for the page shown. A `domain` without a leading dot is of that host only."""
