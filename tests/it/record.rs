@@ -11,6 +11,7 @@ use refgate::ledger::{Entered, Ledger, Role};
 use refgate::record::spool::{Fault, Spool, import};
 use refgate::record::{Recorded, Recorder};
 use rusqlite::Connection;
+use tokio::time::Instant;
 
 use crate::support::sale::{LEASE, NOW, candidate, open};
 
@@ -49,10 +50,14 @@ async fn an_order_is_entered_and_counted() {
     let ledger = open(dir.path(), Role::Run).unwrap();
     let (recorder, counters) = recorder(dir.path(), &ledger, HOLD);
     for _ in 0..2 {
-        let recorded = recorder.record(candidate("1001", Some("25.00"))).await;
+        let recorded = recorder
+            .record(candidate("1001", Some("25.00")), Instant::now())
+            .await;
         assert!(matches!(recorded, Recorded::Entered(_)), "{recorded:?}");
     }
-    recorder.record(candidate("1002", None)).await;
+    recorder
+        .record(candidate("1002", None), Instant::now())
+        .await;
     let count = |event| counters.get(event);
     assert_eq!(count(Event::OrderEntered), 2);
     assert_eq!(count(Event::OrderSeenAgain), 1);
@@ -63,7 +68,9 @@ async fn an_order_is_entered_and_counted() {
 /// Spools an order while `broken` is in force, mends it, and imports twice.
 async fn spooled_then_imported_once(dir: &Path, ledger: &Ledger, mend: impl FnOnce()) {
     let (recorder, counters) = recorder(dir, ledger, HOLD);
-    let recorded = recorder.record(candidate("1001", Some("25.00"))).await;
+    let recorded = recorder
+        .record(candidate("1001", Some("25.00")), Instant::now())
+        .await;
     assert_eq!(recorded, Recorded::Spooled);
     assert_eq!(counters.get(Event::LedgerFailed), 1);
     assert_eq!(counters.get(Event::OrderSpooled), 1);
@@ -101,7 +108,7 @@ async fn a_slow_ledger_spools_before_the_hold_ends_and_takes_the_file_back() {
     let other = Connection::open(dir.path().join("refgate.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (recorder, counters) = recorder(dir.path(), &ledger, Duration::from_millis(5));
-    let recording = recorder.record(candidate("1001", Some("25.00")));
+    let recording = recorder.record(candidate("1001", Some("25.00")), Instant::now());
     let unlocking = async {
         while counters.get(Event::OrderSpooled) == 0 {
             tokio::task::yield_now().await;
@@ -123,7 +130,9 @@ async fn without_ledger_and_spool_the_order_is_logged() {
     let other = Connection::open(dir.path().join("refgate.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (recorder, counters) = recorder(dir.path(), &ledger, HOLD);
-    let recorded = recorder.record(candidate("1001", Some("25.00"))).await;
+    let recorded = recorder
+        .record(candidate("1001", Some("25.00")), Instant::now())
+        .await;
     assert_eq!(recorded, Recorded::Logged);
     assert_eq!(counters.get(Event::OrderLogged), 1);
     assert_eq!(counters.get(Event::OrderSpooled), 0);

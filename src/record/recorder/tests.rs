@@ -54,7 +54,10 @@ async fn spooled_then_imported(
     let error = fill(&ledger).await;
     assert!(means(&error), "{error:?}");
 
-    assert_eq!(recorder.record(candidate()).await, Recorded::Spooled);
+    assert_eq!(
+        recorder.record(candidate(), Instant::now()).await,
+        Recorded::Spooled
+    );
     assert_eq!(recorder.counters.get(Event::OrderSpooled), 1);
     assert_eq!(
         ledger.story("1001".to_owned()).await.unwrap(),
@@ -117,10 +120,13 @@ async fn beyond_the_backlog_an_order_is_logged_at_once() {
         .clone()
         .try_acquire_many_owned(4095)
         .unwrap();
-    let last = recorder.record(candidate()).await;
+    let last = recorder.record(candidate(), Instant::now()).await;
     assert!(matches!(last, Recorded::Entered(_)), "{last:?}");
     let _one_more = recorder.backlog.clone().try_acquire_owned().unwrap();
-    assert_eq!(recorder.record(candidate()).await, Recorded::Logged);
+    assert_eq!(
+        recorder.record(candidate(), Instant::now()).await,
+        Recorded::Logged
+    );
     assert_eq!(recorder.counters.get(Event::OrderLogged), 1);
 }
 
@@ -137,7 +143,10 @@ async fn the_log_alone_is_enough_to_enter_the_order() {
         .with_writer(move || writer.clone())
         .finish();
     let logging = tracing::subscriber::set_default(subscriber);
-    assert_eq!(recorder.record(candidate()).await, Recorded::Logged);
+    assert_eq!(
+        recorder.record(candidate(), Instant::now()).await,
+        Recorded::Logged
+    );
     drop(logging);
 
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
