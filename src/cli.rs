@@ -42,7 +42,7 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 #[derive(Debug, Parser)]
 #[command(name = "refgate", version, max_term_width = 100)]
 pub struct Cli {
-    /// The configuration
+    /// The configuration [default: proxy.yaml; for the demo the one that comes with it]
     #[arg(long, short, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Answer in JSON

@@ -65,11 +65,14 @@ pub(super) fn run(
             writeln!(out, "  {link}   (store {}, {})", front.name, front.currency)?;
         }
     }
-    let ledger = scene.settings.ledger.path.display();
-    writeln!(
-        out,
-        "The ledger is {ledger} while this runs. Ctrl-C ends it.\n"
-    )?;
+    if let Some(config) = scene.config() {
+        let config = config.display();
+        writeln!(
+            out,
+            "Meanwhile, elsewhere: refgate --config {config} orders"
+        )?;
+    }
+    writeln!(out, "Ctrl-C ends it.\n")?;
     out.flush()?;
     scene.play(told_to_end())?;
     writeln!(out, "The end.")?;
@@ -77,14 +80,7 @@ pub(super) fn run(
 }
 
 fn once(scene: Scene, out: &mut dyn Write) -> Result<(), Error> {
-    let destinations = &scene.settings.record.destinations;
-    let counted = |front: &&scene::Front| {
-        destinations
-            .values()
-            .any(|destination| destination.currency == front.currency)
-    };
-    let front = scene.fronts.iter().find(counted).or(scene.fronts.first());
-    let front = front.ok_or(Error::Ended)?;
+    let front = scene.fronts.first().ok_or(Error::Ended)?;
     let link = scene.links(front)?.into_iter().next().ok_or(Error::Ended)?;
     let (shop, network) = (scene.shop.clone(), scene.network.clone());
     let (done, ended) = oneshot::channel::<()>();

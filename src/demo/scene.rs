@@ -9,7 +9,7 @@ use std::fs;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
 use reqwest::Url;
@@ -26,9 +26,13 @@ use crate::config::keys::Missing;
 use crate::config::{self, Faults, Settings};
 use crate::money::Currency;
 use crate::name::{NetworkName, StoreName};
+use crate::record;
 
 /// The configuration that comes with refgate.
 const SHIPPED: &str = include_str!("../../proxy.yaml");
+
+/// What it is called beside the ledger.
+const NAME: &str = "proxy.yaml";
 
 /// What stands in an affiliate's link, for the first pattern that takes it: a
 /// partner id, a transaction id (domain.md §1).
@@ -111,7 +115,7 @@ impl Scene {
         now: Time,
     ) -> Result<Self, Error> {
         let folder = tempfile::Builder::new().prefix("refgate-demo-").tempdir()?;
-        let shipped = folder.path().join("proxy.yaml");
+        let shipped = folder.path().join(NAME);
         if path.is_none() {
             fs::write(&shipped, SHIPPED)?;
         }
@@ -157,9 +161,10 @@ impl Scene {
             .collect()
     }
 
-    /// Where the ledger is while the scene stands.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
+    /// The shipped configuration, beside the ledger that it names; none if another one is played.
+    pub fn config(&self) -> Option<PathBuf> {
+        let shipped = self.folder.path().join(NAME);
+        shipped.exists().then_some(shipped)
     }
 
     /// Plays until `end` comes; then the shop and the network go too.
@@ -266,10 +271,11 @@ fn listen(host: &str, port: u16, shown: &impl ToString) -> Result<TcpListener, E
     bind().map_err(|source| Error::Bind { address, source })
 }
 
-/// Each store by its first host, on the port that is listened on.
+/// Each store by its first host, on the port that is listened on; first those
+/// whose money a network counts in.
 fn fronts(settings: &Settings, port: Option<u16>) -> Vec<Front> {
     let stores = settings.stores.all().into_iter();
-    stores
+    let mut fronts: Vec<_> = stores
         .filter_map(|store| {
             let mut url = Url::parse(&format!("http://{}/", store.hosts.first()?)).ok()?;
             url.set_port(port).ok()?;
@@ -279,5 +285,11 @@ fn fronts(settings: &Settings, port: Option<u16>) -> Vec<Front> {
                 url,
             })
         })
-        .collect()
+        .collect();
+    let networks = &settings.record.destinations;
+    fronts.sort_by_key(|front| {
+        let counts = |network: &record::Destination| network.currency == front.currency;
+        !networks.values().any(counts)
+    });
+    fronts
 }
