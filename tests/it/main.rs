@@ -8,12 +8,14 @@
 )]
 
 mod accept;
+mod capture;
 mod config;
 mod cookie;
 mod deliver;
 mod demo;
 mod forward;
 mod house;
+mod journey;
 mod layers;
 mod ledger;
 mod observe;

@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub(crate) mod config;
+pub(crate) mod front;
 pub(crate) mod log;
 pub(crate) mod message;
 pub(crate) mod observe;
@@ -8,5 +9,6 @@ pub(crate) mod office;
 pub(crate) mod origin;
 pub(crate) mod proxy;
 pub(crate) mod sale;
+pub(crate) mod shop;
 pub(crate) mod sources;
 pub(crate) mod wire;

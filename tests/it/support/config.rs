@@ -74,8 +74,13 @@ impl Folder {
 
 /// The shipped configuration with the top-level keys of `piece` in place of its own.
 pub(crate) fn shipped_with(piece: &str) -> String {
+    over(&shipped(), piece)
+}
+
+/// A configuration with the top-level keys of `piece` in place of its own.
+pub(crate) fn over(base: &str, piece: &str) -> String {
     let pieces = sections(piece);
-    let mut whole: Vec<String> = sections(&shipped())
+    let mut whole: Vec<String> = sections(base)
         .into_iter()
         .filter(|(key, _)| !pieces.iter().any(|(own, _)| own == key))
         .map(|(_, text)| text)

@@ -53,7 +53,7 @@ pub(crate) struct Running {
     pub(crate) shutdown: CancellationToken,
     thread: Option<JoinHandle<usize>>,
     /// Where its ledger is.
-    pub(crate) folder: TempDir,
+    _folder: TempDir,
 }
 
 /// A store `shop.test` in front of this shop.
@@ -141,7 +141,7 @@ pub(crate) fn run(settings: config::Settings, folder: TempDir) -> Running {
         counters,
         shutdown,
         thread: Some(thread),
-        folder,
+        _folder: folder,
     }
 }
 

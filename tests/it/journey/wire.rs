@@ -1,0 +1,138 @@
+//! However the confirmation comes over the wire, it is the same page and the same order.
+
+use refgate::order::Standing;
+
+use super::THANKS;
+use crate::support::front::{Front, assert_same, get, with};
+use crate::support::message::Framing;
+use crate::support::observe::{brotli, deflate, gzip, zstd};
+use crate::support::shop::{HTML, Shop, chunked, page, path, thanks};
+
+fn id(request: &crate::support::message::Message) -> String {
+    path(request).rsplit('/').next().unwrap().to_owned()
+}
+
+#[test]
+fn every_framing_and_coding_is_the_same_order() {
+    type Wrap = fn(&str) -> Vec<u8>;
+    let wraps: [(&str, Wrap); 9] = [
+        ("length", |body| page(HTML, body)),
+        ("chunks", |body| chunked(HTML, body, 7)),
+        ("bytes", |body| chunked(HTML, body, 1)),
+        ("close", |body| {
+            format!("HTTP/1.1 200 OK\r\n{HTML}Connection: close\r\n\r\n{body}").into_bytes()
+        }),
+        ("old", |body| {
+            format!("HTTP/1.0 200 OK\r\n{HTML}\r\n{body}").into_bytes()
+        }),
+        ("gzip", |body| coded("gzip", gzip(body.as_bytes()))),
+        ("deflate", |body| coded("deflate", deflate(body.as_bytes()))),
+        ("br", |body| coded("br", brotli(body.as_bytes()))),
+        ("zstd", |body| {
+            let fields = format!("{HTML}Content-Encoding: zstd\r\n");
+            chunked(&fields, zstd(body.as_bytes()), 11)
+        }),
+    ];
+    let front = Front::of(Shop::new(move |request| {
+        let id = id(request);
+        let (_, wrap) = wraps[id.parse::<usize>().unwrap()];
+        wrap(&thanks(&id))
+    }));
+    let cookie = front.click_at("/checkout/thank-you/0");
+    for (number, (name, _)) in wraps.iter().enumerate() {
+        let target = format!("/checkout/thank-you/{number}");
+        let fields = format!("Cookie: {cookie}\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n");
+        let through = front.same(get(&target, &fields));
+        assert!(through.complete, "{name}");
+        let story = front.story(&number.to_string()).unwrap();
+        assert_eq!(
+            story.order.standing,
+            Standing::Credited,
+            "{name}: {:?}",
+            story.order.why
+        );
+        assert_eq!(
+            story.order.amount.unwrap().to_string(),
+            "1124.96 USD",
+            "{name}"
+        );
+    }
+}
+
+fn coded(coding: &str, body: Vec<u8>) -> Vec<u8> {
+    page(&format!("{HTML}Content-Encoding: {coding}\r\n"), body)
+}
+
+/// A shop that sends the response in two writes, cut where the id says; on loopback the app mostly
+/// reads them one by one (each cut for certain: `observe::copy`).
+fn cutting(response: fn(&str) -> Vec<u8>) -> Shop {
+    Shop::playing(move |wire, request| {
+        let id = id(request);
+        let bytes = response(&id);
+        let at: usize = id.parse::<usize>().unwrap() % bytes.len();
+        wire.say(&bytes[..at]);
+        wire.try_say(&bytes[at..]);
+        true
+    })
+}
+
+fn every_cut(response: fn(&str) -> Vec<u8>) {
+    let front = Front::of(cutting(response));
+    let cookie = front.cookie_of(std::time::Duration::from_secs(60));
+    let mut client = front.connect();
+    let length = response("10000").len();
+    // Ids of five digits, so that all are of one length; each is also its cut.
+    let first = 10_000 - 10_000 % length + length;
+    for number in first..first + length {
+        client.say(with(&cookie, &format!("/checkout/thank-you/{number}")));
+        let page = client.message(false);
+        assert!(page.complete, "cut at {}", number - first);
+    }
+    let orders = front.orders();
+    assert_eq!(orders.len(), length);
+    for order in orders {
+        assert_eq!(order.standing, Standing::Credited, "{order:?}");
+        assert_eq!(order.amount.unwrap().to_string(), "1124.96 USD");
+    }
+}
+
+#[test]
+fn a_page_cut_at_every_byte_is_the_same_order() {
+    every_cut(|id| page(HTML, thanks(id)));
+}
+
+#[test]
+fn a_zipped_page_in_chunks_cut_at_every_byte_is_the_same_order() {
+    every_cut(|id| {
+        let fields = format!("{HTML}Content-Encoding: gzip\r\n");
+        chunked(&fields, gzip_of_one_length(id), 100)
+    });
+}
+
+/// Stored, so that its length does not hang on the id.
+fn gzip_of_one_length(id: &str) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    encoder.write_all(thanks(id).as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn trailers_and_a_chunk_that_ends_with_the_page_are_passed_on() {
+    let front = Front::of(Shop::new(|request| {
+        let mut bytes = chunked(
+            &format!("{HTML}Trailer: x-sum\r\n"),
+            thanks(&id(request)),
+            5000,
+        );
+        bytes.truncate(bytes.len() - 2);
+        bytes.extend_from_slice(b"x-sum: 7\r\n\r\n");
+        bytes
+    }));
+    let request = get(THANKS, "TE: trailers\r\n");
+    let (through, direct) = (front.ask(&request), front.direct(&request));
+    assert_same(&through, &direct);
+    assert_eq!(through.framing, Framing::Chunked);
+    assert_eq!(through.trailers, direct.trailers);
+    assert_eq!(front.orders().len(), 1);
+}
