@@ -8,6 +8,7 @@
 )]
 
 mod accept;
+mod bad_input;
 mod capture;
 mod config;
 mod cookie;

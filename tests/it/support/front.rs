@@ -197,6 +197,15 @@ impl Front {
         told.unwrap_or_else(|| panic!("order {id} never came to {state}: {seen}"))
     }
 
+    /// Waits until the first attempt at the order's one postback has ended.
+    pub(crate) fn attempted(&self, id: &str) {
+        let ended = eventually(|| {
+            let told = self.story(id)?.postbacks.into_iter().next()?;
+            told.attempts.first()?.outcome.clone()
+        });
+        assert!(ended.is_some(), "order {id} was never told");
+    }
+
     /// Every call to the network, once there are `count`.
     pub(crate) fn calls(&self, count: usize) -> Vec<Call> {
         let calls = eventually(|| Some(self.network.calls()).filter(|calls| calls.len() >= count));
