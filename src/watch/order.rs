@@ -15,7 +15,7 @@ use crate::clock::Time;
 use crate::event::Event;
 use crate::forward;
 use crate::observe::pool::ReadError;
-use crate::observe::{Copy, Matched, Reading};
+use crate::observe::{Copy, Fault, Matched, Reading};
 use crate::order::{OrderKey, Sighting};
 use crate::record;
 use crate::store::Store;
@@ -111,9 +111,7 @@ impl Watcher {
             request,
         } = confirmation;
         self.counters.add(Event::RuleMatched);
-        if body.is_none() {
-            self.counters.add(Event::BodyOverCap);
-        }
+        let kept = body.is_some();
         let readings = match self.read(matched, body).await {
             Ok(readings) => readings,
             Err(error) => {
@@ -123,6 +121,10 @@ impl Watcher {
                 return;
             }
         };
+        let mut faults = readings.iter().flat_map(|reading| &reading.faults);
+        if !kept || faults.any(Fault::is_over_limit) {
+            self.counters.add(Event::BodyOverCap);
+        }
         let now = Time::now();
         for reading in readings {
             let seen = Seen {

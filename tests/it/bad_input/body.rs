@@ -228,6 +228,14 @@ fn a_page_beyond_its_cap() {
 }
 
 #[test]
+fn a_page_that_unpacks_beyond_its_cap() {
+    let bomb = gzip((thanks("7") + &"\0".repeat(20_000_000)).as_bytes());
+    assert!(bomb.len() < 60_000);
+    let fields = format!("{HTML}Content-Encoding: gzip\r\n");
+    confirm_with(LIMITS, page(&fields, bomb)).nothing_but(Event::BodyOverCap);
+}
+
+#[test]
 fn a_body_that_never_ends_is_streamed_until_the_shopper_leaves() {
     let shop = Shop::playing(|wire, _| {
         wire.say(format!(
