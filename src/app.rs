@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
@@ -36,8 +37,13 @@ pub enum Error {
     #[error(transparent)]
     Bind(#[from] accept::BindError),
     /// The ledger cannot be opened.
-    #[error(transparent)]
-    Ledger(#[from] ledger::Error),
+    #[error("cannot open the ledger {path}")]
+    Ledger {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ledger::Error,
+    },
     /// The client that sends postbacks cannot be made.
     #[error("postbacks cannot be sent from this machine")]
     Deliver(#[source] reqwest::Error),
@@ -70,7 +76,11 @@ impl App {
     pub fn start(settings: Settings, now: Time) -> Result<Self, Error> {
         let listeners = bind(&settings.accept)?;
         let admin = settings.admin.map(TcpListener::bind).transpose()?;
-        let ledger = Ledger::open(&settings.ledger, Role::Run, now)?;
+        let ledger = Ledger::open(&settings.ledger, Role::Run, now);
+        let ledger = ledger.map_err(|source| Error::Ledger {
+            path: settings.ledger.path.clone(),
+            source,
+        })?;
         let counters = Arc::new(Counters::default());
         let tracker = TaskTracker::new();
 

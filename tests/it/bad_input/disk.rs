@@ -98,3 +98,20 @@ fn a_second_process_on_the_ledger_is_refused_with_words() {
     buy(&front);
     front.settled("7", State::Accepted);
 }
+
+#[test]
+fn a_ledger_that_cannot_be_opened_refuses_the_start_with_words() {
+    let front = Front::of(ordinary());
+    let dir = front.settings.ledger.path.parent().unwrap();
+    let mut settings = front.settings.clone();
+    fs::write(dir.join("file"), "x").unwrap();
+    fs::create_dir(dir.join("folder")).unwrap();
+    fs::write(dir.join("text"), "no database ".repeat(500)).unwrap();
+    for name in ["file/refgate.db", "folder", "text"] {
+        settings.ledger.path = dir.join(name);
+        let error = App::start(settings.clone(), Time::now()).unwrap_err();
+        let words = refgate::record::spool::words(&error);
+        let path = settings.ledger.path.display().to_string();
+        assert!(words.contains(&path), "{name}: {words}");
+    }
+}
