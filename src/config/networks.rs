@@ -211,7 +211,9 @@ fn postback(map: &Map<'_>, parameters: &[Parameter]) -> Option<(Template, Vec<Se
         OWN.join(", ")
     );
     let template = text.make(|_| template.bind(&captured), &expected)?;
-    Some((template, secrets))
+    let optional = parameters.iter().filter(|one| !one.required);
+    let optional: Vec<&str> = optional.map(|one| one.name.as_str()).collect();
+    Some((template.allowing(&optional), secrets))
 }
 
 /// What networks accept without a word, and then count as nothing (domain.md §1, §2).

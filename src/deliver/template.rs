@@ -60,6 +60,8 @@ enum Part {
         name: String,
         /// As written: `AMOUNT`, `{amount}`.
         source: String,
+        /// Whether its place may stay empty.
+        optional: bool,
     },
 }
 
@@ -132,7 +134,7 @@ impl Template {
         };
         let mut stood_for: Option<String> = None;
         for part in &mut self.parts {
-            let Part::Fill { name, source } = part else {
+            let Part::Fill { name, source, .. } = part else {
                 continue;
             };
             if OWN.contains(&name.as_str()) || captured.contains(&name.as_str()) {
@@ -150,18 +152,35 @@ impl Template {
         Ok(self)
     }
 
+    /// The same, with the places of these parameters left empty where a click came without them.
+    #[must_use]
+    pub fn allowing(mut self, absent: &[&str]) -> Self {
+        for part in &mut self.parts {
+            if let Part::Fill { name, optional, .. } = part {
+                *optional = absent.contains(&name.as_str());
+            }
+        }
+        self
+    }
+
     /// The URL to send.
     ///
     /// # Errors
-    /// A value that is missing or empty, that makes a dot segment, or too much of it all.
+    /// A value that is needed and missing or empty, that makes a dot segment, or too much of it all.
     pub fn render(&self, fill: &Fill<'_>) -> Result<String, FillError> {
         let mut url = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(text) => url.push_str(text),
-                Part::Fill { name, source } => {
-                    let value = value(name, fill).filter(|value| !value.is_empty());
-                    let value = value.ok_or_else(|| FillError::Missing(source.clone()))?;
+                Part::Fill {
+                    name,
+                    source,
+                    optional,
+                } => {
+                    let value = value(name, fill).unwrap_or_default();
+                    if value.is_empty() && !optional {
+                        return Err(FillError::Missing(source.clone()));
+                    }
                     url.extend(utf8_percent_encode(&value, RESERVED));
                 }
             }

@@ -182,7 +182,7 @@ networks:
     click:
       transaction_id: '[0-9a-f]{30}'
       source: { pattern: '\w+', max_length: 8, required: false }
-    postback: http://NETWORK/aff_lsr?offer_id=1&transaction_id=TRANSACTION_ID&amount=AMOUNT
+    postback: http://NETWORK/aff_lsr?offer_id=1&transaction_id=TRANSACTION_ID&amount=AMOUNT&src={source}
     currency: USD
     answers: [{ status: 200, body: success=true, means: accepted }]
   other:
@@ -272,7 +272,7 @@ fn the_last_click_is_credited_or_the_first() {
         let call = &front.calls(1)[0];
         let expected = match credited {
             "other" => "/p?r=ann&c=7&a=1124.96&o=7".to_owned(),
-            _ => format!("/aff_lsr?offer_id=1&transaction_id={TRANSACTION}&amount=1124.96"),
+            _ => format!("/aff_lsr?offer_id=1&transaction_id={TRANSACTION}&amount=1124.96&src="),
         };
         assert_eq!(call.target, expected);
     }

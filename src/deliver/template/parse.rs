@@ -156,6 +156,7 @@ fn parse_value(parts: &mut Vec<Part>, text: &str) -> Result<(), Error> {
         parts.push(Part::Fill {
             name: (*name).to_owned(),
             source: (*word).to_owned(),
+            optional: false,
         });
         return Ok(());
     }
@@ -179,6 +180,7 @@ fn parse_braces(parts: &mut Vec<Part>, text: &str) -> Result<(), Error> {
         parts.push(Part::Fill {
             name: name.to_owned(),
             source: format!("{{{name}}}"),
+            optional: false,
         });
         rest = after;
     }
