@@ -207,8 +207,6 @@ impl Service {
     }
 
     /// The shop's response, unchanged, to the client as it comes.
-    ///
-    /// The one place where a response becomes an answer: whoever watches an exchange stands here.
     fn pass(&self, response: Response<forward::Body>) -> Response<Body> {
         let announced = announced(&response);
         response.map(|shop| match announced {
