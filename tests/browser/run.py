@@ -29,7 +29,7 @@ def start(suite):
     refgate = os.environ.get("REFGATE") or os.path.join(ROOT, "target", "release", "refgate")
     demo = suite.start("demo", [os.path.abspath(refgate), "demo", "--config", os.path.join(ROOT, "proxy.yaml")], PORT)
     link = wait_until("the demo prints its link", lambda: re.search(
-        r"http://\S+affiliate_id=\w+", suite.log("demo")), 20).group(0)
+        r"http://%s:\S+affiliate_id=\w+" % re.escape(HOST), suite.log("demo")), 20).group(0)
     return demo, link
 
 
