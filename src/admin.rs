@@ -68,7 +68,11 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     if request.method() != Method::GET {
-        return Ok(page(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "GET only\n".into()));
+        return Ok(page(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "text/plain",
+            "GET only\n".into(),
+        ));
     }
     Ok(match request.uri().path() {
         "/healthz" => admin.health().await,
@@ -86,7 +90,11 @@ impl Admin {
     async fn health(&self) -> Response<Full<Bytes>> {
         let (status, word, ledger) = match self.ledger.counts().await {
             Ok(_) => (StatusCode::OK, "ok", "ok".to_owned()),
-            Err(error) => (StatusCode::SERVICE_UNAVAILABLE, "degraded", error.to_string()),
+            Err(error) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "degraded",
+                error.to_string(),
+            ),
         };
         let count = |event| self.counters.get(event);
         let health = serde_json::json!({

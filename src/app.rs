@@ -52,6 +52,7 @@ pub struct App {
     accept: Arc<accept::Settings>,
     proxy: Arc<proxy::Settings>,
     watcher: Arc<Watcher>,
+    recorder: Recorder,
     deliver: Deliver,
     ledger: Ledger,
     counters: Arc<Counters>,
@@ -77,6 +78,7 @@ impl App {
         let spool = Spool::new(settings.record.spool.clone(), keys);
         let hold = settings.record.hold;
         let recorder = Recorder::new(ledger.clone(), spool, hold, Arc::clone(&counters));
+        let spooled = recorder.clone();
         let pool = Pool::new(settings.observe.readers, settings.observe.read_timeout)?;
         let rules = Rules::new(settings.observe.clone(), &settings.stores);
         let watcher = Watcher::new(
@@ -99,6 +101,7 @@ impl App {
                 forward: Arc::new(settings.forward),
             }),
             watcher: Arc::new(watcher),
+            recorder: spooled,
             deliver: deliver.map_err(Error::Deliver)?,
             ledger,
             counters,
@@ -115,6 +118,11 @@ impl App {
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         let first = self.listeners.first().into_iter().flatten();
         first.map(TcpListener::local_addr).collect()
+    }
+
+    /// What has happened, and will.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
     }
 
     /// Where the operator is served, if he is.
@@ -168,7 +176,9 @@ impl App {
                 info!("ending: requests and sends in flight may finish");
                 shutdown.cancel();
             };
-            tokio::join!(operating, delivering, ending);
+            // What an earlier run could not enter.
+            let recovering = self.recorder.recover();
+            tokio::join!(operating, delivering, ending, recovering);
             Ok::<(), Error>(())
         })?;
         let ends = workers.into_iter().map(thread::JoinHandle::join);

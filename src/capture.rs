@@ -220,7 +220,7 @@ impl Settings {
 
 impl Parameter {
     /// Whether `value` is one that the operator allows: the pattern matches it whole.
-    fn takes(&self, value: &str) -> bool {
+    pub fn takes(&self, value: &str) -> bool {
         let whole = |found: regex::Match<'_>| found.range() == (0..value.len());
         let control = value.chars().any(char::is_control);
         !value.is_empty()

@@ -1,7 +1,224 @@
 //! The command line: one file a subcommand.
+//!
+//! Exit codes: 0 done, 1 not done, 64 the configuration or the command is wrong
+//! (`EX_USAGE`).
 
+pub mod check;
+pub mod demo;
 pub mod explain;
 pub mod import;
+pub mod key;
+pub mod log;
 pub mod orders;
 pub mod postbacks;
+pub mod run;
 pub mod say;
+pub mod test;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::runtime;
+
+use crate::clock::Time;
+use crate::config::keys::Missing;
+use crate::config::{self, Faults, Loaded};
+use crate::demo::scene;
+use crate::ledger::{Ledger, Role};
+use crate::record::spool::Spool;
+
+/// The configuration or the command is wrong: `EX_USAGE` of sysexits.h.
+const USAGE: u8 = 64;
+
+/// The value of an environment variable.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A reverse proxy that credits affiliates for the sales of an unmodified shop.
+///
+/// Start with `refgate demo`: a shop, a network and the proxy between them, on this machine.
+/// Then copy proxy.yaml, change it for your own shop, and ask `refgate check`.
+#[derive(Debug, Parser)]
+#[command(name = "refgate", version, max_term_width = 100)]
+pub struct Cli {
+    /// The configuration [default: proxy.yaml; for the demo the one that comes with it]
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// How log lines look
+    #[arg(long, global = true, value_enum, default_value_t)]
+    log_format: log::Format,
+    /// What is logged: error, warn, info, debug, trace, or a list of module=level
+    #[arg(
+        long = "log",
+        global = true,
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    filter: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or Ctrl-C, then let requests and sends in flight finish
+    Run,
+    /// Tell every fault of the configuration, or what will be done
+    Check,
+    /// Try the rules on a saved page or exchange; nothing is sent or written
+    Test(test::Args),
+    /// Show the whole of it on this machine: a shop, a network, the proxy between them
+    Demo(demo::Args),
+    /// Make a key that seals cookies
+    Key(key::Args),
+    /// List the orders, newest first
+    Orders(orders::Args),
+    /// Tell the whole story of an order: click, sightings, credit, postbacks, answers
+    Explain(explain::Args),
+    /// List postbacks, show one, send one again
+    Postbacks(postbacks::Args),
+    /// Enter the orders that were spooled while the ledger failed
+    Import,
+}
+
+/// Why a command was not done.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Faults(#[from] Faults),
+    #[error(transparent)]
+    Log(#[from] log::Error),
+    #[error(transparent)]
+    App(#[from] crate::app::Error),
+    #[error(transparent)]
+    Command(#[from] say::Error),
+    #[error(transparent)]
+    Key(#[from] config::keys::Error),
+    #[error(transparent)]
+    Test(#[from] test::Error),
+    #[error(transparent)]
+    Demo(#[from] demo::Error),
+    #[error("cannot write the answer")]
+    Write(#[from] io::Error),
+}
+
+impl Error {
+    /// Whether the configuration or the command is wrong, not the world.
+    const fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Faults(_)
+                | Self::Log(_)
+                | Self::Demo(demo::Error::Log(_) | demo::Error::Scene(scene::Error::Faults(_)))
+        )
+    }
+}
+
+/// Does what the arguments say; the caller gives the environment.
+pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>, env: Environment<'_>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(told) => {
+            // Help and version are no faults. A closed pipe is nobody's business.
+            told.print().ok();
+            return ExitCode::from(if told.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    // Not locked: in the demo the log goes to standard output too.
+    let mut out = io::BufWriter::new(io::stdout());
+    let done = cli.done(env, &mut out).and_then(|code| {
+        out.flush()?;
+        Ok(code)
+    });
+    match done {
+        Ok(code) => code,
+        Err(Error::Write(error) | Error::Command(say::Error::Write(error)))
+            if error.kind() == io::ErrorKind::BrokenPipe =>
+        {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            drop(out);
+            tell(&error);
+            let usage = error.is_usage();
+            ExitCode::from(if usage { USAGE } else { 1 })
+        }
+    }
+}
+
+impl Cli {
+    fn done(&self, env: Environment<'_>, out: &mut dyn Write) -> Result<ExitCode, Error> {
+        match &self.command {
+            Command::Run => {
+                log::start(self.log_format, &self.filter)?;
+                run::run(self.load(env, Missing::Create)?)?;
+            }
+            Command::Demo(args) => {
+                let how = (self.config.as_deref(), self.filter.as_str());
+                demo::run(args, how, env, out)?;
+            }
+            Command::Check => check::run(&self.load(env, Missing::Pretend)?, self.json, out)?,
+            Command::Test(args) => {
+                let loaded = self.load(env, Missing::Pretend)?;
+                return Ok(test::run(args, &loaded.settings, self.json, out)?);
+            }
+            Command::Key(args) => key::run(args, self.json, out)?,
+            Command::Orders(_) | Command::Explain(_) | Command::Postbacks(_) | Command::Import => {
+                self.look(env, out)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The commands that look into the ledger, or write into it beside the one that runs.
+    fn look(&self, env: Environment<'_>, out: &mut dyn Write) -> Result<(), Error> {
+        let settings = self.load(env, Missing::Pretend)?.settings;
+        let ledger =
+            Ledger::open(&settings.ledger, Role::Tool, Time::now()).map_err(say::Error::from)?;
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            match &self.command {
+                Command::Orders(args) => orders::run(args, &ledger, self.json, out).await,
+                Command::Explain(args) => explain::run(args, &ledger, self.json, out).await,
+                Command::Postbacks(args) => {
+                    postbacks::run(args, &ledger, Time::now(), self.json, out).await
+                }
+                _ => {
+                    let spool = Spool::new(settings.record.spool, settings.capture.keys);
+                    import::run(&spool, &ledger, self.json, out).await
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    fn load(&self, env: Environment<'_>, missing: Missing) -> Result<Loaded, Faults> {
+        let path = self.config.clone().unwrap_or_else(|| "proxy.yaml".into());
+        config::load(&path, env, missing)
+    }
+}
+
+/// The error with its causes, for a person.
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a command that was not done"
+)]
+fn tell(error: &dyn std::error::Error) {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        let words = deeper.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = deeper.source();
+    }
+    eprintln!("refgate: {text}");
+}

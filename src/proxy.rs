@@ -83,14 +83,21 @@ impl Service {
         let captured = self.capture(&mut head, &host, store);
         if let Some(location) = &captured.answer.redirect {
             let mut response = answer::redirect(location.clone());
-            captured.answer.write(response.status(), response.headers_mut());
+            captured
+                .answer
+                .write(response.status(), response.headers_mut());
             return response;
         }
         let speculative = navigation::is_speculative(&head.headers);
-        headers::to_shop(&mut head.headers, &self.asker(peer, store, &host, head.version));
+        headers::to_shop(
+            &mut head.headers,
+            &self.asker(peer, store, &host, head.version),
+        );
         let watched = match head.headers.contains_key(header::UPGRADE) {
             true => None,
-            false => self.watcher.look(&mut head, name, speculative, captured.visit.as_ref()),
+            false => self
+                .watcher
+                .look(&mut head, name, speculative, captured.visit.as_ref()),
         };
 
         let request = Request::from_parts(head, body);
@@ -98,7 +105,9 @@ impl Service {
             None => self.forward(store, request).await,
             Some(watched) => self.watch(store, request, watched).await,
         };
-        captured.answer.write(response.status(), response.headers_mut());
+        captured
+            .answer
+            .write(response.status(), response.headers_mut());
         response
     }
 
@@ -122,9 +131,7 @@ impl Service {
                 let (head, body) = response.into_parts();
                 match body {
                     watch::Body::Plain(body) => self.pass(Response::from_parts(head, body)),
-                    watch::Body::Watched(relay) => {
-                        Response::from_parts(head, Body::watched(relay))
-                    }
+                    watch::Body::Watched(relay) => Response::from_parts(head, Body::watched(relay)),
                 }
             }
             Some(Err(error)) => self.fail(store, &error),
@@ -150,9 +157,8 @@ impl Service {
             headers: &mut head.headers,
         };
         let settings = &self.settings.capture;
-        let capturing = || {
-            settings.capture(&mut asked, store, (Time::now(), &visit_id), &self.counters)
-        };
+        let capturing =
+            || settings.capture(&mut asked, store, (Time::now(), &visit_id), &self.counters);
         let Ok(mut captured) = catch_unwind(AssertUnwindSafe(capturing)) else {
             self.counters.add(Event::CaptureFailed);
             error!(store = %store.name, "capturing panicked; the request goes on untouched");
@@ -184,6 +190,8 @@ impl Service {
     }
 
     /// The shop's response, unchanged, to the client as it comes.
+    ///
+    /// The one place where a response becomes an answer: whoever watches an exchange stands here.
     fn pass(&self, response: Response<forward::Body>) -> Response<Body> {
         let announced = announced(&response);
         response.map(|shop| match announced {

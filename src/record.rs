@@ -9,7 +9,7 @@
 //!                                          └─► log             when the spool fails too
 //! ```
 //!
-//! The caller reads a page, asks [`judge`], and gives the candidate to
+//! The caller reads a page, asks [`judge()`], and gives the candidate to
 //! [`Recorder::record`] in a task of its own; the page's end waits for that task at most
 //! [`Settings::hold`], while the task goes on until the order is somewhere.
 

@@ -207,6 +207,6 @@ mod tests {
         ] {
             assert_eq!(narrowed(Method::GET, asked), (expected.to_owned(), false));
         }
-        assert_eq!(narrowed(Method::POST, "br").1, true);
+        assert!(narrowed(Method::POST, "br").1);
     }
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -80,8 +81,8 @@ where
         let mut told = pin!(shutdown.cancelled());
         let mut draining = false;
         poll_fn(|cx| {
-            if let std::task::Poll::Ready(result) = Pin::new(&mut connection).poll(cx) {
-                return std::task::Poll::Ready(End::Done(result));
+            if let Poll::Ready(result) = Pin::new(&mut connection).poll(cx) {
+                return Poll::Ready(End::Done(result));
             }
             if !draining && told.as_mut().poll(cx).is_ready() {
                 draining = true;
@@ -102,10 +103,12 @@ where
         debug!(%error, "a connection ended early");
     }
     // None: upgraded, and so in other hands.
-    let Some(parts) = connection.into_parts() else {
-        return;
-    };
-    let stream = parts.io.into_inner().stream;
+    if let Some(parts) = connection.into_parts() {
+        close(parts.io.into_inner().stream, end, &phase).await;
+    }
+}
+
+async fn close(stream: TcpStream, end: End, phase: &Phase) {
     match end {
         End::Late if phase.in_head() => {
             // A courtesy; one try without waiting.
@@ -113,7 +116,8 @@ where
         }
         // The shop's body broke off, and this client knows its end only by the connection's.
         End::Done(Err(error)) if error.is_user() && phase.is_old() => reset(&stream),
-        End::Done(_) if refused || phase.had_body() => linger(stream).await,
+        End::Done(Err(error)) if error.is_parse() => linger(stream).await,
+        End::Done(_) if phase.had_body() => linger(stream).await,
         End::Done(_) | End::Late => {}
     }
 }

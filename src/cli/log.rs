@@ -4,7 +4,6 @@ use std::io;
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::time::UtcTime;
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -32,15 +31,10 @@ pub fn start(format: Format, filter: &str) -> Result<(), Error> {
     let lines = tracing_subscriber::fmt().with_env_filter(filter);
     // A second subscriber in one process (tests) is of no consequence: the first stays.
     let _already_started = match format {
-        Format::Text => lines
-            .with_timer(UtcTime::rfc_3339())
-            .with_writer(io::stderr)
-            .with_ansi(false)
-            .try_init(),
+        Format::Text => lines.with_writer(io::stderr).with_ansi(false).try_init(),
         Format::Json => lines
             .json()
             .flatten_event(true)
-            .with_timer(UtcTime::rfc_3339())
             .with_writer(io::stderr)
             .try_init(),
         Format::Plain => lines

@@ -36,7 +36,7 @@ pub struct Finding {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// The file cannot be read.
-    #[error("cannot be read: {0}")]
+    #[error("cannot be read: {}", why(*.0))]
     Unreadable(std::io::ErrorKind),
     /// The file is no YAML, or uses what a configuration needs none of.
     #[error("{found}; {expected}")]
@@ -90,6 +90,14 @@ pub enum Suggestion {
     Meant(String),
     /// All that there are.
     Known(Vec<String>),
+}
+
+/// The system's words for a missing file are not everybody's.
+fn why(kind: std::io::ErrorKind) -> String {
+    match kind {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 impl Suggestion {

@@ -86,7 +86,7 @@ pub(super) struct Deliver {
 }
 
 /// The waits between attempts if the operator states none: a little over two days together.
-const SCHEDULE: [u64; 9] = [30, 120, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400];
+const SCHEDULE: [u64; 9] = [30, 120, 600, 1_800, 7_200, 14_400, 21_600, 43_200, 86_400];
 
 /// Most waits in a schedule.
 const SCHEDULE_LIMIT: usize = 32;

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::keys::Source;
-use super::units::{shown, shown_size};
+use super::units::{roughly, shown, shown_size};
 use super::{Finding, Loaded, Settings, pattern};
 use crate::capture::{Handling, Network, Parameter};
 use crate::click::{Identifies, Values};
@@ -186,7 +186,7 @@ fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
         waits => format!(
             "  what was surely not processed is sent again after {}; then given up, {} after the first",
             waits.join(", "),
-            shown(total)
+            roughly(total)
         ),
     });
 }

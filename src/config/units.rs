@@ -46,6 +46,23 @@ pub(super) fn shown(span: Duration) -> String {
     }
 }
 
+/// `span` in its two largest units: `2d 42m` is too much to read where `2d` is meant, `1d 22h` is not.
+pub(super) fn roughly(span: Duration) -> String {
+    const UNITS: [(u64, u64, &str, &str); 3] = [
+        (86_400, 3_600, "d", "h"),
+        (3_600, 60, "h", "m"),
+        (60, 1, "m", "s"),
+    ];
+    let seconds = span.as_secs();
+    let Some((large, small, name, lesser)) = UNITS.iter().find(|unit| seconds >= unit.0) else {
+        return shown(span);
+    };
+    match (seconds / large, seconds % large / small) {
+        (large, 0) => format!("{large}{name}"),
+        (large, small) => format!("{large}{name} {small}{lesser}"),
+    }
+}
+
 /// `bytes` as an operator would write them.
 pub(super) fn shown_size(bytes: usize) -> String {
     const UNITS: [(usize, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
@@ -86,6 +103,9 @@ mod tests {
         assert_eq!(shown(Duration::from_secs(90)), "90s");
         assert_eq!(shown(Duration::from_secs(86_400)), "1d");
         assert_eq!(shown(Duration::ZERO), "0ms");
+        assert_eq!(roughly(Duration::from_secs(174_150)), "2d");
+        assert_eq!(roughly(Duration::from_secs(168_150)), "1d 22h");
+        assert_eq!(roughly(Duration::from_millis(1500)), "1500ms");
     }
 
     #[test]

@@ -13,8 +13,15 @@ use super::fault::{Finding, Position, Problem};
 /// Largest file in bytes.
 pub(super) const SIZE_LIMIT: usize = 256 * 1024;
 
+/// Longest line in bytes: the parsers take quadratic time over some long ones.
+const LINE_LIMIT: usize = 8 * 1024;
+
 /// Deepest nesting.
 const DEPTH_LIMIT: usize = 24;
+
+/// Most keys of one mapping, and longest key in bytes.
+const KEYS_LIMIT: usize = 1024;
+const KEY_LENGTH: usize = 256;
 
 /// A value and where it stands.
 #[derive(Debug)]
@@ -51,6 +58,12 @@ pub(super) fn parse(text: &str) -> Result<Node, Vec<Finding>> {
         return Err(vec![syntax(None, found, expected)]);
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(n) = text.lines().position(|line| line.len() > LINE_LIMIT) {
+        let (line, column) = (n + 1, 1);
+        let found = "a line of more than 8 KiB".to_owned();
+        let at = Some(Position { line, column });
+        return Err(vec![syntax(at, found, "break it up")]);
+    }
     let tree = Tree::of(text);
     if !tree.refused.is_empty() {
         return Err(tree.refused);
@@ -104,6 +117,8 @@ struct Tree {
     refused: Vec<Finding>,
     broken: Option<Finding>,
     documents: usize,
+    /// Whether a bound was passed: the rest is not looked at.
+    is_too_much: bool,
 }
 
 /// A collection whose end has not come yet.
@@ -132,7 +147,7 @@ impl Tree {
                     break;
                 }
             }
-            if tree.open.len() > DEPTH_LIMIT || tree.documents > 1 {
+            if tree.is_too_much {
                 break;
             }
         }
@@ -169,6 +184,7 @@ impl Tree {
     fn document(&mut self, at: Position) {
         self.documents += 1;
         if self.documents > 1 {
+            self.is_too_much = true;
             self.refuse(at, "a second document (---)", "one file is one document");
         }
     }
@@ -186,34 +202,11 @@ impl Tree {
 
     fn scalar(&mut self, at: Position, text: String, style: ScalarStyle) {
         if let Some(Open {
-            content: Content::Mapping(entries, key @ None),
+            content: Content::Mapping(_, None),
             ..
-        }) = self.open.last_mut()
+        }) = self.open.last()
         {
-            let first = entries.iter().find(|(key, _)| key.text == text);
-            let problem = match first {
-                Some((first, _)) => Problem::Duplicate {
-                    first: first.at.line,
-                },
-                None if text == "<<" => Problem::Syntax {
-                    found: "a merge key (<<)".to_owned(),
-                    expected: "write the keys out here",
-                },
-                None => {
-                    *key = Some(Key { at, text });
-                    return;
-                }
-            };
-            *key = Some(Key {
-                at,
-                text: text.clone(),
-            });
-            let finding = Finding {
-                at: Some(at),
-                path: self.path(),
-                problem,
-            };
-            self.refused.push(finding);
+            self.key(at, text);
             return;
         }
         let null = matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL");
@@ -223,6 +216,39 @@ impl Tree {
             Kind::Scalar(text)
         };
         self.put(Node { at, kind });
+    }
+
+    fn key(&mut self, at: Position, text: String) {
+        let Some(Open {
+            content: Content::Mapping(entries, key),
+            ..
+        }) = self.open.last_mut()
+        else {
+            return;
+        };
+        let too_many = entries.len() >= KEYS_LIMIT;
+        let bad = text.len() > KEY_LENGTH || text.contains(char::is_control);
+        let first = entries.iter().find(|(key, _)| key.text == text);
+        let problem = match first {
+            Some((first, _)) => Some(Problem::Duplicate {
+                first: first.at.line,
+            }),
+            None if too_many => refusal("a mapping of more than 1024 keys", "fewer"),
+            None if bad => refusal("a key with control characters, or over 256 bytes", "a word"),
+            None if text == "<<" => refusal("a merge key (<<)", "write the keys out here"),
+            None => None,
+        };
+        let text = if bad { "…".to_owned() } else { text };
+        *key = Some(Key { at, text });
+        self.is_too_much |= too_many;
+        if let Some(problem) = problem {
+            let path = self.path();
+            self.refused.push(Finding {
+                at: Some(at),
+                path,
+                problem,
+            });
+        }
     }
 
     fn start(&mut self, at: Position, content: Content) {
@@ -242,6 +268,7 @@ impl Tree {
         }
         self.open.push(Open { at, content });
         if self.open.len() > DEPTH_LIMIT {
+            self.is_too_much = true;
             self.refuse(
                 at,
                 "nesting deeper than 24 levels",
@@ -305,6 +332,11 @@ impl Tree {
         }
         path
     }
+}
+
+fn refusal(found: &str, expected: &'static str) -> Option<Problem> {
+    let found = found.to_owned();
+    Some(Problem::Syntax { found, expected })
 }
 
 fn position(span: Span) -> Position {

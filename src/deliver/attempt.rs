@@ -42,18 +42,23 @@ enum Obstacle {
     Order(#[from] ledger::Error),
 }
 
+/// What is to be sent.
+struct Ready<'a> {
+    destination: &'a Destination,
+    url: Url,
+    /// The URL, secrets masked.
+    shown: String,
+}
+
 /// Sends a claimed postback once.
 pub(super) async fn attempt(deliver: Deliver, postback: Postback) {
     match prepare(&deliver, &postback).await {
-        Ok((destination, url)) => send(&deliver, &postback, destination, url).await,
+        Ok(ready) => send(&deliver, &postback, ready).await,
         Err(obstacle) => hold(&deliver, &postback, &obstacle).await,
     }
 }
 
-async fn prepare<'a>(
-    deliver: &'a Deliver,
-    postback: &Postback,
-) -> Result<(&'a Destination, Url), Obstacle> {
+async fn prepare<'a>(deliver: &'a Deliver, postback: &Postback) -> Result<Ready<'a>, Obstacle> {
     let destinations = &deliver.settings.destinations;
     let destination = destinations
         .get(&postback.destination)
@@ -77,8 +82,12 @@ async fn prepare<'a>(
         time: postback.at,
         click_time: click.map(|click| click.at),
     })?;
-    let url = Url::parse(&url).map_err(|_checked_when_parsed| Obstacle::Url)?;
-    Ok((destination, url))
+    Ok(Ready {
+        destination,
+        // Before it is parsed: a parser encodes some characters, and an encoded secret is not found.
+        shown: mask(&url, &destination.secrets),
+        url: Url::parse(&url).map_err(|_checked_with_the_template| Obstacle::Url)?,
+    })
 }
 
 async fn order_of(deliver: &Deliver, postback: &Postback) -> Result<Option<Order>, ledger::Error> {
@@ -88,8 +97,12 @@ async fn order_of(deliver: &Deliver, postback: &Postback) -> Result<Option<Order
     Ok(same.next())
 }
 
-async fn send(deliver: &Deliver, postback: &Postback, destination: &Destination, url: Url) {
-    let shown = mask(url.as_str(), &destination.secrets);
+async fn send(deliver: &Deliver, postback: &Postback, ready: Ready<'_>) {
+    let Ready {
+        destination,
+        url,
+        shown,
+    } = ready;
     let Some(id) = begin(deliver, postback, &shown).await else {
         return;
     };

@@ -226,8 +226,6 @@ mod tests {
 
     /// A brotli stream of stored meta-blocks (RFC 7932 §9.2): no encoder needed.
     fn brotli(body: &[u8]) -> Vec<u8> {
-        let mut out = vec![0x0c]; // WBITS 16 would be one bit; see below.
-        out.clear();
         let mut bits = Bits::default();
         bits.push(0, 1); // WBITS = 16
         for chunk in body.chunks(1 << 16) {
@@ -240,8 +238,7 @@ mod tests {
         }
         bits.push(3, 2); // ISLAST, ISLASTEMPTY
         bits.align();
-        out.extend(bits.bytes);
-        out
+        bits.bytes
     }
 
     #[derive(Default)]

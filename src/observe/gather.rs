@@ -137,7 +137,14 @@ impl<'e> Sources<'e> {
             field: read.field.clone(),
             source: Arc::clone(error),
         })?;
-        matches.get(at).ok_or_else(|| nothing(read))
+        let matches = matches.get(at).ok_or_else(|| nothing(read))?;
+        if matches.is_cut {
+            return Err(Fault::Cut {
+                field: read.field.clone(),
+                origin: read.source.to_string(),
+            });
+        }
+        Ok(matches)
     }
 
     fn json(&self, read: &Read, path: &JsonPath) -> Result<Gathered, Fault> {

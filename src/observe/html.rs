@@ -48,6 +48,8 @@ pub(crate) struct Matches {
     pub(crate) elements: usize,
     /// Their texts; an element without the attribute has none.
     pub(crate) texts: Vec<String>,
+    /// Whether the page ends before one of them does: its text may be cut.
+    pub(crate) is_cut: bool,
 }
 
 /// Why a page could not be read.
@@ -210,6 +212,7 @@ impl Capture {
             false => collapsed(&text),
         });
         Matches {
+            is_cut: !self.open.is_empty(),
             elements: self.elements,
             texts: texts.collect(),
         }
@@ -247,7 +250,7 @@ mod tests {
                 "ae",
             ),
             ("<p>a < b && c</p>", "a < b && c"),
-            ("<p>open to the end", "open to the end"),
+            ("<div><p>closed by its parent</div>", "closed by its parent"),
             ("<p></p>", ""),
         ];
         for (page, expected) in cases {
@@ -263,6 +266,15 @@ mod tests {
         let list = "<ul><li>a</li><li>b</li></ul>";
         assert_eq!(texts(list, "li:nth-child(2)"), ["b"]);
         assert_eq!(texts(list, "ol"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_element_that_the_page_does_not_end_is_cut() {
+        let is_cut = |page: &str| query(page, "p", Part::Text).is_cut;
+        assert!(is_cut("<p>1.2"));
+        assert!(is_cut("<p>1.249,95</"));
+        assert!(is_cut("<p>1.249,95</p"));
+        assert!(!is_cut("<div><p>1.249,95</p>"));
     }
 
     #[test]

@@ -109,6 +109,10 @@ impl Rules {
                 Decision::Unwatched
             };
         }
+        let first = target::plain_head(head.path);
+        if first.is_some() && host.rules(first).next().is_none() {
+            return Decision::Unwatched;
+        }
         let Some(segments) = target::segments(head.path) else {
             return match host.may_mean(&target::guess(head.path)) {
                 true => Decision::Ambiguous,

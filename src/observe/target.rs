@@ -3,23 +3,39 @@
 
 use std::borrow::Cow;
 
+use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 
 /// Fields by which some shops let a request name another path or method.
-const OVERRIDES: [&str; 5] = [
-    "x-original-url",
-    "x-rewrite-url",
-    "x-http-method-override",
-    "x-http-method",
-    "x-method-override",
+static OVERRIDES: [HeaderName; 5] = [
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-method-override"),
 ];
 
 /// The values of the fields that override path or method.
-pub(crate) fn overrides(headers: &http::HeaderMap) -> impl Iterator<Item = Cow<'_, str>> {
+pub(crate) fn overrides(headers: &HeaderMap) -> impl Iterator<Item = Cow<'_, str>> {
     OVERRIDES
         .iter()
-        .filter_map(|name| headers.get(*name))
+        .filter_map(|name| headers.get(name))
         .map(|value| String::from_utf8_lossy(value.as_bytes()))
+}
+
+/// The first segment of a path that needs no second look: nothing is encoded
+/// in it and no segment is empty or begins with a dot.
+pub(crate) fn plain_head(path: &str) -> Option<&str> {
+    let inner = path.strip_prefix('/')?;
+    let mut before = b'/';
+    for byte in inner.bytes() {
+        let doubtful = matches!(byte, b'%' | b'\\' | b';') || byte.is_ascii_control();
+        if doubtful || (before == b'/' && matches!(byte, b'/' | b'.')) {
+            return None;
+        }
+        before = byte;
+    }
+    inner.split('/').next()
 }
 
 /// The decoded segments, or nothing if the path is ambiguous: dot segments,
@@ -123,6 +139,17 @@ mod tests {
         ];
         for (path, expected) in cases {
             assert_eq!(segments(path).unwrap(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_plain_head_is_the_first_segment_of_a_clear_path() {
+        assert_eq!(plain_head("/"), Some(""));
+        assert_eq!(plain_head("/a/b"), Some("a"));
+        for path in [
+            "a", "/a%20/b", "/a//b", "//a", "/a/..", "/./a", "/a;b", "/a\\b",
+        ] {
+            assert_eq!(plain_head(path), None, "{path}");
         }
     }
 

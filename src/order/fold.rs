@@ -41,10 +41,13 @@ fn complete(
     candidate: &Candidate,
     notes: &mut Vec<String>,
 ) -> Option<(Order, Vec<NewPostback>)> {
-    if existing.standing != Standing::Held(Doubt::Unreadable) || existing.amount.is_some() {
+    if existing.standing != Standing::Held(Doubt::Unreadable) || in_doubt(candidate) {
         return None;
     }
     let amount = candidate.order.amount?;
+    if existing.amount.is_some_and(|first| first != amount) {
+        return None;
+    }
     let quotes = quotes(existing.click.as_ref(), candidate);
     if let (Some(click), true) = (&existing.click, quotes.is_empty()) {
         let network = &click.network;
@@ -56,7 +59,7 @@ fn complete(
     let mut order = existing.clone();
     order.amount = Some(amount);
     order.working.clone_from(&candidate.order.working);
-    order.standing = standing(existing, candidate, &quotes);
+    order.standing = standing(existing, &quotes);
     let Candidate { sighting, .. } = candidate;
     let words = quotes.iter().find_map(|quote| quote.held.as_ref());
     let held = words.map_or_else(String::new, |(_doubt, words)| format!(", {words}"));
@@ -76,13 +79,15 @@ fn quotes(click: Option<&Click>, candidate: &Candidate) -> Vec<NewPostback> {
     candidate.quotes.iter().filter(of_click).cloned().collect()
 }
 
-fn standing(existing: &Order, candidate: &Candidate, quotes: &[NewPostback]) -> Standing {
-    if let Standing::Held(
-        doubt @ (Doubt::Unreadable | Doubt::Differs | Doubt::CurrencyContradicts),
-    ) = candidate.order.standing
-    {
-        return Standing::Held(doubt);
-    }
+/// Whether what this sighting read is itself in doubt, and so completes nothing.
+const fn in_doubt(candidate: &Candidate) -> bool {
+    matches!(
+        candidate.order.standing,
+        Standing::Held(Doubt::Unreadable | Doubt::Differs | Doubt::CurrencyContradicts)
+    )
+}
+
+fn standing(existing: &Order, quotes: &[NewPostback]) -> Standing {
     if existing.click.is_none() {
         return Standing::Organic;
     }

@@ -104,7 +104,11 @@ pub(super) fn unknown_host() -> Response<Body> {
 
 /// Our own mistake; the shop may have acted on the request.
 pub(super) fn lost() -> Response<Body> {
-    plain(StatusCode::BAD_GATEWAY, "The shop's answer was lost.\n", true)
+    plain(
+        StatusCode::BAD_GATEWAY,
+        "The shop's answer was lost.\n",
+        true,
+    )
 }
 
 /// The same page, without our parameter.

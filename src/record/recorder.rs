@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
 use super::spool::{self, Spool, words as chain};
@@ -81,18 +82,18 @@ impl Recorder {
     /// Records one order, and says where it is.
     ///
     /// Run it in a task of its own and wait for that task `hold` at most: it must go on when
-    /// the page is let go, until the order is somewhere. When four fifths of `hold` are over
-    /// and the ledger has not answered, the order goes into the spool at once, so that it
+    /// the page is let go, until the order is somewhere. When four fifths of `hold` are over since
+    /// the page began to wait (`held_since`) and the ledger has not answered, the order goes into the spool at once, so that it
     /// is on disk when the page goes out; if the ledger takes it afterwards, the file is removed.
     ///
     /// It counts what becomes of the order, but not [`Event::HoldEnded`]: that is known where the page waits.
-    pub async fn record(&self, candidate: Candidate) -> Recorded {
+    pub async fn record(&self, candidate: Candidate, held_since: Instant) -> Recorded {
         let Ok(_place) = self.backlog.try_acquire() else {
             return self.log(&candidate, &Cause::Backlog, None);
         };
-        let patience = self.hold.saturating_sub(self.hold / 5);
+        let deadline = held_since + self.hold.saturating_sub(self.hold / 5);
         let mut entering = std::pin::pin!(self.ledger.enter(candidate.clone()));
-        match tokio::time::timeout(patience, &mut entering).await {
+        match tokio::time::timeout_at(deadline, &mut entering).await {
             Ok(Ok(entered)) => return self.entered(entered),
             Ok(Err(error)) => {
                 self.counters.add(Event::LedgerFailed);
@@ -112,6 +113,25 @@ impl Recorder {
                 warn!(order.id = %candidate.order.key, cause, "the ledger did not take an order that waited");
                 spooled
             }
+        }
+    }
+
+    /// Enters what the spool holds, counted and told as if it came now: for the start of a
+    /// run, and for whenever the ledger is well again. Blocks on the disk.
+    pub async fn recover(&self) {
+        let imported = match spool::import(&self.spool, &self.ledger).await {
+            Ok(imported) => imported,
+            Err(error) => {
+                error!(%error, "the spool cannot be read: orders may be waiting in it");
+                return;
+            }
+        };
+        for (_file, entered) in imported.entered {
+            self.entered(entered);
+        }
+        for (file, fault) in imported.kept {
+            let (file, cause) = (file.display().to_string(), chain(&fault));
+            error!(file, cause, "a spool file stays: see `refgate import`");
         }
     }
 

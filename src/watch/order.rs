@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::Response;
 use hyper::body::Body as _;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tracing::{Instrument, Span, error, warn};
 
 use super::pump::{self, Cut, End, Pump};
@@ -86,8 +87,8 @@ impl Watcher {
 
     /// Enters the order, and waits for it as long as `hold` allows; it goes on after that.
     async fn hold(self: &Arc<Self>, confirmation: Confirmation, body: Option<Bytes>) {
-        let this = Arc::clone(self);
-        let entering = async move { this.enter(confirmation, body).await };
+        let (this, since) = (Arc::clone(self), Instant::now());
+        let entering = async move { this.enter(confirmation, body, since).await };
         let entered = self.tracker.spawn(entering.instrument(Span::current()));
         match tokio::time::timeout(self.record.hold, entered).await {
             Ok(Ok(())) => {}
@@ -102,7 +103,7 @@ impl Watcher {
         }
     }
 
-    async fn enter(&self, confirmation: Confirmation, body: Option<Bytes>) {
+    async fn enter(&self, confirmation: Confirmation, body: Option<Bytes>, since: Instant) {
         let Confirmation {
             matched,
             store,
@@ -129,16 +130,13 @@ impl Watcher {
                 visit: &visit,
                 request: &request,
                 now,
+                since,
             };
             self.take(reading, &seen).await;
         }
     }
 
-    async fn read(
-        &self,
-        matched: Matched,
-        body: Option<Bytes>,
-    ) -> Result<Vec<Reading>, ReadError> {
+    async fn read(&self, matched: Matched, body: Option<Bytes>) -> Result<Vec<Reading>, ReadError> {
         let _place = self.places.acquire().await;
         self.pool.read(matched, body).await
     }
@@ -156,7 +154,7 @@ impl Watcher {
             return;
         };
         let candidate = record::judge(sighting, doubt, seen.store, &self.record, seen.now);
-        self.recorder.record(candidate).await;
+        self.recorder.record(candidate, seen.since).await;
     }
 }
 
@@ -166,6 +164,8 @@ struct Seen<'a> {
     visit: &'a Option<Visit>,
     request: &'a str,
     now: Time,
+    /// Since when the page waits.
+    since: Instant,
 }
 
 impl Seen<'_> {
@@ -190,4 +190,3 @@ impl Seen<'_> {
         })
     }
 }
-

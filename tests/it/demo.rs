@@ -2,10 +2,13 @@
 
 use refgate::demo::shop::{Cents, Shop, Storefront};
 use refgate::demo::shopper::{Error, Shopper};
+use refgate::observe::saved::Exchange;
 use reqwest::{StatusCode, Url};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+
+use crate::support::observe::rules;
 
 /// A client that needs nothing of this machine, neither proxies nor certificates.
 fn client() -> reqwest::Client {
@@ -79,6 +82,51 @@ async fn a_shopper_buys_in_either_store_and_numbers_are_shared() {
     assert_eq!(bill.total.0, 124_995 - 12_499 + 8_999 + 995);
     assert_eq!(orders[1].currency, "CAD");
     assert_eq!(mall.shop.mangled(), 0);
+}
+
+#[tokio::test]
+async fn the_shipped_rule_reads_the_shops_confirmation() {
+    let rules = rules(include_str!("../../proxy.yaml"));
+    let mall = Mall::open().await;
+    let trips = [
+        (
+            &mall.us,
+            "store-us.localhost",
+            Some("WELCOME10"),
+            "1124.96 USD",
+        ),
+        (&mall.us, "store-us.localhost", None, "1249.95 USD"),
+        (
+            &mall.ca,
+            "store-ca.localhost",
+            Some("WELCOME10"),
+            "1529.96 CAD",
+        ),
+    ];
+    for (store, host, coupon, amount) in trips {
+        let mut shopper = Shopper::new().unwrap();
+        let bought = shopper
+            .buy(store.clone(), "trail-tent", coupon)
+            .await
+            .unwrap();
+        let mut headers = shopper.steps().last().unwrap().headers.clone();
+        headers.remove("content-encoding");
+        let readings = rules.read(&Exchange {
+            host: host.to_owned(),
+            method: reqwest::Method::GET,
+            path: bought.url.path().to_owned(),
+            query: None,
+            request_headers: reqwest::header::HeaderMap::new(),
+            status: StatusCode::OK,
+            headers,
+            body: bought.page.into(),
+        });
+        assert_eq!(readings.len(), 1);
+        let reading = &readings[0];
+        assert_eq!(reading.order_id.as_ref().unwrap().as_str(), bought.number);
+        assert_eq!(reading.amount.unwrap().to_string(), amount);
+        assert_eq!((reading.faults.len(), reading.doubt), (0, None));
+    }
 }
 
 #[tokio::test]

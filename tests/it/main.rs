@@ -1,19 +1,24 @@
 //! What refgate promises, seen from outside: one module a stage.
 #![expect(
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "a test stops where what it needs is not there"
 )]
 
+mod accept;
 mod config;
 mod deliver;
 mod demo;
+mod forward;
 mod house;
 mod layers;
 mod ledger;
+mod observe;
 mod operator;
 mod order;
 mod pages;
 mod record;
 mod support;
+mod watch;

@@ -101,3 +101,24 @@ fn only_what_was_unreadable_is_completed() {
     assert_eq!(fold.order, first, "there is nobody to tell");
     assert_eq!(fold.notes.len(), 1);
 }
+
+#[test]
+fn a_sighting_in_doubt_completes_nothing_and_a_clear_one_lifts_the_hold() {
+    let first = candidate("1001", None).order;
+    for doubt in [
+        Doubt::Unreadable,
+        Doubt::Differs,
+        Doubt::CurrencyContradicts,
+    ] {
+        let mut seen = seen_later("1001", Some("25.00"));
+        seen.order.standing = Standing::Held(doubt);
+        assert_eq!(fold(&first, &seen).order, first, "{doubt:?}");
+    }
+    // Its amount was read, but not all of it.
+    let mut partly = first;
+    partly.amount = Some(usd("25.00"));
+    let same = fold(&partly, &seen_later("1001", Some("25.00")));
+    assert_eq!(same.order.standing, Standing::Credited);
+    let other = fold(&partly, &seen_later("1001", Some("19.00")));
+    assert_eq!(other.order, partly);
+}

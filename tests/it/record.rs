@@ -11,8 +11,9 @@ use refgate::ledger::{Entered, Ledger, Role};
 use refgate::record::spool::{Fault, Spool, import};
 use refgate::record::{Recorded, Recorder};
 use rusqlite::Connection;
+use tokio::time::Instant;
 
-use crate::support::sale::{candidate, open};
+use crate::support::sale::{LEASE, NOW, candidate, open};
 
 /// A hold that no test waits for.
 const HOLD: Duration = Duration::from_secs(3600);
@@ -49,10 +50,14 @@ async fn an_order_is_entered_and_counted() {
     let ledger = open(dir.path(), Role::Run).unwrap();
     let (recorder, counters) = recorder(dir.path(), &ledger, HOLD);
     for _ in 0..2 {
-        let recorded = recorder.record(candidate("1001", Some("25.00"))).await;
+        let recorded = recorder
+            .record(candidate("1001", Some("25.00")), Instant::now())
+            .await;
         assert!(matches!(recorded, Recorded::Entered(_)), "{recorded:?}");
     }
-    recorder.record(candidate("1002", None)).await;
+    recorder
+        .record(candidate("1002", None), Instant::now())
+        .await;
     let count = |event| counters.get(event);
     assert_eq!(count(Event::OrderEntered), 2);
     assert_eq!(count(Event::OrderSeenAgain), 1);
@@ -63,7 +68,9 @@ async fn an_order_is_entered_and_counted() {
 /// Spools an order while `broken` is in force, mends it, and imports twice.
 async fn spooled_then_imported_once(dir: &Path, ledger: &Ledger, mend: impl FnOnce()) {
     let (recorder, counters) = recorder(dir, ledger, HOLD);
-    let recorded = recorder.record(candidate("1001", Some("25.00"))).await;
+    let recorded = recorder
+        .record(candidate("1001", Some("25.00")), Instant::now())
+        .await;
     assert_eq!(recorded, Recorded::Spooled);
     assert_eq!(counters.get(Event::LedgerFailed), 1);
     assert_eq!(counters.get(Event::OrderSpooled), 1);
@@ -101,7 +108,7 @@ async fn a_slow_ledger_spools_before_the_hold_ends_and_takes_the_file_back() {
     let other = Connection::open(dir.path().join("refgate.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (recorder, counters) = recorder(dir.path(), &ledger, Duration::from_millis(5));
-    let recording = recorder.record(candidate("1001", Some("25.00")));
+    let recording = recorder.record(candidate("1001", Some("25.00")), Instant::now());
     let unlocking = async {
         while counters.get(Event::OrderSpooled) == 0 {
             tokio::task::yield_now().await;
@@ -123,10 +130,30 @@ async fn without_ledger_and_spool_the_order_is_logged() {
     let other = Connection::open(dir.path().join("refgate.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (recorder, counters) = recorder(dir.path(), &ledger, HOLD);
-    let recorded = recorder.record(candidate("1001", Some("25.00"))).await;
+    let recorded = recorder
+        .record(candidate("1001", Some("25.00")), Instant::now())
+        .await;
     assert_eq!(recorded, Recorded::Logged);
     assert_eq!(counters.get(Event::OrderLogged), 1);
     assert_eq!(counters.get(Event::OrderSpooled), 0);
+}
+
+#[tokio::test]
+async fn the_next_run_enters_what_the_last_one_spooled() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    let (recorder, counters) = recorder(dir.path(), &ledger, HOLD);
+    recorder.recover().await;
+    let sealed = spool(dir.path())
+        .seal(&candidate("1001", Some("25.00")))
+        .unwrap();
+    spool(dir.path()).write(&sealed, NOW).unwrap();
+    for _ in 0..2 {
+        recorder.recover().await;
+        assert_eq!(counters.get(Event::OrderEntered), 1);
+        assert_eq!(counters.get(Event::OrderSeenAgain), 0);
+    }
+    assert_eq!(ledger.claim(NOW, LEASE, 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

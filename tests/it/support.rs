@@ -1,8 +1,12 @@
 //! What the tests share.
 
 pub(crate) mod config;
-pub(crate) mod observe;
 pub(crate) mod log;
+pub(crate) mod message;
+pub(crate) mod observe;
 pub(crate) mod office;
+pub(crate) mod origin;
+pub(crate) mod proxy;
 pub(crate) mod sale;
 pub(crate) mod sources;
+pub(crate) mod wire;

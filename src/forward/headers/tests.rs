@@ -4,7 +4,10 @@ use http::header::UPGRADE;
 
 use super::*;
 
-fn map(lines: &[(&'static str, &str)]) -> HeaderMap {
+/// A field.
+type Line = (&'static str, &'static str);
+
+fn map(lines: &[Line]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in lines {
         headers.append(*name, value.parse().unwrap());
@@ -20,7 +23,7 @@ fn lines(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-fn asked(before: &[(&'static str, &str)], trusted: bool) -> HeaderMap {
+fn asked(before: &[Line], trusted: bool) -> HeaderMap {
     let mut headers = map(before);
     let host = HeaderValue::from_static("Shop.example:8080");
     to_shop(
@@ -44,8 +47,9 @@ fn without_forwarded(mut headers: HeaderMap) -> Vec<(String, String)> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn fields_of_one_connection_end_here() {
-    let table: &[(&[(&'static str, &str)], &[(&'static str, &str)])] = &[
+    let table: &[(&[Line], &[Line])] = &[
         (&[("connection", "close"), ("a", "1")], &[("a", "1")]),
         (
             &[
@@ -166,7 +170,7 @@ fn a_connection_that_names_what_we_set_changes_nothing() {
 
 #[test]
 fn a_response_keeps_one_framing() {
-    let table: &[(&[(&'static str, &str)], &[(&'static str, &str)])] = &[
+    let table: &[(&[Line], &[Line])] = &[
         (
             &[("content-length", "5"), ("transfer-encoding", "chunked")],
             &[("transfer-encoding", "chunked")],

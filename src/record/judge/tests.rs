@@ -1,3 +1,5 @@
+//! The judgement as tables: what is read and carried → where the order stands.
+
 use super::*;
 use crate::order::{Field, OrderKey};
 use crate::store::{Scheme, Upstream};

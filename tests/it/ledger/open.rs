@@ -1,10 +1,11 @@
 //! Opening: one owner, its own file, a schema it knows, settings that last.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use refgate::ledger::{Error, Ledger, Owner, Role, SCHEMA, Settings};
+use refgate::ledger::{Entered, Error, Ledger, Owner, Role, SCHEMA, Settings};
 use refgate::postback::State;
 use rusqlite::Connection;
 
@@ -48,6 +49,26 @@ async fn a_second_run_is_refused_with_the_owners_pid_and_a_tool_is_not() {
     assert_eq!(tool.counts().await.unwrap().credited, 2);
     drop(first);
     open(dir.path(), Role::Run).unwrap();
+}
+
+#[tokio::test]
+async fn two_who_enter_the_same_orders_enter_each_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = open(dir.path(), Role::Run).unwrap();
+    let tool = open(dir.path(), Role::Tool).unwrap();
+    let enter = async |ledger: &Ledger| {
+        let mut new = 0_u64;
+        for number in 0..100 {
+            let candidate = candidate(&number.to_string(), Some("25.00"));
+            let entered = ledger.enter(candidate).await.unwrap();
+            new += u64::from(matches!(entered, Entered::New(_)));
+        }
+        new
+    };
+    let (first, second) = tokio::join!(enter(&run), enter(&tool));
+    assert_eq!(first + second, 100);
+    assert_eq!(run.counts().await.unwrap().credited, 100);
+    assert_eq!(run.claim(NOW, LEASE, 1000).await.unwrap().len(), 100);
 }
 
 #[tokio::test]
@@ -167,6 +188,30 @@ async fn a_damaged_page_is_an_error_and_no_panic() {
         Err(error) => error,
     };
     assert!(matches!(error, Error::Corrupt(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_a_killed_process_leaves_opens_whole() {
+    let (dir, after) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    for number in 0..20 {
+        let entered = ledger
+            .enter(candidate(&number.to_string(), Some("25.00")))
+            .await;
+        entered.unwrap();
+    }
+    // As the files stand now, without the tidying of a close; the last write was torn.
+    for name in ["refgate.db", "refgate.db-wal"] {
+        fs::copy(dir.path().join(name), after.path().join(name)).unwrap();
+    }
+    let wal = OpenOptions::new()
+        .append(true)
+        .open(after.path().join("refgate.db-wal"));
+    wal.unwrap().write_all(&[7; 5000]).unwrap();
+    let ledger = open(after.path(), Role::Run).unwrap();
+    assert_eq!(ledger.counts().await.unwrap().credited, 20);
+    let again = ledger.enter(candidate("0", Some("25.00"))).await.unwrap();
+    assert!(matches!(again, Entered::Again(_)), "{again:?}");
 }
 
 #[tokio::test]

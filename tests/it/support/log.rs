@@ -1,9 +1,15 @@
-//! What a test's thread logs.
+//! What a test logs.
+//!
+//! `tracing` remembers per place of the code whether anybody listens, for all threads at once. So
+//! one subscriber listens for the whole run, and writes to whatever log the thread has open.
 
+use std::cell::RefCell;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
-use tracing::subscriber::DefaultGuard;
+thread_local! {
+    static OPEN: RefCell<Option<Log>> = const { RefCell::new(None) };
+}
 
 /// The lines logged while listening. Clones share them.
 #[derive(Clone, Default)]
@@ -11,16 +17,22 @@ pub(crate) struct Log {
     bytes: Arc<Mutex<Vec<u8>>>,
 }
 
+/// Listens until it is dropped.
+pub(crate) struct Listening;
+
 impl Log {
-    /// Listens on this thread, so to all of a `#[tokio::test]`, until the guard is dropped.
-    pub(crate) fn listen(&self) -> DefaultGuard {
-        let log = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_max_level(tracing::Level::INFO)
-            .with_writer(move || log.clone())
-            .finish();
-        tracing::subscriber::set_default(subscriber)
+    /// Listens on this thread, so to all of a `#[tokio::test]`.
+    pub(crate) fn listen(&self) -> Listening {
+        static SUBSCRIBER: Once = Once::new();
+        SUBSCRIBER.call_once(|| {
+            tracing_subscriber::fmt()
+                .with_ansi(false)
+                .with_max_level(tracing::Level::INFO)
+                .with_writer(|| OPEN.with_borrow(Clone::clone).unwrap_or_default())
+                .init();
+        });
+        OPEN.set(Some(self.clone()));
+        Listening
     }
 
     /// Every line so far.
@@ -28,6 +40,12 @@ impl Log {
         let bytes = self.bytes.lock().unwrap();
         let text = String::from_utf8_lossy(&bytes);
         text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        OPEN.set(None);
     }
 }
 

@@ -1,0 +1,237 @@
+//! Connections to the shop: kept, closed in time, and a request never sent twice.
+
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use refgate::event::{Counters, Event};
+use refgate::forward::{Body, Client, Error};
+use refgate::store::Upstream;
+use tokio_util::task::TaskTracker;
+
+use super::{OK, get};
+use crate::support::origin::Origin;
+use crate::support::proxy::{Setup, spawn_proxy};
+use crate::support::wire::PATIENCE;
+
+#[test]
+fn one_connection_serves_one_client_after_another() {
+    let shop = Origin::always(OK);
+    let proxy = spawn_proxy(shop.addr);
+    for _ in 0..5 {
+        let mut client = proxy.connect();
+        for _ in 0..3 {
+            client.say(get("/"));
+            assert_eq!(client.message(false).text(), "ok");
+        }
+    }
+    assert_eq!(shop.connections(), 1);
+}
+
+#[test]
+fn a_connection_is_not_used_again_before_its_body_has_ended() {
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let shop = Origin::new(move |wire, number| {
+        while !wire.is_over() {
+            wire.message(false);
+            if number == 0 {
+                wire.say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfi");
+                wait.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+                wire.say("ne");
+            } else {
+                wire.say(OK);
+            }
+        }
+    });
+    let proxy = spawn_proxy(shop.addr);
+    let mut slow = proxy.connect();
+    slow.say(get("/slow"));
+    slow.head();
+    assert_eq!(slow.exactly(2), b"fi");
+    let mut other = proxy.connect();
+    other.say(get("/other"));
+    assert_eq!(other.message(false).text(), "ok");
+    assert_eq!(shop.connections(), 2);
+    go.send(()).unwrap();
+    assert_eq!(slow.exactly(2), b"ne");
+}
+
+#[test]
+fn an_unused_connection_is_closed_before_the_shop_would() {
+    for (ours, fields) in [(100, ""), (60_000, "Keep-Alive: timeout=0\r\n")] {
+        let (closed, wait) = mpsc::channel();
+        let shop = Origin::new(move |wire, _| {
+            wire.message(false);
+            wire.say(format!(
+                "HTTP/1.1 200 OK\r\n{fields}Content-Length: 2\r\n\r\nok"
+            ));
+            assert!(wire.is_over());
+            closed.send(()).unwrap();
+        });
+        let proxy = Setup::new(shop.addr)
+            .with(|setup| setup.forward.pool_idle = Duration::from_millis(ours))
+            .start();
+        let mut client = proxy.connect();
+        client.say(get("/"));
+        client.message(false);
+        if ours < 1000 {
+            wait.recv_timeout(PATIENCE).unwrap();
+        }
+        client.say(get("/"));
+        client.message(false);
+        assert_eq!(shop.connections(), 2);
+    }
+}
+
+#[test]
+fn only_so_many_unused_connections_are_kept() {
+    let (closed, wait) = mpsc::channel();
+    let barrier = Arc::new(std::sync::Barrier::new(3));
+    let shop = Origin::new(move |wire, _| {
+        wire.message(false);
+        barrier.wait();
+        wire.say(OK);
+        assert!(wire.is_over());
+        closed.send(()).unwrap();
+    });
+    let proxy = Setup::new(shop.addr)
+        .with(|setup| setup.forward.pool_size = 1)
+        .start();
+    let mut clients: Vec<_> = (0..3).map(|_| proxy.connect()).collect();
+    for client in &mut clients {
+        client.say(get("/"));
+    }
+    for client in &mut clients {
+        client.message(false);
+    }
+    for _ in 0..2 {
+        wait.recv_timeout(PATIENCE).unwrap();
+    }
+    assert!(wait.try_recv().is_err());
+}
+
+#[test]
+fn a_connection_that_spoke_http_1_0_is_not_used_again() {
+    let shop = Origin::new(|wire, _| {
+        while !wire.is_over() {
+            wire.message(false);
+            wire.say("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok");
+        }
+    });
+    let proxy = spawn_proxy(shop.addr);
+    let mut client = proxy.connect();
+    for _ in 0..2 {
+        client.say("POST / HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n");
+        assert_eq!(client.message(false).text(), "ok");
+    }
+    drop(client);
+    drop(proxy);
+    let seen = shop.seen();
+    assert_eq!(seen.len(), 2);
+    for seen in seen {
+        assert!(seen.ends_with(b"2\r\nhi\r\n0\r\n\r\n"));
+    }
+}
+
+#[test]
+fn a_post_is_sent_once_however_the_shop_breaks_off() {
+    for partial in ["", "HTTP/1.1 200 OK\r\nContent-"] {
+        let shop = Origin::new(move |wire, _| {
+            wire.message(false);
+            wire.say(OK);
+            // The second request on this connection is read, and perhaps acted on.
+            wire.message(false);
+            wire.say(partial);
+        });
+        let proxy = spawn_proxy(shop.addr);
+        let mut client = proxy.connect();
+        client.say(get("/"));
+        client.message(false);
+        client.say("POST /buy HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 2\r\n\r\nhi");
+        assert_eq!(client.message(false).status(), 502);
+        assert_eq!(proxy.counters.get(Event::ForwardRetried), 0);
+        drop(client);
+        drop(proxy);
+        let seen = String::from_utf8(shop.seen().concat()).unwrap();
+        assert_eq!(seen.matches("POST /buy").count(), 1, "{seen}");
+    }
+}
+
+/// The runtime's only thread is held while the shop closes, so that the pool cannot have noticed.
+#[test]
+fn a_request_on_a_connection_that_was_closed_meanwhile_goes_out_once_more() {
+    let (closed, wait) = mpsc::channel();
+    let (close, told) = mpsc::channel::<()>();
+    let told = Mutex::new(told);
+    let shop = Origin::new(move |wire, number| {
+        wire.message(false);
+        wire.say(OK);
+        if number == 0 {
+            told.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+            wire.stream().shutdown(std::net::Shutdown::Both).unwrap();
+            closed.send(()).unwrap();
+        } else {
+            wire.is_over();
+        }
+    });
+    let upstream = Upstream {
+        host: "127.0.0.1".to_owned(),
+        port: shop.addr.port(),
+    };
+    let settings = Arc::new(Setup::new(shop.addr).forward);
+    let counters = Arc::new(Counters::default());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let client = Client::new(settings, Arc::clone(&counters), TaskTracker::new());
+        for _ in 0..2 {
+            let request = Request::post("/buy")
+                .header("host", "shop.test")
+                .body(Full::new(Bytes::from_static(b"once")))
+                .unwrap();
+            let response = client.send(&upstream, request).await.unwrap();
+            assert_eq!(read(response.into_body()).await, "ok");
+            if counters.get(Event::ForwardRetried) == 0 {
+                close.send(()).unwrap();
+                wait.recv_timeout(PATIENCE).unwrap();
+                // The runtime hears of the end now, and polls this future before the connection's.
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    drop(runtime);
+    assert_eq!(counters.get(Event::ForwardRetried), 1);
+    let seen = String::from_utf8(shop.seen().concat()).unwrap();
+    assert_eq!(seen.matches("POST /buy").count(), 2, "{seen}");
+}
+
+async fn read(mut body: Body<Full<Bytes>>) -> String {
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.unwrap().into_data() {
+            all.extend_from_slice(&data);
+        }
+    }
+    String::from_utf8(all).unwrap()
+}
+
+#[test]
+fn a_shop_may_be_named() {
+    let shop = Origin::always(OK);
+    let proxy = Setup::new(shop.addr).host("localhost").start();
+    let mut client = proxy.connect();
+    client.say(get("/"));
+    assert_eq!(client.message(false).status(), 200);
+}
+
+#[test]
+fn errors_name_their_limit() {
+    let error = Error::ConnectTimeout(Duration::from_secs(3));
+    assert_eq!(error.to_string(), "no connection to the shop in 3s");
+}
