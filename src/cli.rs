@@ -143,7 +143,10 @@ pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>, env: Environmen
         }
         Err(error) => {
             drop(out);
-            tell(&error);
+            match &error {
+                Error::Faults(faults) => list(faults),
+                other => tell(other),
+            }
             let usage = error.is_usage();
             ExitCode::from(if usage { USAGE } else { 1 })
         }
@@ -202,6 +205,17 @@ impl Cli {
         let path = self.config.clone().unwrap_or_else(|| "proxy.yaml".into());
         config::load(&path, env, missing)
     }
+}
+
+/// Every fault on a line of its own, then how many.
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a command that was not done"
+)]
+fn list(faults: &Faults) {
+    let count = faults.findings().len();
+    let many = if count == 1 { "fault" } else { "faults" };
+    eprintln!("{faults}\nrefgate: {count} {many} in the configuration; nothing was started");
 }
 
 /// The error with its causes, for a person.

@@ -1,5 +1,6 @@
 //! From a whole copy to the ledger: read, judge, record.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -45,7 +46,13 @@ impl Watcher {
             request,
         } = watched;
         let store = Arc::clone(watch.store());
-        let Some(matched) = watch.response(response.status(), response.headers()) else {
+        let meant = || watch.response(response.status(), response.headers());
+        let meant = catch_unwind(AssertUnwindSafe(meant)).unwrap_or_else(|_panic| {
+            self.counters.add(Event::ObserverFailed);
+            error!(store = %store.name, request, "asking the rules panicked: if there is an order in the response, it is lost");
+            None
+        });
+        let Some(matched) = meant else {
             // Nobody may be there any more; the body is dropped then, which ends it at the shop.
             drop(answer.send(Ok(response.map(Body::Plain))));
             return;

@@ -85,6 +85,9 @@ impl Pump {
                 Err(trailers) => break Some(trailers),
             };
             self.copy.push(&data);
+            if self.shopper.is_none() && self.copy.is_over() {
+                return End::Cut(Cut::Abandoned);
+            }
             match self.last(&data) {
                 None => self.pass(Piece::Frame(Frame::data(data))).await,
                 Some((before, last)) => {

@@ -9,6 +9,7 @@
 
 mod accept;
 mod config;
+mod cookie;
 mod deliver;
 mod demo;
 mod forward;

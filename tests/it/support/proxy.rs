@@ -111,17 +111,21 @@ impl Setup {
     }
 
     pub(crate) fn start(self) -> Running {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("proxy.yaml");
-        std::fs::write(&file, BASE).unwrap();
-        let mut settings = config::load(&file, &|_| None, Missing::Pretend)
-            .unwrap()
-            .settings;
+        let (mut settings, folder) = base();
         settings.accept = self.accept;
         settings.forward = self.forward;
         settings.stores = Stores::new(self.stores);
         run(settings, folder)
     }
+}
+
+/// The settings of [`BASE`], and the folder that their ledger goes into.
+pub(crate) fn base() -> (config::Settings, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("proxy.yaml");
+    std::fs::write(&file, BASE).unwrap();
+    let loaded = config::load(&file, &|_| None, Missing::Pretend).unwrap();
+    (loaded.settings, folder)
 }
 
 /// Runs the app by these settings; the folder, with the ledger in it, goes with it.

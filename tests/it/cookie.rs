@@ -1,0 +1,75 @@
+//! A visitor who comes back with the cookie of an earlier version is still known.
+
+use std::fs;
+use std::time::Duration;
+
+use http::header::{COOKIE, HeaderValue};
+use http::{HeaderMap, Method};
+use refgate::capture::seal::Keys;
+use refgate::capture::{Head, Settings};
+use refgate::clock::Time;
+use refgate::event::Counters;
+use refgate::visit::{Visit, VisitId};
+
+use crate::support::proxy::base;
+
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/cookie-v1.txt");
+
+/// When the fixture was made.
+const THEN: Time = Time::from_millis(1_795_400_000_000);
+
+fn settings() -> Settings {
+    let key = "5a".repeat(64);
+    let settings = base().0.capture;
+    Settings {
+        keys: Keys::parse([key.as_str()]).unwrap(),
+        window: Duration::from_secs(30 * 86_400),
+        ..settings
+    }
+}
+
+/// The visit, and the cookie that was set, of a request to the store `shop.test`.
+fn visit(target: &str, cookie: Option<&str>, now: Time) -> (Option<Visit>, Option<String>) {
+    let mut headers = HeaderMap::new();
+    if let Some(cookie) = cookie {
+        headers.insert(COOKIE, HeaderValue::from_str(cookie).unwrap());
+    }
+    let stores = base().0.stores;
+    let mut head = Head {
+        method: &Method::GET,
+        target,
+        host: "shop.test",
+        headers: &mut headers,
+    };
+    let store = stores.find("shop.test").unwrap();
+    let fresh = || Some(VisitId(7));
+    let captured = settings().capture(&mut head, store, (now, &fresh), &Counters::default());
+    let set = captured.answer.set_cookie.map(|value| {
+        let value = value.to_str().unwrap().to_owned();
+        value.split(';').next().unwrap().to_owned()
+    });
+    (captured.visit, set)
+}
+
+#[test]
+fn a_cookie_of_version_1_still_opens() {
+    let cookie = fs::read_to_string(FIXTURE).unwrap();
+    let now = THEN.plus(Duration::from_secs(86_400));
+    let (known, set) = visit("/", Some(cookie.trim()), now);
+    let known = known.expect("the cookie was refused");
+    assert_eq!(known.id, VisitId(7));
+    let click = &known.clicks[0];
+    assert_eq!((click.network.as_str(), click.at), ("aspire", THEN));
+    assert_eq!(click.values["affiliate_id"], "123456");
+    assert_eq!(set, None, "a visit without a click changes nothing");
+
+    let late = THEN.plus(Duration::from_secs(31 * 86_400));
+    assert_eq!(visit("/", Some(cookie.trim()), late).0, None);
+}
+
+#[test]
+#[ignore = "makes the fixture, once per version of the cookie"]
+fn make_the_fixture() {
+    let (_, set) = visit("/?affiliate_id=123456", None, THEN);
+    fs::write(FIXTURE, set.unwrap() + "\n").unwrap();
+}
