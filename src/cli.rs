@@ -157,7 +157,7 @@ impl Cli {
     fn done(&self, env: Environment<'_>, out: &mut dyn Write) -> Result<ExitCode, Error> {
         match &self.command {
             Command::Run => {
-                log::start(self.log_format, &self.filter)?;
+                let _written_at_the_end = log::start(self.log_format, &self.filter)?;
                 run::run(self.load(env, Missing::Create)?)?;
             }
             Command::Demo(args) => {

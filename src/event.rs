@@ -74,6 +74,8 @@ events! {
     RuleUnreadable = "rules_unreadable";
     /// A watched body was larger than its cap, encoded or decoded, or took too long.
     BodyOverCap = "bodies_over_cap";
+    /// A watched exchange without its shopper was not read to its end.
+    ExchangeCutOff = "exchanges_cut_off";
     /// Reading a copy panicked.
     ObserverFailed = "observer_failed";
     /// A new order was entered.

@@ -130,6 +130,8 @@ pub struct Client<B: RequestBody = Incoming> {
     settings: Arc<Settings>,
     counters: Arc<Counters>,
     tracker: TaskTracker,
+    /// Not waited for: a WebSocket would hold up every end for as long as it may.
+    tunnels: TaskTracker,
     pool: Arc<pool::Pool<B>>,
     /// Ends the sweeping of the pool.
     _end: DropGuard,
@@ -146,6 +148,7 @@ impl<B: RequestBody> Client<B> {
             settings,
             counters,
             tracker,
+            tunnels: TaskTracker::new(),
             pool,
             _end: end.drop_guard(),
         }
@@ -253,7 +256,7 @@ impl<B: RequestBody> Client<B> {
             let client = client.ok_or(Error::Switched)?;
             let shop = hyper::upgrade::on(&mut response);
             lease.forbid();
-            self.tracker
+            self.tunnels
                 .spawn(tunnel::run(client, shop, self.settings.tunnel_timeout));
         }
         let limit = self.settings.body_timeout;

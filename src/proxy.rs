@@ -93,12 +93,7 @@ impl Service {
             &mut head.headers,
             &self.asker(peer, store, &host, head.version),
         );
-        let watched = match head.headers.contains_key(header::UPGRADE) {
-            true => None,
-            false => self
-                .watcher
-                .look(&mut head, name, speculative, captured.visit.as_ref()),
-        };
+        let watched = self.look(&mut head, name, speculative, &captured);
 
         let request = Request::from_parts(head, body);
         let mut response = match watched {
@@ -109,6 +104,28 @@ impl Service {
             .answer
             .write(response.status(), response.headers_mut());
         response
+    }
+
+    /// Whether a rule means the request. What switches protocols is no confirmation.
+    fn look(
+        &self,
+        head: &mut Parts,
+        name: &str,
+        speculative: bool,
+        captured: &Captured,
+    ) -> Option<watch::Watched> {
+        if head.headers.contains_key(header::UPGRADE) {
+            return None;
+        }
+        let looking = || {
+            let visit = captured.visit.as_ref();
+            self.watcher.look(head, name, speculative, visit)
+        };
+        catch_unwind(AssertUnwindSafe(looking)).unwrap_or_else(|_panic| {
+            self.counters.add(Event::ObserverFailed);
+            error!("asking the rules panicked; the request goes on unwatched");
+            None
+        })
     }
 
     async fn forward(&self, store: &Store, request: Request<Incoming>) -> Response<Body> {
@@ -190,8 +207,6 @@ impl Service {
     }
 
     /// The shop's response, unchanged, to the client as it comes.
-    ///
-    /// The one place where a response becomes an answer: whoever watches an exchange stands here.
     fn pass(&self, response: Response<forward::Body>) -> Response<Body> {
         let announced = announced(&response);
         response.map(|shop| match announced {

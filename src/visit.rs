@@ -67,8 +67,10 @@ pub struct Visit {
 pub enum Arrival {
     /// From another site: a click.
     CrossSite,
-    /// By reload, from within the shop, typed in, or untold: the same values are no new click.
+    /// From within the shop, typed in, or untold: the same values are no new click.
     Other,
+    /// By reload or as a restored tab: no click, if there is one already.
+    Reload,
 }
 
 impl Visit {
@@ -84,8 +86,8 @@ impl Visit {
     /// Takes in `click`; false if it changes nothing.
     ///
     /// A network keeps one click. The same values move its time only when they
-    /// come from another site, and never where they name that very click.
-    /// Under first click a live click is not replaced.
+    /// come from another site, and never where they name that very click. A reload
+    /// changes nothing. Under first click a live click is not replaced.
     pub fn take(
         &mut self,
         click: Click,
@@ -93,6 +95,9 @@ impl Visit {
         identifies: Identifies,
         attribution: Attribution,
     ) -> bool {
+        if arrival == Arrival::Reload {
+            return false;
+        }
         let known = self
             .clicks
             .iter()
@@ -178,6 +183,7 @@ mod tests {
         for (values, arrival, identifies, attribution, day) in [
             ("1", Arrival::Other, Identifies::Partner, last, 0),
             ("1", Arrival::CrossSite, Identifies::Partner, last, 9),
+            ("2", Arrival::Reload, Identifies::Partner, last, 0),
             ("1", Arrival::CrossSite, Identifies::Click, last, 0),
             ("1", Arrival::CrossSite, Identifies::Partner, first, 0),
             ("2", Arrival::Other, Identifies::Partner, last, 9),

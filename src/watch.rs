@@ -11,13 +11,12 @@ mod pump;
 mod relay;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{
     ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE,
 };
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, Version};
 use hyper::body::Incoming;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
@@ -29,6 +28,7 @@ use crate::observe::{self, Decision, Pool, RequestHead, Rules};
 use crate::record::{self, Recorder};
 use crate::store::Store;
 use crate::visit::Visit;
+use pump::Patience;
 
 pub use relay::{Error, Relay};
 
@@ -41,10 +41,14 @@ pub struct Watcher {
     places: Semaphore,
     recorder: Recorder,
     record: record::Settings,
-    abandoned_timeout: Duration,
+    patience: Patience,
     counters: Arc<Counters>,
     tracker: TaskTracker,
 }
+
+/// Exchanges that go on without their shopper at once: enough for a bad network
+/// in a busy hour, too few to hurt a shop by asking and hanging up.
+const ABANDONED: usize = 128;
 
 /// A request that a rule means, with whose it is.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ pub struct Watched {
     visit: Option<Visit>,
     /// Method and path, for the sighting.
     request: String,
+    /// The client speaks HTTP/1.0: only the connection's end tells it the body's.
+    is_old: bool,
 }
 
 /// What the shopper gets: watched to the end, or left alone after all.
@@ -79,7 +85,10 @@ impl Watcher {
             places: Semaphore::new(settings.readers.max(1)),
             recorder,
             record,
-            abandoned_timeout: settings.abandoned_timeout,
+            patience: Patience {
+                timeout: settings.abandoned_timeout,
+                places: Arc::new(Semaphore::new(ABANDONED)),
+            },
             counters,
             tracker,
         }
@@ -118,6 +127,7 @@ impl Watcher {
             watch,
             visit: visit.cloned(),
             request: format!("{} {}", head.method, head.uri.path()),
+            is_old: head.version < Version::HTTP_11,
         })
     }
 
@@ -133,12 +143,24 @@ impl Watcher {
         request: Request<Incoming>,
         watched: Watched,
     ) -> Option<Result<Response<Body>, forward::Error>> {
-        let (answer, answered) = oneshot::channel();
+        let (mut answer, answered) = oneshot::channel();
         let tracker = self.tracker.clone();
         let task = async move {
-            let sent = client.send(&store.upstream, request).await;
+            let mut sending = std::pin::pin!(client.send(&store.upstream, request));
+            // Cancel-safe: `sending` is only borrowed.
+            let (sent, place) = tokio::select! {
+                sent = &mut sending => (sent, None),
+                () = answer.closed() => {
+                    let places = Arc::clone(&self.patience.places);
+                    let Ok(place) = places.try_acquire_owned() else {
+                        self.cut_off(&store, &watched.request);
+                        return;
+                    };
+                    (sending.await, Some(place))
+                }
+            };
             match sent {
-                Ok(response) => self.watch(response, watched, answer).await,
+                Ok(response) => self.watch(response, watched, (answer, place)).await,
                 // Nobody is there to be told if the shopper has gone.
                 Err(error) => drop(answer.send(Err(error))),
             }

@@ -26,6 +26,9 @@ use crate::event::{Counters, Event};
 const TOO_SLOW: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
+/// Fields in a request's head (431 above it).
+const FIELDS: usize = 256;
+
 /// What a connection gets from its worker.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -145,6 +148,7 @@ fn protocol(settings: &Settings) -> http1::Builder {
     builder
         .preserve_header_case(true)
         .auto_date_header(false)
+        .max_headers(FIELDS)
         .header_read_timeout(None::<Duration>)
         .max_header_size(settings.head_limit)
         .half_close(false);

@@ -5,7 +5,7 @@
 //! customer (domain.md §9, the Turpentine case).
 
 use http::header::{CACHE_CONTROL, HeaderValue, SET_COOKIE};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 
 /// What is changed in the answer to a captured request.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,8 +18,14 @@ pub struct Answer {
     pub redirect: Option<HeaderValue>,
 }
 
-/// Fields that tell caches between us and the browser something else than `Cache-Control`.
-const OTHER_CACHES: [&str; 3] = ["cdn-cache-control", "surrogate-control", "x-accel-expires"];
+/// Fields that tell some cache between us and the browser something else than `Cache-Control`;
+/// and every `…cdn-cache-control` (RFC 9213, and the variants of single networks).
+const OTHER_CACHES: [&str; 4] = [
+    "edge-control",
+    "surrogate-control",
+    "x-accel-expires",
+    "x-litespeed-cache-control",
+];
 
 impl Answer {
     /// Writes the changes into an answer's head.
@@ -33,7 +39,12 @@ impl Answer {
                 "private, no-cache"
             };
             headers.insert(CACHE_CONTROL, HeaderValue::from_static(value));
-            for name in OTHER_CACHES {
+            let others: Vec<HeaderName> = headers
+                .keys()
+                .filter(|name| is_other(name))
+                .cloned()
+                .collect();
+            for name in others {
                 headers.remove(name);
             }
         }
@@ -41,6 +52,11 @@ impl Answer {
             headers.append(SET_COOKIE, cookie);
         }
     }
+}
+
+fn is_other(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.ends_with("cdn-cache-control") || OTHER_CACHES.contains(&name)
 }
 
 fn forbids_storing(headers: &HeaderMap) -> bool {
@@ -58,6 +74,10 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
         headers.insert("surrogate-control", HeaderValue::from_static("max-age=60"));
+        headers.insert(
+            "cloudflare-cdn-cache-control",
+            HeaderValue::from_static("max-age=60"),
+        );
         headers.append(SET_COOKIE, HeaderValue::from_static("shop=1"));
         answer.write(StatusCode::from_u16(status).unwrap(), &mut headers);
         headers
@@ -81,7 +101,9 @@ mod tests {
                 expected,
                 "{status} {shop}"
             );
-            assert!(!headers.contains_key("surrogate-control"));
+            for name in ["surrogate-control", "cloudflare-cdn-cache-control"] {
+                assert!(!headers.contains_key(name), "{name}");
+            }
         }
     }
 

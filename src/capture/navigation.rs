@@ -30,10 +30,10 @@ pub fn arrival(headers: &HeaderMap, host: &str) -> Arrival {
         Some(site) => site == "cross-site",
         None => text(headers, REFERER.as_str()).is_some_and(|from| is_elsewhere(from, host)),
     };
-    if cross_site && !reload {
-        Arrival::CrossSite
-    } else {
-        Arrival::Other
+    match (reload, cross_site) {
+        (true, _) => Arrival::Reload,
+        (false, true) => Arrival::CrossSite,
+        (false, false) => Arrival::Other,
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
                     ("sec-fetch-site", "cross-site"),
                     ("cache-control", "max-age=0"),
                 ],
-                Arrival::Other,
+                Arrival::Reload,
             ),
             (&[("sec-fetch-site", "none")], Arrival::Other),
             (&[("sec-fetch-site", "same-origin")], Arrival::Other),

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::run::told_to_end;
 use super::{Environment, log};
 use crate::clock::Time;
+use crate::demo::network::Call;
 use crate::demo::purchase;
 use crate::demo::scene::{self, Scene};
 
@@ -51,10 +52,18 @@ pub(super) fn run(
     env: Environment<'_>,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    log::start(log::Format::Plain, filter)?;
+    let log = log::start(log::Format::Plain, filter)?;
     let scene = Scene::set(config, env, Time::now())?;
     if args.once {
-        return once(scene, out);
+        let call = once(scene)?;
+        // What happened comes before what came of it.
+        drop(log);
+        writeln!(
+            out,
+            "The network got exactly one right postback: GET {}",
+            call.target
+        )?;
+        return Ok(());
     }
     writeln!(
         out,
@@ -75,11 +84,13 @@ pub(super) fn run(
     writeln!(out, "Ctrl-C ends it.\n")?;
     out.flush()?;
     scene.play(told_to_end())?;
+    drop(log);
     writeln!(out, "The end.")?;
     Ok(())
 }
 
-fn once(scene: Scene, out: &mut dyn Write) -> Result<(), Error> {
+/// One purchase, and the call that came of it.
+fn once(scene: Scene) -> Result<Call, Error> {
     let front = scene.fronts.first().ok_or(Error::Ended)?;
     let link = scene.links(front)?.into_iter().next().ok_or(Error::Ended)?;
     let (shop, network) = (scene.shop.clone(), scene.network.clone());
@@ -107,11 +118,5 @@ fn once(scene: Scene, out: &mut dyn Write) -> Result<(), Error> {
         return Err(Error::Ended);
     }
     let bought = shopping.join().map_err(|_panic| Error::Ended)??;
-    let call = bought?.compare(&shop, &network)?;
-    writeln!(
-        out,
-        "The network got exactly one right postback: GET {}",
-        call.target
-    )?;
-    Ok(())
+    Ok(bought?.compare(&shop, &network)?)
 }

@@ -13,6 +13,9 @@ use tracing::debug;
 use super::{Error, RequestBody, Sender, Settings};
 use crate::store::Upstream;
 
+/// Fields in a response's head; hyper's own 100 would turn a page that works into a 502.
+const FIELDS: usize = 256;
+
 /// Connects, and leaves the connection's own work to a task on `tracker`.
 pub(super) async fn dial<B: RequestBody>(
     upstream: &Upstream,
@@ -26,6 +29,7 @@ pub(super) async fn dial<B: RequestBody>(
     prepare(&stream, settings.body_timeout).map_err(Error::Connect)?;
     let (sender, connection) = http1::Builder::new()
         .preserve_header_case(true)
+        .max_headers(FIELDS)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(Error::Broken)?;

@@ -1,15 +1,16 @@
 //! From a whole copy to the ledger: read, judge, record.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
 use hyper::body::Body as _;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, error, warn};
 
-use super::pump::{self, Cut, End, Pump};
+use super::pump::{Cut, End, Ending, Pump};
 use super::{Body, Watched, Watcher, relay};
 use crate::clock::Time;
 use crate::event::Event;
@@ -37,15 +38,22 @@ impl Watcher {
         self: Arc<Self>,
         response: Response<forward::Body>,
         watched: Watched,
-        answer: Answer,
+        (answer, place): (Answer, Option<OwnedSemaphorePermit>),
     ) {
         let Watched {
             watch,
             visit,
             request,
+            is_old,
         } = watched;
         let store = Arc::clone(watch.store());
-        let Some(matched) = watch.response(response.status(), response.headers()) else {
+        let meant = || watch.response(response.status(), response.headers());
+        let meant = catch_unwind(AssertUnwindSafe(meant)).unwrap_or_else(|_panic| {
+            self.counters.add(Event::ObserverFailed);
+            error!(store = %store.name, request, "asking the rules panicked: if there is an order in the response, it is lost");
+            None
+        });
+        let Some(matched) = meant else {
             // Nobody may be there any more; the body is dropped then, which ends it at the shop.
             drop(answer.send(Ok(response.map(Body::Plain))));
             return;
@@ -66,7 +74,8 @@ impl Watcher {
         // He may have gone already: the pump finds out with its first piece.
         drop(answer.send(Ok(Response::from_parts(head, Body::Watched(relay)))));
         let copy = Copy::new(confirmation.matched.body_limit());
-        let pump = Pump::new(shopper, copy, pump::length(&shop), self.abandoned_timeout);
+        let ending = Ending::of(&shop, is_old);
+        let pump = Pump::new(shopper, copy, ending, self.patience.clone(), place);
         match pump.run(shop).await {
             End::Whole(mut whole) => {
                 self.hold(confirmation, whole.body.take()).await;
@@ -78,11 +87,16 @@ impl Watcher {
                     "the shop broke off in a watched response: if there was an order in it, it is lost");
             }
             End::Cut(Cut::Abandoned) => {
-                self.counters.add(Event::BodyOverCap);
-                warn!(store = %confirmation.store.name, request = confirmation.request,
-                    "the shopper went away and the shop took too long to answer: if there was an order in it, it is lost");
+                self.cut_off(&confirmation.store, &confirmation.request);
             }
         }
+    }
+
+    /// The shopper has gone, and the exchange cannot go on without him.
+    pub(super) fn cut_off(&self, store: &Store, request: &str) {
+        self.counters.add(Event::ExchangeCutOff);
+        warn!(store = %store.name, request,
+            "the shopper went away, and the shop took too long or too many had gone: if there was an order in the answer, it is lost");
     }
 
     /// Enters the order, and waits for it as long as `hold` allows; it goes on after that.

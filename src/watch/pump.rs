@@ -1,16 +1,34 @@
 //! The body on its way: to the shopper as it comes, into the copy beside it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
 use super::relay::Piece;
 use crate::forward;
 use crate::observe::Copy;
+
+/// How the shopper's message will end, so what has to be held back of it.
+pub(super) enum Ending {
+    /// With the last of so many bytes, still to come.
+    Length(u64),
+    /// With a terminator of its own: no byte has to be held back.
+    Terminator,
+    /// With the connection (HTTP/1.0): the newest byte is held back, for it may be the last.
+    Close(Option<Bytes>),
+}
+
+/// How long, and for how many, exchanges go on without their shopper.
+#[derive(Clone, Debug)]
+pub(super) struct Patience {
+    pub(super) timeout: Duration,
+    pub(super) places: Arc<Semaphore>,
+}
 
 /// A body under way.
 pub(super) struct Pump {
@@ -18,11 +36,11 @@ pub(super) struct Pump {
     shopper: Option<mpsc::Sender<Piece>>,
     /// The body's copy.
     copy: Copy,
-    /// Bytes still to come, where the head says how many.
-    left: Option<u64>,
-    /// How long to read on after the shopper has gone.
-    patience: Duration,
-    /// Until when, since he has.
+    ending: Ending,
+    patience: Patience,
+    /// Taken when the shopper goes.
+    place: Option<OwnedSemaphorePermit>,
+    /// Until when to read on, since he has gone.
     deadline: Option<Instant>,
 }
 
@@ -51,17 +69,20 @@ pub(super) enum Cut {
 }
 
 impl Pump {
+    /// `place` is there if the shopper has gone already.
     pub(super) const fn new(
         shopper: mpsc::Sender<Piece>,
         copy: Copy,
-        length: Option<u64>,
-        patience: Duration,
+        ending: Ending,
+        patience: Patience,
+        place: Option<OwnedSemaphorePermit>,
     ) -> Self {
         Self {
             shopper: Some(shopper),
             copy,
-            left: length,
+            ending,
             patience,
+            place,
             deadline: None,
         }
     }
@@ -73,7 +94,7 @@ impl Pump {
                 return End::Cut(Cut::Abandoned);
             };
             let frame = match frame {
-                None => break None,
+                None => break self.ending.newest().map(Frame::data),
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => {
                     self.pass(Piece::Broken(error)).await;
@@ -85,16 +106,17 @@ impl Pump {
                 Err(trailers) => break Some(trailers),
             };
             self.copy.push(&data);
-            match self.last(&data) {
-                None => self.pass(Piece::Frame(Frame::data(data))).await,
-                Some((before, last)) => {
-                    if !before.is_empty() {
-                        self.pass(Piece::Frame(Frame::data(before))).await;
-                    }
-                    break Some(Frame::data(last));
-                }
+            if self.shopper.is_none() && self.copy.is_over() {
+                return End::Cut(Cut::Abandoned);
+            }
+            if let Some(last) = self.pass_but_last(data).await {
+                break Some(Frame::data(last));
             }
         };
+        if held.as_ref().is_some_and(Frame::is_trailers) {
+            // Its end is still to be taken, or the connection to the shop could not be used again.
+            self.next(&mut shop).await.ok();
+        }
         // The connection to the shop goes back to its pool while the order is entered.
         drop(shop);
         End::Whole(Whole {
@@ -115,26 +137,71 @@ impl Pump {
         }
     }
 
-    /// If `data` brings the last byte of a body of known length: what comes before it, and it.
-    fn last(&mut self, data: &Bytes) -> Option<(Bytes, Bytes)> {
-        let left = self.left.as_mut()?;
-        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
-        *left = left.saturating_sub(length);
-        if *left > 0 || data.is_empty() {
+    /// Passes `data` on, but for the message's last byte, which is returned when it has come.
+    async fn pass_but_last(&mut self, data: Bytes) -> Option<Bytes> {
+        if data.is_empty() {
             return None;
         }
-        let mut before = data.clone();
-        let last = before.split_off(data.len().saturating_sub(1));
-        Some((before, last))
+        let mut before = data;
+        let last = match &mut self.ending {
+            Ending::Terminator => None,
+            Ending::Length(left) => {
+                let length = u64::try_from(before.len()).unwrap_or(u64::MAX);
+                *left = left.saturating_sub(length);
+                (*left == 0).then(|| split_last(&mut before))
+            }
+            Ending::Close(newest) => {
+                let earlier = newest.replace(split_last(&mut before));
+                if let Some(earlier) = earlier {
+                    self.pass(Piece::Frame(Frame::data(earlier))).await;
+                }
+                None
+            }
+        };
+        if !before.is_empty() {
+            self.pass(Piece::Frame(Frame::data(before))).await;
+        }
+        last
     }
 
     async fn pass(&mut self, piece: Piece) {
         let Some(shopper) = &self.shopper else { return };
-        if shopper.send(piece).await.is_err() {
-            self.shopper = None;
-            self.deadline = Some(Instant::now() + self.patience);
+        if shopper.send(piece).await.is_ok() {
+            return;
+        }
+        self.shopper = None;
+        if self.place.is_none() {
+            self.place = Arc::clone(&self.patience.places).try_acquire_owned().ok();
+        }
+        let now = Instant::now();
+        self.deadline = Some(match &self.place {
+            Some(_place) => now + self.patience.timeout,
+            None => now,
+        });
+    }
+}
+
+impl Ending {
+    /// How a message with this body ends for a client that speaks HTTP/1.1, or an older one.
+    pub(super) fn of(body: &forward::Body, is_old: bool) -> Self {
+        match body.size_hint().exact() {
+            Some(length) => Self::Length(length),
+            None if is_old => Self::Close(None),
+            None => Self::Terminator,
         }
     }
+
+    fn newest(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Close(newest) => newest.take(),
+            Self::Length(_) | Self::Terminator => None,
+        }
+    }
+}
+
+/// Takes the last byte off.
+fn split_last(data: &mut Bytes) -> Bytes {
+    data.split_off(data.len().saturating_sub(1))
 }
 
 impl Whole {
@@ -148,9 +215,4 @@ impl Whole {
         }
         shopper.send(Piece::End).await.ok();
     }
-}
-
-/// The length that the head promises.
-pub(super) fn length(body: &forward::Body) -> Option<u64> {
-    body.size_hint().exact()
 }

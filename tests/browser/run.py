@@ -29,7 +29,7 @@ def start(suite):
     refgate = os.environ.get("REFGATE") or os.path.join(ROOT, "target", "release", "refgate")
     demo = suite.start("demo", [os.path.abspath(refgate), "demo", "--config", os.path.join(ROOT, "proxy.yaml")], PORT)
     link = wait_until("the demo prints its link", lambda: re.search(
-        r"http://\S+affiliate_id=\w+", suite.log("demo")), 20).group(0)
+        r"http://%s:\S+affiliate_id=\w+" % re.escape(HOST), suite.log("demo")), 20).group(0)
     return demo, link
 
 
@@ -54,12 +54,16 @@ def landing(suite, browser, link):
 
 def purchase(suite, browser):
     """From the landing to the confirmation, as a person would; returns (order number, amount due)."""
-    browser.click("article h2 a")
+    def go(button, seen):  # a click may return before its page is there
+        browser.click(button)
+        wait_until("the shop goes on after %s" % button, seen, 20)
+
+    go("article h2 a", lambda: "/product/" in browser.url)
     suite.claim("the shop's links do not carry the parameter on", "affiliate_id" not in browser.url, browser.url)
-    browser.click("button[name=buy]")
+    go("button[name=buy]", lambda: browser.url.endswith("/checkout"))
     browser.type("input[name=code]", "WELCOME10")
-    browser.click("form[action='/cart/coupon'] button")
-    browser.click("form[action='/checkout'] button")
+    go("form[action='/cart/coupon'] button", lambda: browser.has("#totals .discount"))
+    go("form[action='/checkout'] button", lambda: browser.has("#order-number"))
     suite.claim("the confirmation is shown", "/checkout/thank-you/" in browser.url, lambda: browser.source)
     subtotal, discount = (Decimal(browser.text("#totals .%s td" % row).lstrip("$").replace(",", ""))
                           for row in ("subtotal", "discount"))
@@ -97,13 +101,12 @@ def main():
         demo, link = start(suite)
         driver = free_port()
         suite.start("chromedriver", ["chromedriver", "--port=%d" % driver], driver)
-        browser = Browser(driver, profile)
-        print("        Chromium %s" % browser.version)
-        landing(suite, browser, link)
-        number, amount = purchase(suite, browser)
-        browser.screenshot(os.path.join(workdir, "confirmation.png"))
-        told(suite, browser, number, amount)
-        browser.close()
+        with Browser(driver, profile) as browser:
+            print("        Chromium %s" % browser.version)
+            landing(suite, browser, link)
+            number, amount = purchase(suite, browser)
+            browser.screenshot(os.path.join(workdir, "confirmation.png"))
+            told(suite, browser, number, amount)
         demo.send_signal(signal.SIGINT)
         suite.equal("Ctrl-C ends the demo cleanly", demo.wait(20), 0)
         shutil.rmtree(profile, ignore_errors=True)

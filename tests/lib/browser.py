@@ -3,6 +3,7 @@ import base64
 import http.client
 import json
 import os
+import signal
 
 # Without these Chromium calls home; there is nothing but loopback here. --no-sandbox: CI runs as root.
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -25,6 +26,7 @@ class Browser:
             "browserName": "chrome", "goog:chromeOptions": options,
             "goog:loggingPrefs": {"performance": "ALL"}, "pageLoadStrategy": "normal"}}})
         self.session, self.version = "/" + made["sessionId"], made["capabilities"]["browserVersion"]
+        self.process = made["capabilities"]["goog:processID"]
         self.got, self._requests = [], {}
 
     def _call(self, method, path, body=None):
@@ -90,5 +92,12 @@ class Browser:
                                  {name.lower(): value for name, value in params["headers"].items()}))
         return [seen[1:] for seen in self.got]
 
-    def close(self):
-        self._call("DELETE", "")
+    def __enter__(self):
+        return self
+
+    def __exit__(self, _kind, error, _trace):
+        """Ends Chromium. After an error the driver may not answer any more, and would leave it running."""
+        if error is None:
+            self._call("DELETE", "")
+        else:
+            os.kill(self.process, signal.SIGTERM)

@@ -291,3 +291,12 @@ fn a_204_loses_the_length_that_it_must_not_have() {
     let got = client.message(false);
     assert_eq!((got.status(), got.get("content-length")), (204, None));
 }
+
+#[test]
+fn heads_with_many_fields_pass() {
+    let many: String = (0..200).map(|n| format!("x-{n}: {n}\r\n")).collect();
+    compare(&exchange(
+        head("GET /many", &many),
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{many}\r\n"),
+    ));
+}

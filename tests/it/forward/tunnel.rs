@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::OK;
 use crate::support::origin::Origin;
 use crate::support::proxy::{Setup, spawn_proxy};
-use crate::support::wire::Wire;
+use crate::support::wire::{PATIENCE, Wire};
 
 const ASK: &str = "GET /socket HTTP/1.1\r\nHost: shop.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
@@ -107,4 +107,19 @@ fn a_tunnel_ends_with_the_shop() {
     assert_eq!(client.message(false).status(), 101);
     assert_eq!(client.rest(), b"last");
     client.finish();
+}
+
+#[test]
+fn an_open_tunnel_does_not_hold_up_the_end() {
+    let shop = Origin::new(|wire, _| echo(wire, "early"));
+    let proxy = Setup::new(shop.addr)
+        .with(|setup| setup.accept.drain = PATIENCE)
+        .start();
+    let mut client = proxy.connect();
+    client.say(ASK);
+    assert_eq!(client.message(false).status(), 101);
+    assert_eq!(client.exactly(5), b"early");
+    let before = std::time::Instant::now();
+    assert_eq!(proxy.stop(), 0);
+    assert!(before.elapsed() < PATIENCE, "it waited for the tunnel");
 }
