@@ -200,6 +200,30 @@ fn an_optional_field_counts_as_zero_only_if_it_is_absent() {
 }
 
 #[test]
+fn an_optional_field_unlike_its_pattern_is_not_absent() {
+    let with = |pattern: &str| {
+        let own = format!(".discount td\", pattern: '{pattern}'");
+        rules(&shop(
+            "EUR",
+            "1.234,56",
+            &RULE.replace(".discount td\"", &own),
+        ))
+    };
+    let euros = with("^([0-9,]+) €$");
+    let amount = |rules: &Rules, page: String| read(rules, &exchange(page)).amount.is_some();
+    assert!(amount(&euros, PAGE.to_owned()));
+    let dollars = PAGE.replace("49,95&nbsp;&#8364;", "-49,95 USD");
+    let reading = read(&euros, &exchange(dollars.clone()));
+    let held = (reading.amount, reading.doubt);
+    assert_eq!(held, (None, Some(Doubt::Unreadable)));
+    assert!(faults(&reading)[0].contains("does not match"));
+    assert!(amount(&euros, PAGE.replace("49,95&nbsp;&#8364;", " ")));
+    assert!(amount(&euros, PAGE.replace("class=discount", "")));
+    // A pattern that matches without its group says that there is none.
+    assert!(amount(&with("^([0-9,]+) €$|^"), dollars));
+}
+
+#[test]
 fn two_differing_values_are_not_chosen_from() {
     let twice = |text: &str| format!("{PAGE}<p id=order-number>{text}</p>");
     let reading = reading_of(&twice("R10017"));
@@ -215,7 +239,7 @@ fn two_differing_values_are_not_chosen_from() {
     let subtotal = |text: &str| {
         reading_of(&PAGE.replace(
             "</table>",
-            &format!("<tr class=subtotal><td>{text}</table>"),
+            &format!("<tr class=subtotal><td>{text}</td></table>"),
         ))
     };
     assert_eq!(subtotal("1249,95 €").doubt, None);
