@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use tracing::debug;
+
 use crate::money::{Currency, Decimal, Mark, Money};
 use crate::name::RuleName;
 use crate::order::{Doubt, Field, OrderId};
@@ -49,8 +51,12 @@ pub(super) fn read_rule(
     let page = page.as_ref().map_err(Arc::clone);
     if rule.needs_body() {
         match &page {
-            Ok(page) if rule.guards_hold(page.text()).is_err() => return None,
-            Ok(_) => {}
+            Ok(page) => {
+                if let Err(miss) = rule.guards_hold(page.text(), &matched.content_type) {
+                    debug!(store = %matched.store().name, rule = %rule.rule.name, %miss, "a rule does not mean this page");
+                    return None;
+                }
+            }
             // Nobody can tell whether the guards hold, so there is no order.
             Err(error) => return Some(Builder::unreadable(rule.rule.name.clone(), error)),
         }
