@@ -264,6 +264,15 @@ fn what_a_network_would_count_as_nothing_is_warned_of() {
 }
 
 #[test]
+fn an_alias_from_the_address_is_a_fault() {
+    for source in ["{ path: order_id }", "{ query: o }"] {
+        let read = format!("read:\n      alias: {source}\n");
+        let faults = Folder::with(&shipped().replacen("read:\n", &read, 1)).faults();
+        assert!(faults.contains("an alias from the address"), "{faults}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_told() {
     let folder = Folder::with("");
     fs::remove_file(folder.path("proxy.yaml")).unwrap();

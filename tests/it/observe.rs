@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use refgate::observe::rule::Source;
 use refgate::observe::saved::Exchange;
 use refgate::observe::{Copy, Matched, Pool, Reading, Rules, Watch};
 use refgate::order::{Doubt, OrderId};
 
+use crate::support::config::Folder;
 use crate::support::observe::{
     PAGE, RULE, brotli, deflate, exchange, german, gzip, raw_deflate, rules, shop, zstd,
 };
@@ -357,6 +359,37 @@ fn an_id_from_the_request_needs_something_from_the_response() {
         words.contains("counts only together with something read from the response"),
         "{words}"
     );
+}
+
+#[test]
+fn an_alias_from_the_request_counts_only_if_the_response_says_it_too() {
+    let with = RULE.replace(
+        "      subtotal:",
+        "      alias: { css: title }\n      subtotal:",
+    );
+    let aliases = |path: &str, from_request: bool| {
+        let loaded = Folder::with(&shop("EUR", "1.234,56", &with)).loaded();
+        let mut settings = loaded.settings;
+        if from_request {
+            let fields = &mut settings.observe.rules[0].read;
+            let alias = fields
+                .iter_mut()
+                .find(|read| read.field == "alias")
+                .unwrap();
+            alias.source = Source::Path("token".to_owned());
+        }
+        let mut exchange = exchange(PAGE);
+        exchange.path = format!("/checkout/thank-you/{path}");
+        let reading = read(&Rules::new(settings.observe, &settings.stores), &exchange);
+        reading
+            .aliases
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(aliases("R10018", false), ["Danke"]);
+    assert!(aliases("R10018", true).is_empty());
+    assert_eq!(aliases("R10017", true), ["R10017"]);
 }
 
 #[test]
