@@ -7,6 +7,7 @@ use std::fs;
 
 use refgate::config::keys::Missing;
 use refgate::config::{Loaded, report};
+use refgate::secret::mask;
 use serde_yaml::Value;
 
 use crate::support::config::{Folder, project, shipped, shipped_with};
@@ -228,6 +229,43 @@ fn a_postback_url_keeps_its_secrets() {
     }
     let literal = with_postback(&format!("postback: {url}{SECRET}")).loaded();
     assert!(warnings(&literal).contains("seems to hold a secret"));
+}
+
+#[test]
+fn a_secret_beside_a_placeholder_or_in_the_file_is_masked() {
+    let url = "https://n.example/p?a=AFFILIATE_ID&amount=AMOUNT&o=ORDER_ID&";
+    for pair in [
+        "sig=hush-hush-{order_id}",
+        "sig={order_id}hush-hush",
+        "sig={store}-hush-hush-{order_id}",
+        "{store}-hush-hush",
+    ] {
+        let url = format!("{url}{pair}");
+        for folder in [
+            with_postback("postback_file: url").file("url", &format!("{url}\n")),
+            with_postback("postback: ${URL}").var("URL", &url),
+            with_postback(&format!("postback: {}${{PAIR}}", url.replace(pair, "")))
+                .var("PAIR", pair),
+        ] {
+            let report = report::text(&folder.loaded());
+            assert!(!report.contains("hush"), "{pair}: {report}");
+            assert!(report.contains("amount=78.36"), "{pair}: {report}");
+        }
+    }
+    for pair in [
+        "security_token=hush-hush",
+        "api_key=x{order_id}hush-hush",
+        "SECRET=hush-hush",
+        "password=hush-hush",
+    ] {
+        let loaded = with_postback(&format!("postback: {url}{pair}")).loaded();
+        assert!(warnings(&loaded).contains("seems to hold a secret"));
+        let network = loaded.settings.deliver.destinations.values().next();
+        let sent = mask(&format!("{url}{pair}"), &network.unwrap().secrets);
+        assert!(!sent.contains("hush-hush"), "{sent}");
+        let report = report::text(&loaded);
+        assert!(!report.contains("hush-hush"), "{report}");
+    }
 }
 
 fn warnings(loaded: &Loaded) -> String {
