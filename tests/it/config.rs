@@ -20,6 +20,17 @@ fn the_shipped_configuration_has_no_fault_and_no_warning() {
     assert_eq!(loaded.settings.observe.rules.len(), 1);
 }
 
+#[test]
+fn a_slow_reading_and_few_connections_lose_no_order() {
+    let loaded = Folder::with(&shipped()).loaded();
+    let read = loaded.settings.observe.read_timeout;
+    assert_eq!(read, std::time::Duration::from_secs(30));
+    let limited = |count: u32| format!("{}\nlimits: {{ connections: {count} }}\n", shipped());
+    let faults = Folder::with(&limited(63)).faults();
+    assert!(faults.contains("from 64 to 1000000"), "{faults}");
+    Folder::with(&limited(64)).loaded();
+}
+
 /// `tests/config/NAME.yaml` has the faults that stand in `NAME.faults`, all of them and no other.
 #[test]
 fn every_fault_is_told_with_its_place() {
