@@ -341,6 +341,7 @@ fn the_report_says_what_will_be_done() {
         "aspire: a link with affiliate_id=… (matching [0-9]{1,12}, at most 64 bytes)",
         "aspire, in USD (a dry run: held, not sent), for example:",
         "aff_id=123456&amount=78.36&adv_unique1=100005",
+        "consent is not asked for by this version: the cookie is set on every affiliate click",
         "1 CAD = 0.73 USD",
         "thank-you: in us, ca, when GET /checkout/thank-you/{order_id} answers 200 as text/html, containing",
         "enter an order worth subtotal - discount",
