@@ -110,12 +110,6 @@ impl Matched {
         &self.watch.store
     }
 
-    /// Whether the body must be copied: a rule reads it or has guards on it.
-    pub fn needs_body(&self) -> bool {
-        let mut candidates = self.watch.candidates.iter();
-        candidates.any(|candidate| candidate.rule.needs_body())
-    }
-
     /// How much of the body is worth copying, in bytes.
     pub fn body_limit(&self) -> usize {
         self.watch.limits.body
