@@ -327,7 +327,7 @@ fn a_file_that_is_not_there_is_told() {
     fs::remove_file(folder.path("proxy.yaml")).unwrap();
     assert_eq!(
         folder.faults(),
-        "proxy.yaml: cannot be read: entity not found"
+        "proxy.yaml: cannot be read: there is no such file"
     );
 }
 
