@@ -24,6 +24,7 @@ use tracing::{Instrument, Span, debug};
 
 use crate::event::{Counters, Event};
 use crate::forward::{self, Client};
+use crate::observe::decode::is_decoded;
 use crate::observe::{self, Decision, Pool, RequestHead, Rules};
 use crate::record::{self, Recorder};
 use crate::store::Store;
@@ -197,12 +198,6 @@ fn make_readable(method: &Method, headers: &mut HeaderMap) {
     if let Ok(value) = HeaderValue::from_str(&narrowed) {
         headers.insert(ACCEPT_ENCODING, value);
     }
-}
-
-fn is_decoded(coding: &str) -> bool {
-    const DECODED: [&str; 6] = ["identity", "gzip", "x-gzip", "deflate", "br", "zstd"];
-    let name = coding.split(';').next().unwrap_or("").trim();
-    DECODED.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]

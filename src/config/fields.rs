@@ -68,6 +68,15 @@ fn field(name: &Text<'_>, value: &Value<'_>, when: Option<&When>) -> Option<Read
         map.cx
             .report(&map.place, Problem::Wrong { found, expected });
     }
+    let is_of_request = matches!(source, Some(Source::Path(_) | Source::Query(_)));
+    if is_of_request && name.as_str() == "alias" {
+        let found = "an alias from the address, which anybody can type".to_owned();
+        let expected = "one read from the shop's answer: otherwise a stranger could take \
+                        the id of an order to come"
+            .to_owned();
+        map.cx
+            .report(&map.place, Problem::Wrong { found, expected });
+    }
     map.finish();
     Some(Read {
         field: name.as_str().to_owned(),

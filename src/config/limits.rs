@@ -8,6 +8,9 @@ use super::value::Value;
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
 
+/// Fewest connections: every listener holds a place of its own while it waits for one.
+const LEAST: usize = 64;
+
 /// How much.
 pub(super) struct Limits {
     pub(super) connections: usize,
@@ -23,7 +26,9 @@ pub(super) struct Limits {
 pub(super) fn limits(root: &Map<'_>) -> Limits {
     let map = root.section("limits");
     let limits = Limits {
-        connections: map.or("connections", 10_000, |value| value.count(1..=1_000_000)),
+        connections: map.or("connections", 10_000, |value| {
+            value.count(LEAST..=1_000_000)
+        }),
         request_head: map.or("request_head", 64 * KIB, |value| value.size(8 * KIB..=MIB)),
         body_copy: map.or("body_copy", 2 * MIB, |value| value.size(KIB..=64 * MIB)),
         body_decoded: map.or("body_decoded", 8 * MIB, |value| value.size(KIB..=256 * MIB)),
@@ -69,7 +74,8 @@ pub(super) fn timeouts(root: &Map<'_>) -> Timeouts {
         hold: map.or("hold", Duration::from_millis(500), |value| {
             value.duration_from(Duration::ZERO)
         }),
-        read: or("read", 2),
+        // The page waits for `hold` only; a slow reading must not lose the order.
+        read: or("read", 30),
         abandoned: or("abandoned", 60),
     };
     map.finish();

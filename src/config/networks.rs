@@ -7,7 +7,7 @@ use super::fault::Problem;
 use super::pattern;
 use super::reader::{Map, Place};
 use super::stores::positive;
-use super::text::Text;
+use super::text::{Text, telling_values};
 use super::value::Value;
 use crate::capture::{self, Parameter};
 use crate::click::Identifies;
@@ -236,13 +236,7 @@ fn warn_of_slips(map: &Map<'_>, text: &Text<'_>, template: &Template) {
     if tune && has_key("affiliate_id=") && !has_key("aff_id=") {
         warn("the URL says affiliate_id=, but this network's parameter is aff_id=");
     }
-    let token = ["token=", "secret=", "key=", "password="];
-    let named = |pair: &str| {
-        token
-            .iter()
-            .any(|word| pair.to_ascii_lowercase().contains(word))
-    };
-    if text.is_literal() && query.split('&').any(named) {
+    if text.is_literal() && telling_values(url).next().is_some() {
         warn(
             "the URL seems to hold a secret: write it as ${VARIABLE}, or the URL in a file (postback_file)",
         );

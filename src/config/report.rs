@@ -119,6 +119,9 @@ fn clicks(settings: &Settings, lines: &mut Vec<String>) {
     lines.push(format!(
         "  the cookie is {prefix}{name}, sealed with {keys}"
     ));
+    let consent =
+        "  consent is not asked for by this version: the cookie is set on every affiliate click";
+    lines.push(consent.to_owned());
 }
 
 fn parameter(parameter: &Parameter) -> String {

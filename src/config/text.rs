@@ -70,10 +70,11 @@ impl<'a> Text<'a> {
         self.text.clone()
     }
 
-    /// What of it came from variables or a file: whole, and the values within it if it is (part of) a URL.
+    /// What of it came from variables or a file, or says itself that it is a token: whole, and the values within it if it is (part of) a URL.
     pub(super) fn secrets(&self) -> Vec<Secret> {
         let values: Vec<&str> = match &self.origin {
-            Origin::Here | Origin::Delicate => Vec::new(),
+            Origin::Here => Vec::new(),
+            Origin::Delicate => telling_values(&self.text).collect(),
             Origin::Variables(from) => from.iter().map(|(_, value)| value.as_str()).collect(),
             Origin::File { text, .. } => vec![text],
         };
@@ -189,6 +190,18 @@ fn with_causes(error: &dyn Error) -> String {
     words
 }
 
+/// The values of a URL's query whose keys say that they are secret: `security_token=…`.
+pub(super) fn telling_values(url: &str) -> impl Iterator<Item = &str> {
+    const ENDINGS: [&str; 4] = ["token", "secret", "key", "password"];
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter_map(|(key, value)| {
+        let key = key.to_ascii_lowercase();
+        let is_telling = ENDINGS.iter().any(|ending| key.ends_with(ending));
+        is_telling.then_some(value)
+    })
+}
+
 /// A secret value as it may be seen again: whole, and the path segments and query values of a URL.
 fn pieces(value: &str) -> Vec<&str> {
     const WORDS: [&str; 4] = ["AFFILIATE_ID", "TRANSACTION_ID", "AMOUNT", "ORDER_ID"];
@@ -198,7 +211,9 @@ fn pieces(value: &str) -> Vec<&str> {
     };
     let parts = rest.split(['/', '?', '&', '#']);
     let values = parts.map(|part| part.split_once('=').map_or(part, |(_, value)| value));
-    let values = values.filter(|piece| !WORDS.contains(piece) && !piece.starts_with('{'));
+    // What stands beside a placeholder is seen with the order's own value in its place.
+    let values = values.flat_map(|value| value.split(['{', '}']).step_by(2));
+    let values = values.filter(|piece| !piece.is_empty() && !WORDS.contains(piece));
     let whole = (!is_url).then_some(value);
     whole.into_iter().chain(values).collect()
 }
@@ -212,5 +227,7 @@ mod tests {
         assert_eq!(pieces("tok-en"), ["tok-en", "tok-en"]);
         let url = "https://net.example/services/T0?offer_id=77&aff_id=AFFILIATE_ID&token=abc";
         assert_eq!(pieces(url), ["services", "T0", "77", "abc"]);
+        let url = "https://net.example/?sig=a-{order_id}b{time}&{store}=c&x={amount}";
+        assert_eq!(pieces(url), ["a-", "b", "c"]);
     }
 }

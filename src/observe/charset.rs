@@ -20,7 +20,8 @@ pub(crate) fn text<'b>(body: &'b [u8], content_type: &str) -> Cow<'b, str> {
     encoding.unwrap_or(UTF_8).decode(body).0
 }
 
-fn is_html(content_type: &str) -> bool {
+/// Whether character references are read in it: HTML, XML, or what says no type.
+pub(super) fn is_html(content_type: &str) -> bool {
     let essence = essence(content_type);
     essence.is_empty() || essence.ends_with("html") || essence.ends_with("xml")
 }

@@ -16,9 +16,6 @@ const CODINGS_LIMIT: usize = 3;
 /// Largest zstd window in bytes: what RFC 9659 §3 allows in HTTP.
 const WINDOW_LIMIT: u64 = 8 * 1024 * 1024;
 
-/// What `Accept-Encoding` is narrowed to where a rule watches.
-pub const ACCEPTED: &str = "gzip, deflate, br, zstd";
-
 /// Why a body could not be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
@@ -88,6 +85,12 @@ pub(crate) fn decode<'b>(
         return Err(DecodeError::Large { limit });
     }
     Ok(body)
+}
+
+/// Whether a body in this coding of `Accept-Encoding` (also with a weight: `br;q=0.5`) can be decoded.
+pub fn is_decoded(accepted: &str) -> bool {
+    let name = accepted.split(';').next().unwrap_or("").trim();
+    !name.is_empty() && coding(name).is_ok()
 }
 
 fn coding(name: &str) -> Result<Option<Coding>, DecodeError> {
@@ -293,6 +296,23 @@ mod tests {
             assert!(decoded.as_ref() == page, "{coding}");
         }
         assert!(decode(b"", "gzip", LIMIT).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_accepted_is_what_is_decoded() {
+        for accepted in [
+            "gzip",
+            "X-Gzip",
+            "deflate",
+            " br ;q=0.5",
+            "zstd",
+            "identity",
+        ] {
+            assert!(is_decoded(accepted), "{accepted}");
+        }
+        for accepted in ["", "*", ";q=1", "compress", "dcb", "dcz"] {
+            assert!(!is_decoded(accepted), "{accepted}");
+        }
     }
 
     #[test]

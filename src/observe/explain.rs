@@ -114,7 +114,7 @@ impl Rules {
             return None;
         }
         match exchange.text(self) {
-            Some(text) => rule.guards_hold(&text).err(),
+            Some(text) => rule.guards_hold(&text, &exchange.media_type()).err(),
             None => Some(Miss::Body),
         }
     }

@@ -39,7 +39,7 @@ pub enum Fault {
     #[error("{field}: {origin} matched nothing")]
     Nothing { field: String, origin: String },
     /// The page ends within it: it broke off, or an end tag is missing.
-    #[error("{field}: {origin} matched an element that the page does not end")]
+    #[error("{field}: {origin} matched an element without an end tag of its own")]
     Cut { field: String, origin: String },
     /// Elements, but none with such a text.
     #[error("{field}: {origin} matched {count}, but none with a text")]

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
+use regex::Regex;
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
@@ -240,10 +241,10 @@ impl Gathered {
         let texts = self.texts.iter().filter_map(|text| text.matched(pattern));
         let mut texts: Vec<Text> = texts.collect();
         if texts.is_empty() {
-            return if read.optional {
-                Ok(texts)
-            } else {
-                Err(self.absent(read))
+            return match self.absent(read) {
+                // What is there but unlike the pattern is not absent: it is no zero.
+                Fault::Nothing { .. } | Fault::Empty { .. } if read.optional => Ok(texts),
+                fault => Err(fault),
             };
         }
         let at = match read.pick {
@@ -272,8 +273,11 @@ impl Gathered {
     /// Why no text is left.
     fn absent(&self, read: &Read) -> Fault {
         let (field, origin) = (read.field.clone(), read.source.to_string());
-        let is_filled = |text: &&Text| !text.text.trim().is_empty();
-        match (&read.pattern, self.texts.iter().find(is_filled)) {
+        let is_missed = |text: &&Text| {
+            let missed = |pattern: &Regex| !pattern.is_match(&text.text);
+            !text.text.trim().is_empty() && read.pattern.as_ref().is_some_and(missed)
+        };
+        match (&read.pattern, self.texts.iter().find(is_missed)) {
             (Some(pattern), Some(text)) => Fault::Pattern {
                 field,
                 origin,

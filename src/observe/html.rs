@@ -48,7 +48,7 @@ pub(crate) struct Matches {
     pub(crate) elements: usize,
     /// Their texts; an element without the attribute has none.
     pub(crate) texts: Vec<String>,
-    /// Whether the page ends before one of them does: its text may be cut.
+    /// Whether one of them has no end tag: its text may be cut, or be more than its own.
     pub(crate) is_cut: bool,
 }
 
@@ -64,7 +64,8 @@ pub enum HtmlError {
 ///
 /// # Errors
 ///
-/// The parser's limits; broken markup is read as browsers do.
+/// The parser's limits. Markup is not repaired as browsers do it: an element without
+/// an end tag of its own runs on into what follows, so it counts as cut.
 pub(crate) fn read(page: &str, queries: &[Query]) -> Result<Vec<Matches>, HtmlError> {
     let captures: Vec<_> = queries
         .iter()
@@ -102,12 +103,14 @@ fn handlers(part: &Part, capture: &Rc<RefCell<Capture>>) -> ElementContentHandle
             let Some(at) = opener.borrow_mut().open() else {
                 return Ok(());
             };
-            let closer = Rc::clone(&opener);
+            let (closer, own) = (Rc::clone(&opener), element.tag_name());
             match element.end_tag_handlers() {
-                Some(handlers) => handlers.push(Box::new(move |_end| {
-                    closer.borrow_mut().close(at);
-                    Ok(())
-                })),
+                Some(handlers) => {
+                    handlers.push(Box::new(move |end| {
+                        closer.borrow_mut().end(at, end.name() == own);
+                        Ok(())
+                    }));
+                }
                 None => closer.borrow_mut().close(at),
             }
             Ok(())
@@ -126,6 +129,9 @@ struct Capture {
     texts: HashMap<usize, String>,
     /// Elements whose end has not come.
     open: Vec<usize>,
+    /// Whether one ended only because something around it did. The standard lets
+    /// `</td>`, `</li>` and others be left out, and then siblings seem to be within it.
+    is_run_on: bool,
     /// The text node so far: a reference may be split across its pieces.
     node: String,
 }
@@ -161,6 +167,11 @@ impl Capture {
     fn close(&mut self, at: usize) {
         self.end_node(TextType::Data);
         self.open.retain(|open| *open != at);
+    }
+
+    fn end(&mut self, at: usize, by_own_tag: bool) {
+        self.close(at);
+        self.is_run_on |= !by_own_tag;
     }
 
     fn text(&mut self, chunk: &TextChunk<'_>) {
@@ -212,7 +223,7 @@ impl Capture {
             false => collapsed(&text),
         });
         Matches {
-            is_cut: !self.open.is_empty(),
+            is_cut: self.is_run_on || !self.open.is_empty(),
             elements: self.elements,
             texts: texts.collect(),
         }
@@ -250,7 +261,6 @@ mod tests {
                 "ae",
             ),
             ("<p>a < b && c</p>", "a < b && c"),
-            ("<div><p>closed by its parent</div>", "closed by its parent"),
             ("<p></p>", ""),
         ];
         for (page, expected) in cases {
@@ -275,6 +285,31 @@ mod tests {
         assert!(is_cut("<p>1.249,95</"));
         assert!(is_cut("<p>1.249,95</p"));
         assert!(!is_cut("<div><p>1.249,95</p>"));
+    }
+
+    #[test]
+    fn an_element_without_its_own_end_tag_is_cut() {
+        let is_cut = |page: &str| query(page, "#s", Part::Text).is_cut;
+        for page in [
+            "<table><tr><td id=s>td1<td>$100.00<td>x</tr></table>",
+            "<table><tr><td id=s>100 \n<td>200</tr></table>",
+            "<table><tr><td id=s>100<td>200</td></tr></table>",
+            "<ul><li id=s>a<li>b</ul>",
+            "<dl><dd id=s>a<dt>b</dt></dl>",
+            "<div><p id=s>a<p>b</p></div>",
+            "<div><p id=s>a</div>",
+        ] {
+            assert!(is_cut(page), "{page}");
+        }
+        for page in [
+            "<ul><li>a<li id=s>b</li></ul>",
+            "<div id=s>1<p>2</div>",
+            "<TD id=s>100</td>",
+            "<td id=s>1<br>2<input></td>",
+            "<br id=s>",
+        ] {
+            assert!(!is_cut(page), "{page}");
+        }
     }
 
     #[test]

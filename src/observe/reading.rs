@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use tracing::debug;
+
 use crate::money::{Currency, Decimal, Mark, Money};
 use crate::name::RuleName;
 use crate::order::{Doubt, Field, OrderId};
@@ -49,8 +51,12 @@ pub(super) fn read_rule(
     let page = page.as_ref().map_err(Arc::clone);
     if rule.needs_body() {
         match &page {
-            Ok(page) if rule.guards_hold(page.text()).is_err() => return None,
-            Ok(_) => {}
+            Ok(page) => {
+                if let Err(miss) = rule.guards_hold(page.text(), &matched.content_type) {
+                    debug!(store = %matched.store().name, rule = %rule.rule.name, %miss, "a rule does not mean this page");
+                    return None;
+                }
+            }
             // Nobody can tell whether the guards hold, so there is no order.
             Err(error) => return Some(Builder::unreadable(rule.rule.name.clone(), error)),
         }
@@ -116,10 +122,17 @@ impl<'e> Builder<'e> {
         }
         let used = amount.fields();
         let mut proven = proven;
+        let mut shown = Vec::new();
         for (read, texts) in fields {
+            let first = texts.as_ref().ok().and_then(|texts| texts.first());
+            let first = first.map(|text| text.text.clone());
             let result = texts.and_then(|texts| self.field(read, &texts, &used));
             match result {
-                Ok(true) => proven |= is_from_response(&read.source),
+                Ok(true) if is_from_response(&read.source) => {
+                    proven = true;
+                    shown.extend(first);
+                }
+                Ok(true) => {}
                 Ok(false) => self.absent.push(read.field.clone()),
                 Err(fault) => {
                     self.failed.push(read.field.clone());
@@ -127,6 +140,9 @@ impl<'e> Builder<'e> {
                 }
             }
         }
+        // Whoever asks for an address could otherwise take the id of an order to come.
+        let is_shown = |alias: &OrderId| shown.iter().any(|text| text == alias.as_str());
+        self.reading.aliases.retain(is_shown);
         let is_named = |read: &Field| read.name == "order_id";
         if !proven && self.reading.fields.iter().any(is_named) {
             self.reading.order_id = None;

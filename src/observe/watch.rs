@@ -1,5 +1,6 @@
 //! An exchange that rules mean, from the response's head to the readings.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -7,7 +8,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 
 use crate::store::Store;
 
-use super::charset::essence;
+use super::charset::{essence, is_html};
 use super::explain::Miss;
 use super::gather::Page;
 use super::reading::{Reading, read_rule};
@@ -109,12 +110,6 @@ impl Matched {
         &self.watch.store
     }
 
-    /// Whether the body must be copied: a rule reads it or has guards on it.
-    pub fn needs_body(&self) -> bool {
-        let mut candidates = self.watch.candidates.iter();
-        candidates.any(|candidate| candidate.rule.needs_body())
-    }
-
     /// How much of the body is worth copying, in bytes.
     pub fn body_limit(&self) -> usize {
         self.watch.limits.body
@@ -139,6 +134,19 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
         .map(|value| String::from_utf8_lossy(value.as_bytes()))
         .collect();
     values.join(", ")
+}
+
+/// Every run of white space (no-break spaces too) as one space, also at the ends.
+fn spaced(text: &str) -> String {
+    let mut spaced = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_whitespace() {
+            true if spaced.ends_with(' ') => {}
+            true => spaced.push(' '),
+            false => spaced.push(c),
+        }
+    }
+    spaced
 }
 
 impl Compiled {
@@ -175,12 +183,19 @@ impl Compiled {
     }
 
     /// Whether the texts that must be there are, and those that must not are not.
-    pub(super) fn guards_hold(&self, text: &str) -> Result<(), Miss> {
+    ///
+    /// A text of an HTML page counts as there also if it is what a person would read:
+    /// `We&#39;ve`, `Payment&nbsp;failed`, or broken over two lines.
+    pub(super) fn guards_hold(&self, text: &str, content_type: &str) -> Result<(), Miss> {
         let when = &self.rule.when;
-        if let Some(missing) = when.contains.iter().find(|wanted| !text.contains(*wanted)) {
+        let as_seen = LazyCell::new(|| spaced(&htmlize::unescape(text)));
+        let has = |wanted: &String| {
+            text.contains(wanted) || is_html(content_type) && as_seen.contains(&spaced(wanted))
+        };
+        if let Some(missing) = when.contains.iter().find(|wanted| !has(wanted)) {
             return Err(Miss::Lacks(missing.clone()));
         }
-        match when.lacks.iter().find(|unwanted| text.contains(*unwanted)) {
+        match when.lacks.iter().find(|unwanted| has(unwanted)) {
             Some(present) => Err(Miss::Contains(present.clone())),
             None => Ok(()),
         }

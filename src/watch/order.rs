@@ -161,9 +161,7 @@ impl Watcher {
         let faults: Vec<String> = reading.faults.iter().map(ToString::to_string).collect();
         if !faults.is_empty() {
             self.counters.add(Event::RuleUnreadable);
-            let order = reading.order_id.as_ref().map(ToString::to_string);
-            warn!(store = %seen.store.name, rule = %reading.rule, request = seen.request, order.id = order,
-                faults = faults.join("; "), "a rule matched but could not read everything");
+            seen.complain(&reading, &faults);
         }
         let doubt = reading.doubt;
         let Some(sighting) = seen.sighting(reading, faults) else {
@@ -185,6 +183,18 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
+    /// Without an id there is no order that could be held: the operator must look himself.
+    fn complain(&self, reading: &Reading, faults: &[String]) {
+        let (store, rule, request) = (&self.store.name, &reading.rule, self.request);
+        let faults = faults.join("; ");
+        match &reading.order_id {
+            Some(id) => warn!(%store, %rule, request, order.id = %id, faults,
+                "a rule matched but could not read everything"),
+            None => error!(%store, %rule, request, faults,
+                "a rule matched but no order id could be read: if there was an order in it, it is lost"),
+        }
+    }
+
     /// A reading without an order id is no sighting.
     fn sighting(&self, reading: Reading, faults: Vec<String>) -> Option<Sighting> {
         let key = OrderKey {
@@ -204,5 +214,73 @@ impl Seen<'_> {
             faults,
             visit: self.visit.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tracing::subscriber::with_default;
+
+    use super::*;
+    use crate::store::{Scheme, Upstream};
+
+    /// What is logged of a rule that could not read everything.
+    fn logged(order_id: Option<&str>) -> String {
+        let store = Store {
+            name: "shop".parse().unwrap(),
+            hosts: Vec::new(),
+            scheme: Scheme::Https,
+            upstream: Upstream {
+                host: "127.0.0.1".to_owned(),
+                port: 1,
+            },
+            currency: "USD".parse().unwrap(),
+            number_format: "1,234.56".parse().unwrap(),
+            max_amount: "5000".parse().unwrap(),
+            orders: "shop".parse().unwrap(),
+        };
+        let reading = Reading {
+            rule: "thank-you".parse().unwrap(),
+            order_id: order_id.map(|id| id.parse().unwrap()),
+            aliases: Vec::new(),
+            fields: Vec::new(),
+            amount: None,
+            working: None,
+            faults: Vec::new(),
+            doubt: None,
+        };
+        let seen = Seen {
+            store: &store,
+            visit: &None,
+            request: "GET /done",
+            now: Time::from_millis(0),
+            since: Instant::now(),
+        };
+        let file = tempfile::tempfile().unwrap();
+        let log = file.try_clone().unwrap();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(Mutex::new(log))
+            .finish();
+        with_default(subscriber, || {
+            seen.complain(&reading, &["the body is too large".to_owned()]);
+        });
+        let mut file = file;
+        std::io::Seek::rewind(&mut file).unwrap();
+        std::io::read_to_string(file).unwrap()
+    }
+
+    #[test]
+    fn an_order_that_may_be_lost_is_an_error() {
+        let lost = logged(None);
+        assert!(
+            lost.contains("ERROR") && lost.contains("it is lost"),
+            "{lost}"
+        );
+        assert!(lost.contains("the body is too large"), "{lost}");
+        let held = logged(Some("1001"));
+        assert!(held.contains(" WARN ") && held.contains("1001"), "{held}");
     }
 }

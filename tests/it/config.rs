@@ -7,6 +7,7 @@ use std::fs;
 
 use refgate::config::keys::Missing;
 use refgate::config::{Loaded, report};
+use refgate::secret::mask;
 use serde_yaml::Value;
 
 use crate::support::config::{Folder, project, shipped, shipped_with};
@@ -17,6 +18,17 @@ fn the_shipped_configuration_has_no_fault_and_no_warning() {
     assert_eq!(loaded.warnings, []);
     assert_eq!(loaded.settings.stores.all().len(), 2);
     assert_eq!(loaded.settings.observe.rules.len(), 1);
+}
+
+#[test]
+fn a_slow_reading_and_few_connections_lose_no_order() {
+    let loaded = Folder::with(&shipped()).loaded();
+    let read = loaded.settings.observe.read_timeout;
+    assert_eq!(read, std::time::Duration::from_secs(30));
+    let limited = |count: u32| format!("{}\nlimits: {{ connections: {count} }}\n", shipped());
+    let faults = Folder::with(&limited(63)).faults();
+    assert!(faults.contains("from 64 to 1000000"), "{faults}");
+    Folder::with(&limited(64)).loaded();
 }
 
 /// `tests/config/NAME.yaml` has the faults that stand in `NAME.faults`, all of them and no other.
@@ -230,6 +242,43 @@ fn a_postback_url_keeps_its_secrets() {
     assert!(warnings(&literal).contains("seems to hold a secret"));
 }
 
+#[test]
+fn a_secret_beside_a_placeholder_or_in_the_file_is_masked() {
+    let url = "https://n.example/p?a=AFFILIATE_ID&amount=AMOUNT&o=ORDER_ID&";
+    for pair in [
+        "sig=hush-hush-{order_id}",
+        "sig={order_id}hush-hush",
+        "sig={store}-hush-hush-{order_id}",
+        "{store}-hush-hush",
+    ] {
+        let url = format!("{url}{pair}");
+        for folder in [
+            with_postback("postback_file: url").file("url", &format!("{url}\n")),
+            with_postback("postback: ${URL}").var("URL", &url),
+            with_postback(&format!("postback: {}${{PAIR}}", url.replace(pair, "")))
+                .var("PAIR", pair),
+        ] {
+            let report = report::text(&folder.loaded());
+            assert!(!report.contains("hush"), "{pair}: {report}");
+            assert!(report.contains("amount=78.36"), "{pair}: {report}");
+        }
+    }
+    for pair in [
+        "security_token=hush-hush",
+        "api_key=x{order_id}hush-hush",
+        "SECRET=hush-hush",
+        "password=hush-hush",
+    ] {
+        let loaded = with_postback(&format!("postback: {url}{pair}")).loaded();
+        assert!(warnings(&loaded).contains("seems to hold a secret"));
+        let network = loaded.settings.deliver.destinations.values().next();
+        let sent = mask(&format!("{url}{pair}"), &network.unwrap().secrets);
+        assert!(!sent.contains("hush-hush"), "{sent}");
+        let report = report::text(&loaded);
+        assert!(!report.contains("hush-hush"), "{report}");
+    }
+}
+
 fn warnings(loaded: &Loaded) -> String {
     let lines = loaded.warnings.iter().map(ToString::to_string);
     lines.collect::<Vec<_>>().join("\n")
@@ -264,6 +313,15 @@ fn what_a_network_would_count_as_nothing_is_warned_of() {
 }
 
 #[test]
+fn an_alias_from_the_address_is_a_fault() {
+    for source in ["{ path: order_id }", "{ query: o }"] {
+        let read = format!("read:\n      alias: {source}\n");
+        let faults = Folder::with(&shipped().replacen("read:\n", &read, 1)).faults();
+        assert!(faults.contains("an alias from the address"), "{faults}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_told() {
     let folder = Folder::with("");
     fs::remove_file(folder.path("proxy.yaml")).unwrap();
@@ -283,6 +341,7 @@ fn the_report_says_what_will_be_done() {
         "aspire: a link with affiliate_id=… (matching [0-9]{1,12}, at most 64 bytes)",
         "aspire, in USD (a dry run: held, not sent), for example:",
         "aff_id=123456&amount=78.36&adv_unique1=100005",
+        "consent is not asked for by this version: the cookie is set on every affiliate click",
         "1 CAD = 0.73 USD",
         "thank-you: in us, ca, when GET /checkout/thank-you/{order_id} answers 200 as text/html, containing",
         "enter an order worth subtotal - discount",

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
+use refgate::observe::rule::Source;
 use refgate::observe::saved::Exchange;
 use refgate::observe::{Copy, Matched, Pool, Reading, Rules, Watch};
 use refgate::order::{Doubt, OrderId};
 
+use crate::support::config::Folder;
 use crate::support::observe::{
     PAGE, RULE, brotli, deflate, exchange, german, gzip, raw_deflate, rules, shop, zstd,
 };
@@ -200,6 +202,30 @@ fn an_optional_field_counts_as_zero_only_if_it_is_absent() {
 }
 
 #[test]
+fn an_optional_field_unlike_its_pattern_is_not_absent() {
+    let with = |pattern: &str| {
+        let own = format!(".discount td\", pattern: '{pattern}'");
+        rules(&shop(
+            "EUR",
+            "1.234,56",
+            &RULE.replace(".discount td\"", &own),
+        ))
+    };
+    let euros = with("^([0-9,]+) €$");
+    let amount = |rules: &Rules, page: String| read(rules, &exchange(page)).amount.is_some();
+    assert!(amount(&euros, PAGE.to_owned()));
+    let dollars = PAGE.replace("49,95&nbsp;&#8364;", "-49,95 USD");
+    let reading = read(&euros, &exchange(dollars.clone()));
+    let held = (reading.amount, reading.doubt);
+    assert_eq!(held, (None, Some(Doubt::Unreadable)));
+    assert!(faults(&reading)[0].contains("does not match"));
+    assert!(amount(&euros, PAGE.replace("49,95&nbsp;&#8364;", " ")));
+    assert!(amount(&euros, PAGE.replace("class=discount", "")));
+    // A pattern that matches without its group says that there is none.
+    assert!(amount(&with("^([0-9,]+) €$|^"), dollars));
+}
+
+#[test]
 fn two_differing_values_are_not_chosen_from() {
     let twice = |text: &str| format!("{PAGE}<p id=order-number>{text}</p>");
     let reading = reading_of(&twice("R10017"));
@@ -215,7 +241,7 @@ fn two_differing_values_are_not_chosen_from() {
     let subtotal = |text: &str| {
         reading_of(&PAGE.replace(
             "</table>",
-            &format!("<tr class=subtotal><td>{text}</table>"),
+            &format!("<tr class=subtotal><td>{text}</td></table>"),
         ))
     };
     assert_eq!(subtotal("1249,95 €").doubt, None);
@@ -336,6 +362,37 @@ fn an_id_from_the_request_needs_something_from_the_response() {
 }
 
 #[test]
+fn an_alias_from_the_request_counts_only_if_the_response_says_it_too() {
+    let with = RULE.replace(
+        "      subtotal:",
+        "      alias: { css: title }\n      subtotal:",
+    );
+    let aliases = |path: &str, from_request: bool| {
+        let loaded = Folder::with(&shop("EUR", "1.234,56", &with)).loaded();
+        let mut settings = loaded.settings;
+        if from_request {
+            let fields = &mut settings.observe.rules[0].read;
+            let alias = fields
+                .iter_mut()
+                .find(|read| read.field == "alias")
+                .unwrap();
+            alias.source = Source::Path("token".to_owned());
+        }
+        let mut exchange = exchange(PAGE);
+        exchange.path = format!("/checkout/thank-you/{path}");
+        let reading = read(&Rules::new(settings.observe, &settings.stores), &exchange);
+        reading
+            .aliases
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(aliases("R10018", false), ["Danke"]);
+    assert!(aliases("R10018", true).is_empty());
+    assert_eq!(aliases("R10017", true), ["R10017"]);
+}
+
+#[test]
 fn copies_are_read_on_the_pool() {
     fn is_movable<T: Send + 'static>() {}
     is_movable::<Watch>();
@@ -346,7 +403,6 @@ fn copies_are_read_on_the_pool() {
         .unwrap();
     let pool = Pool::new(2, Duration::from_secs(30)).unwrap();
     let matched = german().exchange(&exchange(PAGE)).unwrap();
-    assert!(matched.needs_body());
     let readings = runtime.block_on(pool.read(matched, Some(Bytes::from(PAGE))));
     let readings = readings.unwrap();
     assert_eq!(order(&readings[0]).0, Some("R10017"));

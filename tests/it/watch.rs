@@ -40,6 +40,42 @@ fn guards_and_heads_that_do_not_hold_read_nothing() {
     });
 }
 
+#[test]
+fn guards_are_held_to_what_a_person_reads() {
+    let with = |from: &str, to: &str| rules(&shop("EUR", "1.234,56", &RULE.replace(from, to)));
+    let received = with("Thank you for your order", "We've received your order");
+    for (text, is_there) in [
+        ("We've received your order", true),
+        ("We&#39;ve received&nbsp;your order", true),
+        ("We&rsquo;ve received your order", false),
+        ("We've\n   received\u{a0}your order", true),
+        ("We've <b>received</b> your order", false),
+    ] {
+        let page = exchange(PAGE.replace("Thank you for your order", text));
+        assert_eq!(received.read(&page).len(), usize::from(is_there), "{text}");
+        assert_eq!(received.explain(&page).is_empty(), is_there, "{text}");
+    }
+    let rules = german();
+    for text in [
+        "Payment&nbsp;failed",
+        "Payment\n  failed",
+        "Payment&#32;failed",
+    ] {
+        let page = exchange(format!("{PAGE}<p>{text}</p>"));
+        assert!(rules.read(&page).is_empty(), "{text}");
+        let misses = rules.explain(&page);
+        assert!(misses[0].1.to_string().contains("body contains"), "{text}");
+    }
+    // The source as it stands counts too, and JSON has no character references.
+    let source = with("\"Thank you for your order\"", "\"&nbsp;<span>\"");
+    assert_eq!(source.read(&exchange(PAGE)).len(), 1);
+    let json = with("text/html", "application/json");
+    let mut page = exchange(format!("{PAGE}Payment&nbsp;failed"));
+    page.headers
+        .insert("content-type", "application/json".parse().unwrap());
+    assert_eq!(json.read(&page).len(), 1);
+}
+
 fn decision(rules: &Rules, path: &str, headers: &HeaderMap) -> Decision {
     rules.request(&RequestHead {
         host: "Shop.Example",
