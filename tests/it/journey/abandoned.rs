@@ -142,5 +142,5 @@ fn a_shop_that_never_ends_is_not_waited_for_when_the_shopper_has_left() {
     drop(client);
     end.recv_timeout(PATIENCE).unwrap();
     assert_eq!(front.orders(), []);
-    front.counted(Event::BodyOverCap, 1);
+    front.counted(Event::ExchangeCutOff, 1);
 }

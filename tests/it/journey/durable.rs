@@ -104,6 +104,29 @@ fn only_the_end_of_the_message_waits_for_a_locked_ledger() {
     assert_eq!(front.count(Event::HoldEnded), 0);
 }
 
+/// It knows the body's end by the connection's, so it has the whole page before the message ends.
+#[test]
+fn the_last_byte_for_an_http_1_0_client_waits_too() {
+    let front = Front::of(ending());
+    let cookie = front.click();
+    for id in ["1", "2", "3"] {
+        let other = lock(&front);
+        let mut client = front.connect();
+        client.say(format!(
+            "GET /checkout/thank-you/{id} HTTP/1.0\r\nHost: us.test\r\nCookie: {cookie}\r\n\r\n"
+        ));
+        client.head();
+        let body = thanks(id);
+        let (last, before) = body.as_bytes().split_last().unwrap();
+        assert_eq!(client.exactly(before.len()), before, "order {id}");
+        nothing_comes(&client, id);
+        assert!(front.story(id).is_none());
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(client.rest(), [*last], "order {id}");
+        assert!(front.story(id).is_some(), "order {id} after its page");
+    }
+}
+
 /// The client is sent nothing for a while in which the page would long have come.
 fn nothing_comes(client: &crate::support::wire::Wire, id: &str) {
     let stream = client.stream();
