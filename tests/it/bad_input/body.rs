@@ -250,7 +250,7 @@ fn a_body_that_never_ends_is_streamed_until_the_shopper_leaves() {
     // Beyond the copy's limit and every buffer on the way.
     client.exactly(20_000_000);
     drop(client);
-    front.counted(Event::BodyOverCap, 1);
+    front.counted(Event::ExchangeCutOff, 1);
     assert_eq!(front.orders(), []);
     assert_eq!(front.count(Event::OrderHeld), 0);
 }
