@@ -30,7 +30,7 @@ fn organic(front: &Front, cookie: &[u8], id: usize) {
 }
 
 /// `visit` in an envelope with this changed, sealed with the app's own key.
-fn sealed(front: &Front, visit: &Visit, change: serde_json::Value) -> String {
+fn sealed(front: &Front, visit: &Visit, change: &serde_json::Value) -> String {
     let mut envelope = json!({"version": 1, "purpose": "visit", "group": "all", "visit": visit});
     for (key, value) in change.as_object().unwrap() {
         envelope[key.as_str()] = value.clone();
@@ -52,17 +52,17 @@ fn a_cookie_at_fault_is_no_visit() {
     let text = |text: String| text.into_bytes();
     let cookies = [
         tampered,
-        text(good[..good.len() - 4].to_owned()),
+        good.as_bytes()[..good.len() - 4].to_vec(),
         text(format!("{good}AAAA")),
         text(format!("refgate={}", foreign.seal("refgate", "{}"))),
         text(format!(
             "refgate={}",
             front.settings.capture.keys.seal("other", "{}")
         )),
-        text(sealed(&front, &visit, json!({"version": 2}))),
-        text(sealed(&front, &visit, json!({"purpose": "token"}))),
-        text(sealed(&front, &visit, json!({"group": "other"}))),
-        text(sealed(&front, &visit, json!({"visit": "me"}))),
+        text(sealed(&front, &visit, &json!({"version": 2}))),
+        text(sealed(&front, &visit, &json!({"purpose": "token"}))),
+        text(sealed(&front, &visit, &json!({"group": "other"}))),
+        text(sealed(&front, &visit, &json!({"visit": "me"}))),
         text("refgate=".to_owned()),
         text("refgate".to_owned()),
         text(format!("refgate=\"{value}\"")),
@@ -135,16 +135,12 @@ fn hostile_values_are_no_click_and_the_page_is_the_shops() {
         b"%",
         b"1%zz",
     ];
-    for (number, value) in values.iter().enumerate() {
-        let target = [b"/?affiliate_id=", *value].concat();
+    for (number, value) in (1..).zip(values) {
+        let target = [b"/?affiliate_id=", value].concat();
         let answer = front.same_but_caching(&target);
         let shown = String::from_utf8_lossy(value);
         assert_eq!(cookie(&answer), None, "{shown}");
-        assert_eq!(
-            front.count(Event::ClickRefused),
-            number as u64 + 1,
-            "{shown}"
-        );
+        assert_eq!(front.count(Event::ClickRefused), number, "{shown}");
     }
     let large = format!("/?affiliate_id={}", "1".repeat(50_000));
     assert_eq!(cookie(&front.same_but_caching(large)), None);
