@@ -162,8 +162,12 @@ impl Watcher {
             };
             match sent {
                 Ok(response) => self.watch(response, watched, (answer, place)).await,
-                // Nobody is there to be told if the shopper has gone.
-                Err(error) => drop(answer.send(Err(error))),
+                Err(error) => {
+                    // If the shopper has gone, nobody else tells that an order may be lost.
+                    if answer.send(Err(error)).is_err() {
+                        self.cut_off(&store, &watched.request);
+                    }
+                }
             }
         };
         tracker.spawn(task.instrument(Span::current()));

@@ -52,7 +52,7 @@ fn a_cookie_at_fault_is_no_visit() {
     let text = |text: String| text.into_bytes();
     let cookies = [
         tampered,
-        text(good.strip_suffix(|_| true).unwrap().to_owned()),
+        good.as_bytes()[..good.len() - 4].to_vec(),
         text(format!("{good}AAAA")),
         text(format!("refgate={}", foreign.seal("refgate", "{}"))),
         text(format!(
@@ -135,8 +135,8 @@ fn hostile_values_are_no_click_and_the_page_is_the_shops() {
         b"%",
         b"1%zz",
     ];
-    for (number, value) in (1..).zip(&values) {
-        let target = [b"/?affiliate_id=", *value].concat();
+    for (number, value) in (1..).zip(values) {
+        let target = [b"/?affiliate_id=", value].concat();
         let answer = front.same_but_caching(&target);
         let shown = String::from_utf8_lossy(value);
         assert_eq!(cookie(&answer), None, "{shown}");

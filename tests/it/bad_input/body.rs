@@ -154,7 +154,7 @@ fn json_that_is_none() {
         "{\"order\":{\"number\":null,\"subtotal\":1}}",
         &"[".repeat(100_000),
     ];
-    for (number, body) in (1..).zip(&bodies) {
+    for (number, body) in (1..).zip(bodies) {
         post(body);
         assert_eq!(front.orders(), [], "{number}");
         assert_eq!(front.count(Event::RuleUnreadable), number, "{number}");

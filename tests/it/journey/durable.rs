@@ -18,6 +18,7 @@ fn ending() -> Shop {
     Shop::new(|request| match path(request) {
         "/checkout/thank-you/1" => page(HTML, thanks("1")),
         "/checkout/thank-you/2" => chunked(HTML, thanks("2"), 50),
+        "/checkout/thank-you/5" => chunked(HTML, thanks("5"), 50),
         "/checkout/thank-you/3" => {
             let body = thanks("3");
             format!("HTTP/1.1 200 OK\r\n{HTML}Connection: close\r\n\r\n{body}").into_bytes()
@@ -34,11 +35,14 @@ fn requests(cookie: &str) -> Vec<(&'static str, String)> {
     let post = format!(
         "POST /checkout/place HTTP/1.1\r\nHost: us.test\r\nCookie: {cookie}\r\nContent-Length: 0\r\n\r\n"
     );
+    // Of what an older client gets, the connection's end is the end: its last byte waits.
+    let old = with(cookie, "/checkout/thank-you/5").replace("HTTP/1.1", "HTTP/1.0");
     vec![
         ("1", with(cookie, "/checkout/thank-you/1")),
         ("2", with(cookie, "/checkout/thank-you/2")),
         ("3", with(cookie, "/checkout/thank-you/3")),
         ("4", post),
+        ("5", old),
     ]
 }
 
@@ -71,7 +75,7 @@ fn only_the_end_of_the_message_waits_for_a_locked_ledger() {
         let body = thanks(id);
         let came = match id {
             // All but the last byte; all but the chunk that ends it; nothing at all.
-            "1" => {
+            "1" | "5" => {
                 client.head();
                 client.exactly(body.len() - 1)
             }
@@ -95,6 +99,7 @@ fn only_the_end_of_the_message_waits_for_a_locked_ledger() {
         other.execute_batch("ROLLBACK").unwrap();
         let rest = match id {
             "1" => client.exactly(1).len(),
+            "5" => client.rest().len(),
             "2" | "3" => client.until(b"0\r\n\r\n").len(),
             _ => client.head().len(),
         };
