@@ -16,6 +16,10 @@ use crate::order::{Candidate, Doubt, Order, Standing};
 /// Orders under way at once; a further one goes to the log.
 pub const BACKLOG: usize = 4096;
 
+/// How long the ledger may take at least, however short the hold is: longer than a healthy
+/// commit, or a short hold would send every order through the spool.
+pub const PATIENCE: Duration = Duration::from_millis(100);
+
 /// Spool files written at once.
 const SPOOLING: usize = 4;
 
@@ -85,6 +89,7 @@ impl Recorder {
     /// the page is let go, until the order is somewhere. When four fifths of `hold` are over since
     /// the page began to wait (`held_since`) and the ledger has not answered, the order goes into the spool at once, so that it
     /// is on disk when the page goes out; if the ledger takes it afterwards, the file is removed.
+    /// The ledger has [`PATIENCE`] in any case: with a shorter `hold` the page does not wait for the disk.
     ///
     /// It counts what becomes of the order, but not [`Event::HoldEnded`]: that is known where the page waits.
     pub async fn record(&self, candidate: Candidate, held_since: Instant) -> Recorded {
@@ -92,6 +97,7 @@ impl Recorder {
             return self.log(&candidate, &Cause::Backlog, None);
         };
         let deadline = held_since + self.hold.saturating_sub(self.hold / 5);
+        let deadline = deadline.max(Instant::now() + PATIENCE);
         let mut entering = std::pin::pin!(self.ledger.enter(candidate.clone()));
         match tokio::time::timeout_at(deadline, &mut entering).await {
             Ok(Ok(entered)) => return self.entered(entered),
