@@ -69,6 +69,7 @@ CREATE TABLE postbacks (
   due         INTEGER,
   lease       INTEGER,                -- claimed, or under way, until then
   attempts    INTEGER NOT NULL DEFAULT 0,
+  spent       INTEGER NOT NULL DEFAULT 0, -- attempts before the last resend
   UNIQUE (order_id, destination, event, sequence),
   CHECK ((amount IS NULL) = (currency IS NULL)),
   CHECK ((state = 'due') = (due IS NOT NULL)),

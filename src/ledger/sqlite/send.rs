@@ -151,8 +151,8 @@ pub(super) fn resend(db: &Connection, resend: &Resend, now: Time) -> Result<Post
     }
     let order: i64 = db
         .prepare_cached(
-            "UPDATE postbacks SET state = 'due', due = ?2, doubt = NULL, cause = ?3, lease = NULL
-             WHERE id = ?1 RETURNING order_id",
+            "UPDATE postbacks SET state = 'due', due = ?2, doubt = NULL, cause = ?3, lease = NULL,
+             spent = attempts WHERE id = ?1 RETURNING order_id",
         )?
         .query_row(params![id, now.millis(), resend.reason], |row| row.get(0))?;
     let change = Change {
