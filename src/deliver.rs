@@ -4,8 +4,8 @@
 //! at once. An attempt is committed before its first byte leaves, so that after a crash it is known
 //! that something may have been sent; what that means is decided in [`backoff`], without I/O.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use regex::Regex;
@@ -17,7 +17,7 @@ use crate::clock::Time;
 use crate::event::Counters;
 use crate::ledger::{self, Ledger};
 use crate::name::NetworkName;
-use crate::postback::Verdict;
+use crate::postback::{PostbackId, Verdict};
 use crate::secret::Secret;
 
 mod attempt;
@@ -103,6 +103,7 @@ pub struct Deliver {
     settings: Arc<Settings>,
     counters: Arc<Counters>,
     sender: send::Sender,
+    flights: Flights,
 }
 
 impl Deliver {
@@ -127,6 +128,7 @@ impl Deliver {
             settings,
             counters,
             sender,
+            flights: Flights::default(),
         })
     }
 
@@ -177,18 +179,65 @@ impl Deliver {
         }
         let lease = self.settings.timeout.saturating_add(LEASE_MARGIN);
         for postback in self.ledger.claim(now, lease, free).await? {
-            sends.spawn(attempt::attempt(self.clone(), postback));
+            // After a jump of the clock a lease may be over whose holder is at work.
+            let Some(flight) = self.flights.begin(postback.id) else {
+                continue;
+            };
+            let attempt = attempt::attempt(self.clone(), postback);
+            sends.spawn(async move {
+                attempt.await;
+                drop(flight);
+            });
         }
         let next = self.ledger.next_due().await?;
         Ok(next.map_or(POLL, |next| next.since(now).clamp(PAUSE, POLL)))
     }
 
-    /// Ends the attempts whose sender is gone: nobody knows whether the network counted them.
+    /// Ends the attempts whose sender is gone: nobody knows whether the network counted them. That a
+    /// lease is over proves it of other processes only: the clock may have jumped, the machine slept.
     async fn recover(&self, now: Time) -> Result<(), ledger::Error> {
+        // Before the ledger is asked: what ends meanwhile is not open any more, or was not listed.
+        let ours = self.flights.all();
         for (postback, id) in self.ledger.interrupted(now).await? {
+            if ours.contains(&postback.id) {
+                continue;
+            }
             attempt::interrupted(self, &postback, id, now).await?;
         }
         Ok(())
+    }
+}
+
+/// The postbacks that this process is at work on. Clones share them.
+#[derive(Clone, Debug, Default)]
+struct Flights(Arc<Mutex<HashSet<PostbackId>>>);
+
+/// One of them, until it is dropped: also when its task panics or is cut off.
+#[derive(Debug)]
+struct Flight {
+    all: Flights,
+    id: PostbackId,
+}
+
+impl Flights {
+    /// None if it is under way already.
+    fn begin(&self, id: PostbackId) -> Option<Flight> {
+        let all = self.clone();
+        self.lock().insert(id).then_some(Flight { all, id })
+    }
+
+    fn all(&self) -> HashSet<PostbackId> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<PostbackId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.id);
     }
 }
 
@@ -228,3 +277,6 @@ impl std::fmt::Display for Causes<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,8 @@
 //! 3. One postback per (order, destination, event, sequence).
 //! 4. At most one open attempt per postback; only a `due` postback is begun, so of two who
 //!    hold the same postback one sends.
-//! 5. An attempt is on disk before its first byte leaves, and ends once.
+//! 5. An attempt is on disk before its first byte leaves, and ends once; only one that was taken for
+//!    interrupted may still learn its answer.
 //! 6. Nothing is ever deleted; every change of state is kept with its time and cause.
 //! 7. One process owns a ledger for running; commands may read and write beside it.
 //!
@@ -162,6 +163,9 @@ impl Ledger {
     }
 
     /// Ends an attempt and moves its postback.
+    ///
+    /// One that was taken for interrupted (unclear, without an answer) is ended anew by a late accepted,
+    /// rejected or duplicate: its postback is moved if it waits, and never sent again because of it.
     ///
     /// # Errors
     /// [`Error::NotOpen`] if the attempt has ended or is not that postback's,
