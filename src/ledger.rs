@@ -20,7 +20,8 @@
 //! `.lock`, which the owner locks and writes its process id into:
 //!
 //! ```text
-//! meta         key → value            ledger_id, created_at, runs …: tell a new or an older ledger
+//! meta         key → value            ledger_id, created_at, runs …: kept to tell a new or an older
+//!                                     ledger one day; nothing compares them yet
 //! orders       (namespace, number)    first sighting, amount, standing, click
 //! aliases      (namespace, number)    → order: every id that it goes by
 //! sightings    order                  JSON as read; the first SIGHTINGS are kept, all are counted

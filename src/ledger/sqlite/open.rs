@@ -175,7 +175,7 @@ fn migrate(db: &mut Connection, now: Time) -> Result<(), Error> {
 }
 
 /// Ends the leases of the run before this one, and counts this one: a file with
-/// fewer runs than it had is an older copy.
+/// fewer runs than it had is an older copy. Kept for that; nothing compares it yet.
 fn begin_run(db: &mut Connection) -> Result<(), Error> {
     let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     step.execute("UPDATE postbacks SET lease = 0 WHERE lease IS NOT NULL", [])?;
