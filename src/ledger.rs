@@ -259,7 +259,17 @@ impl Ledger {
         }
     }
 
-    /// How many orders and postbacks there are.
+    /// Commits a mark, on the way that an order takes: `Ok` while orders can be entered.
+    ///
+    /// # Errors
+    /// Those of [`Self::enter`].
+    pub async fn probe(&self, now: Time) -> Result<(), Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.probe(now).await,
+        }
+    }
+
+    /// How many orders and postbacks there are. Read beside the writer: no order waits for it.
     ///
     /// # Errors
     /// The database's.

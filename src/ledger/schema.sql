@@ -3,7 +3,7 @@
 -- 1970-01-01T00:00:00Z, amounts exact decimals as text, lists and maps JSON.
 
 CREATE TABLE meta (
-  key   TEXT PRIMARY KEY,             -- ledger_id, created_at, accepted_at, runs
+  key   TEXT PRIMARY KEY,             -- ledger_id, created_at, accepted_at, runs, probed_at
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -100,6 +100,14 @@ impl Spool {
         Ok(path)
     }
 
+    /// How many orders wait to be imported. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The directory is there and cannot be read.
+    pub fn waiting(&self) -> io::Result<usize> {
+        Ok(import::list(&self.dir)?.len())
+    }
+
     /// Removes a file whose order is in the ledger after all.
     ///
     /// # Errors

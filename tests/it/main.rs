@@ -8,6 +8,7 @@
 )]
 
 mod accept;
+mod admin;
 mod config;
 mod cookie;
 mod deliver;
