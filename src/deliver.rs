@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use crate::cause::Causes;
 use crate::clock::Time;
 use crate::event::Counters;
 use crate::ledger::{self, Ledger};
@@ -260,21 +261,6 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
     if let Err(fault) = ended {
         // Its attempt stays open, so it is found as interrupted when its lease ends.
         error!(error = %fault, "sending a postback panicked");
-    }
-}
-
-/// An error with its causes, for the log.
-struct Causes<'a>(&'a dyn std::error::Error);
-
-impl std::fmt::Display for Causes<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }
 

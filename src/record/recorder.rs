@@ -8,7 +8,8 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-use super::spool::{self, Spool, words as chain};
+use super::spool::{self, Spool};
+use crate::cause::Causes;
 use crate::event::{Counters, Event};
 use crate::ledger::{self, Entered, Ledger};
 use crate::order::{Candidate, Doubt, Order, Standing};
@@ -115,7 +116,7 @@ impl Recorder {
             }
             Err(error) => {
                 self.counters.add(Event::LedgerFailed);
-                let cause = chain(&error);
+                let cause = Causes(&error).to_string();
                 warn!(order.id = %candidate.order.key, cause, "the ledger did not take an order that waited");
                 spooled
             }
@@ -136,7 +137,7 @@ impl Recorder {
             self.entered(entered);
         }
         for (file, fault) in imported.kept {
-            let (file, cause) = (file.display().to_string(), chain(&fault));
+            let (file, cause) = (file.display().to_string(), Causes(&fault).to_string());
             error!(file, cause, "a spool file stays: see `refgate import`");
         }
     }
@@ -195,7 +196,7 @@ impl Recorder {
                     standing,
                     affiliate,
                 } = Words::of(&candidate.order);
-                let (cause, file) = (chain(cause), path.display().to_string());
+                let (cause, file) = (Causes(cause).to_string(), path.display().to_string());
                 error!(
                     order.id = %id, store, amount, standing, affiliate, cause, file,
                     "order spooled: `refgate import` enters it"
@@ -245,8 +246,8 @@ impl Recorder {
             affiliate,
         } = Words::of(&candidate.order);
         let sealed = self.spool.seal(candidate).unwrap_or_default();
-        let cause = chain(cause);
-        let fault = fault.map_or_else(String::new, |fault| chain(fault));
+        let cause = Causes(cause).to_string();
+        let fault = fault.map_or_else(String::new, |fault| Causes(fault).to_string());
         error!(
             order.id = %id, store, amount, standing, affiliate, cause, fault, sealed,
             "order only logged: put `sealed` into a file NAME.order in the spool and run `refgate import`"

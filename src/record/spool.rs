@@ -151,15 +151,3 @@ fn read_file(path: &Path) -> io::Result<Option<String>> {
     }
     Ok(String::from_utf8(text).ok())
 }
-
-/// An error with everything below it, on one line.
-pub fn words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(error) = below {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        below = error.source();
-    }
-    text
-}
