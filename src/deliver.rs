@@ -36,6 +36,15 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How often attempts whose sender is gone are looked for.
 const RECOVERY: Duration = Duration::from_secs(30);
 
+/// How often what is unclear is looked for.
+const ASKING: Duration = Duration::from_secs(5 * 60);
+
+/// How long the operator has before an unclear postback becomes an alarm.
+const ALARM: Duration = Duration::from_secs(3600);
+
+/// How often the alarm is repeated while nothing changes.
+const ALARM_AGAIN: Duration = Duration::from_secs(24 * 3600);
+
 /// What a lease lasts beyond an attempt's own time-out: for the ledger's part of it.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
 
@@ -138,6 +147,7 @@ impl Deliver {
     pub async fn run(self, shutdown: CancellationToken, drain: Duration) {
         let mut sends = JoinSet::new();
         let mut recovered: Option<Time> = None;
+        let mut alarm = Alarm::default();
         while !shutdown.is_cancelled() {
             // Armed before looking: what becomes due while we look wakes us at once.
             let due = self.ledger.due().notified();
@@ -145,11 +155,13 @@ impl Deliver {
             due.as_mut().enable();
             let now = Time::now();
             let looked = async {
-                if recovered.is_none_or(|at| now.since(at) >= RECOVERY || at > now) {
+                if is_over(recovered, RECOVERY, now) {
                     self.recover(now).await?;
                     recovered = Some(now);
                 }
-                self.send_due(&mut sends, now).await
+                let wait = self.send_due(&mut sends, now).await;
+                self.ask(&mut alarm, now).await;
+                wait
             };
             let wait = looked.await.unwrap_or_else(|fault| {
                 error!(error = %Causes(&fault), "the ledger does not say what is due");
@@ -194,6 +206,30 @@ impl Deliver {
         Ok(next.map_or(POLL, |next| next.since(now).clamp(PAUSE, POLL)))
     }
 
+    /// Tells the operator of what has been unclear for too long.
+    async fn ask(&self, alarm: &mut Alarm, now: Time) {
+        if !is_over(alarm.looked, ASKING, now) {
+            return;
+        }
+        alarm.looked = Some(now);
+        let waiting = match self.ledger.unclear(now.minus(ALARM)).await {
+            Ok(waiting) => waiting,
+            Err(fault) => {
+                error!(error = %Causes(&fault), "the ledger does not say what is unclear");
+                return;
+            }
+        };
+        let again = waiting > alarm.count || is_over(alarm.told, ALARM_AGAIN, now);
+        alarm.count = waiting;
+        if waiting > 0 && again {
+            alarm.told = Some(now);
+            error!(
+                count = waiting,
+                "postbacks are unclear for more than an hour: `refgate postbacks list --state unclear` shows them, ask the network"
+            );
+        }
+    }
+
     /// Ends the attempts whose sender is gone: nobody knows whether the network counted them. That a
     /// lease is over proves it of other processes only: the clock may have jumped, the machine slept.
     async fn recover(&self, now: Time) -> Result<(), ledger::Error> {
@@ -207,6 +243,19 @@ impl Deliver {
         }
         Ok(())
     }
+}
+
+/// What was said of unclear postbacks.
+#[derive(Debug, Default)]
+struct Alarm {
+    looked: Option<Time>,
+    told: Option<Time>,
+    count: u64,
+}
+
+/// Whether `wait` is over since `last`; also if it never was, or the clock was set back since.
+fn is_over(last: Option<Time>, wait: Duration, now: Time) -> bool {
+    last.is_none_or(|at| now.since(at) >= wait || at > now)
 }
 
 /// The postbacks that this process is at work on. Clones share them.

@@ -188,6 +188,17 @@ impl Ledger {
         }
     }
 
+    /// How many postbacks are unclear whose last attempt ended at `before` or earlier: the operator was
+    /// asked, and has not acted. Read beside the writer.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn unclear(&self, before: Time) -> Result<u64, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.unclear(before).await,
+        }
+    }
+
     /// When [`Self::claim`] will next find something; may be past. Open attempts do not count.
     ///
     /// # Errors

@@ -80,3 +80,51 @@ async fn what_was_cut_off_is_not_under_way() {
     deliver.recover(now.plus(HOUR)).await.unwrap();
     assert_eq!(told(&deliver).await.postback.state, State::Unclear);
 }
+
+#[tokio::test]
+async fn what_is_unclear_for_an_hour_is_an_alarm() {
+    let dir = tempfile::tempdir().unwrap();
+    let network = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let deliver = deliver(dir.path(), network.local_addr().unwrap()).await;
+    let mut sends = JoinSet::new();
+    deliver.send_due(&mut sends, Time::now()).await.unwrap();
+    drop(network.accept().await.unwrap());
+    sends.join_next().await.unwrap().unwrap();
+    let told = told(&deliver).await;
+    assert_eq!(told.postback.state, State::Unclear);
+    let ended = told.attempts.last().unwrap().outcome.as_ref().unwrap().at;
+
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _listening = tracing::subscriber::set_default(subscriber);
+    let mut alarm = Alarm::default();
+    let minute = Duration::from_secs(60);
+    // After so many minutes, so many lines were written in all.
+    for (minutes, lines) in [(59, 0), (62, 0), (65, 1), (70, 1), (1500, 1), (1506, 2)] {
+        deliver.ask(&mut alarm, ended.plus(minute * minutes)).await;
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let found = text.lines().count();
+        assert_eq!(found, lines, "after {minutes} minutes: {text}");
+        let told = |line: &str| line.contains("ERROR") && line.contains("count=1");
+        assert!(text.lines().all(told), "{text}");
+    }
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

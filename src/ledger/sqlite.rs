@@ -142,6 +142,10 @@ impl Sqlite {
         self.look(find::counts).await
     }
 
+    pub(super) async fn unclear(&self, before: Time) -> Result<u64, Error> {
+        self.look(move |db| send::unclear(db, before)).await
+    }
+
     pub(super) async fn probe(&self, now: Time) -> Result<(), Error> {
         self.write(move |db| open::probe(db, now)).await
     }

@@ -168,6 +168,13 @@ pub(super) fn interrupted(db: &Connection, now: Time) -> Result<Vec<(Postback, A
         .collect()
 }
 
+pub(super) fn unclear(db: &Connection, before: Time) -> Result<u64, Error> {
+    let sql = "SELECT count(*) FROM postbacks WHERE state = 'unclear' AND NOT EXISTS
+        (SELECT 1 FROM attempts WHERE postback_id = postbacks.id AND ended > ?1)";
+    let count: i64 = db.query_row(sql, [before.millis()], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
 pub(super) fn next_due(db: &Connection) -> Result<Option<Time>, Error> {
     let free = "SELECT min(due) FROM postbacks WHERE state = 'due' AND lease IS NULL";
     let leased =
