@@ -32,7 +32,7 @@ mod tests {
     #[error("{words}")]
     struct Layer {
         words: &'static str,
-        source: Option<Box<Layer>>,
+        source: Option<Box<Self>>,
     }
 
     #[test]

@@ -218,8 +218,20 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
+    // One test: `tracing` remembers per place of the code whether the first who came there listened.
     #[tokio::test]
-    async fn after_a_panic_every_call_says_that_the_writer_has_ended() {
+    async fn a_panic_is_told_at_once_and_by_every_call_after_it() {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let written = Log(Arc::clone(&log));
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || written.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || watched(|| panic!("a fault of ours")));
+        let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("ERROR"), "{text}");
+        assert!(text.contains("the ledger's writer panicked"), "{text}");
+
         let connection = Connection::open_in_memory().unwrap();
         let writer = Writer::start(connection, None).unwrap();
         let panics = |_: &Connection| -> Result<(), Error> { panic!("a fault of ours") };
@@ -228,19 +240,6 @@ mod tests {
         let second = writer.call(Kind::Read, |_| Ok(()), |()| {}).await;
         let second = second.unwrap_err();
         assert!(second.to_string().contains("restart"), "{second}");
-    }
-
-    #[test]
-    fn a_panic_of_the_writer_is_told_when_it_happens() {
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let writer = Log(Arc::clone(&log));
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::with_default(subscriber, || watched(|| panic!("a fault of ours")));
-        let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
-        assert!(text.contains("ERROR"), "{text}");
-        assert!(text.contains("the ledger's writer panicked"), "{text}");
     }
 
     #[derive(Clone)]
