@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
@@ -21,17 +22,22 @@ use tracing::warn;
 use crate::clock::Time;
 use crate::event::{Counters, Event};
 use crate::ledger::Ledger;
+use crate::record::spool::Spool;
 
 /// How long an operator's client may take over a request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long the ledger may take over a probe, or its counts.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// What the pages are made from.
 #[derive(Debug)]
 pub struct Admin {
-    /// What has happened since the start.
-    pub counters: Arc<Counters>,
-    /// Asked for its counts, so that its health shows.
-    pub ledger: Ledger,
+    counters: Arc<Counters>,
+    ledger: Ledger,
+    spool: Spool,
+    /// Probes go one by one, lest they pile up before a ledger that hangs.
+    probing: Mutex<()>,
 }
 
 /// Serves the operator's pages until `shutdown`; not at all without a listener.
@@ -86,27 +92,55 @@ async fn answer(
 }
 
 impl Admin {
+    /// Pages on what has been counted since the start, and on what these say of themselves.
+    pub const fn new(counters: Arc<Counters>, ledger: Ledger, spool: Spool) -> Self {
+        Self {
+            counters,
+            ledger,
+            spool,
+            probing: Mutex::const_new(()),
+        }
+    }
+
     /// 200 while orders can be entered, 503 otherwise.
     async fn health(&self) -> Response<Full<Bytes>> {
-        let (status, word, ledger) = match self.ledger.counts().await {
-            Ok(_) => (StatusCode::OK, "ok", "ok".to_owned()),
-            Err(error) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "degraded",
-                error.to_string(),
-            ),
+        let probed = self.probe().await;
+        let (status, word) = match probed {
+            Ok(()) => (StatusCode::OK, "ok"),
+            Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
         };
         let count = |event| self.counters.get(event);
         let health = serde_json::json!({
             "status": word,
             "time": Time::now().to_string(),
-            "ledger": ledger,
+            "ledger": probed.err().unwrap_or_else(|| "ok".to_owned()),
+            "spool_waiting": self.spooled().await,
             "orders_spooled": count(Event::OrderSpooled),
             "orders_logged": count(Event::OrderLogged),
             "rules_unreadable": count(Event::RuleUnreadable),
             "postbacks_unclear": count(Event::PostbackUnclear),
         });
         page(status, "application/json", format!("{health}\n"))
+    }
+
+    /// Whether an order can be entered now: reads succeed also where the ledger is locked, full or
+    /// read-only, so only a write tells. An error says why not.
+    async fn probe(&self) -> Result<(), String> {
+        let probe = async {
+            let _one = self.probing.lock().await;
+            self.ledger.probe(Time::now()).await
+        };
+        match tokio::time::timeout(PATIENCE, probe).await {
+            Ok(probed) => probed.map_err(|error| error.to_string()),
+            Err(_elapsed) => Err(format!("the ledger takes no write within {PATIENCE:?}")),
+        }
+    }
+
+    /// Orders in the spool; none if that cannot be told.
+    async fn spooled(&self) -> Option<usize> {
+        let spool = self.spool.clone();
+        let waiting = tokio::task::spawn_blocking(move || spool.waiting()).await;
+        waiting.ok()?.ok()
     }
 
     /// The Prometheus text format, version 0.0.4.
@@ -118,7 +152,12 @@ impl Admin {
             let _infallible = writeln!(text, "# TYPE refgate_{name}_total counter");
             let _infallible = writeln!(text, "refgate_{name}_total {count}");
         }
-        if let Ok(counts) = self.ledger.counts().await {
+        if let Some(waiting) = self.spooled().await {
+            let _infallible = writeln!(text, "# TYPE refgate_spool_waiting gauge");
+            let _infallible = writeln!(text, "refgate_spool_waiting {waiting}");
+        }
+        let counts = tokio::time::timeout(PATIENCE, self.ledger.counts()).await;
+        if let Ok(Ok(counts)) = counts {
             let _infallible = writeln!(text, "# TYPE refgate_postbacks gauge");
             for (state, count) in counts.postbacks {
                 let _infallible = writeln!(text, "refgate_postbacks{{state=\"{state}\"}} {count}");

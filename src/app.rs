@@ -59,6 +59,7 @@ pub struct App {
     proxy: Arc<proxy::Settings>,
     watcher: Arc<Watcher>,
     recorder: Recorder,
+    spool: Spool,
     deliver: Deliver,
     ledger: Ledger,
     counters: Arc<Counters>,
@@ -87,7 +88,7 @@ impl App {
         let keys = settings.capture.keys.clone();
         let spool = Spool::new(settings.record.spool.clone(), keys);
         let hold = settings.record.hold;
-        let recorder = Recorder::new(ledger.clone(), spool, hold, Arc::clone(&counters));
+        let recorder = Recorder::new(ledger.clone(), spool.clone(), hold, Arc::clone(&counters));
         let spooled = recorder.clone();
         let pool = Pool::new(settings.observe.readers, settings.observe.read_timeout)?;
         let rules = Rules::new(settings.observe.clone(), &settings.stores);
@@ -112,6 +113,7 @@ impl App {
             }),
             watcher: Arc::new(watcher),
             recorder: spooled,
+            spool,
             deliver: deliver.map_err(Error::Deliver)?,
             ledger,
             counters,
@@ -175,10 +177,7 @@ impl App {
 
         let control = runtime()?;
         control.block_on(async {
-            let admin = Admin {
-                counters: self.counters,
-                ledger: self.ledger,
-            };
+            let admin = Admin::new(self.counters, self.ledger, self.spool);
             let operating = admin::serve(listener(self.admin)?, Arc::new(admin), shutdown.clone());
             let delivering = self.deliver.run(shutdown.clone(), self.accept.drain);
             let ending = async {

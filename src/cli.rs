@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio::runtime;
 
+use crate::cause::Causes;
 use crate::clock::Time;
 use crate::config::keys::Missing;
 use crate::config::{self, Faults, Loaded};
@@ -224,15 +225,5 @@ fn list(faults: &Faults) {
     reason = "the last word of a command that was not done"
 )]
 fn tell(error: &dyn std::error::Error) {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        let words = deeper.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = deeper.source();
-    }
-    eprintln!("refgate: {text}");
+    eprintln!("refgate: {}", Causes(error));
 }

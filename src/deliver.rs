@@ -4,8 +4,8 @@
 //! at once. An attempt is committed before its first byte leaves, so that after a crash it is known
 //! that something may have been sent; what that means is decided in [`backoff`], without I/O.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use regex::Regex;
@@ -13,11 +13,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use crate::cause::Causes;
 use crate::clock::Time;
 use crate::event::Counters;
 use crate::ledger::{self, Ledger};
 use crate::name::NetworkName;
-use crate::postback::Verdict;
+use crate::postback::{PostbackId, Verdict};
 use crate::secret::Secret;
 
 mod attempt;
@@ -34,6 +35,15 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// How often attempts whose sender is gone are looked for.
 const RECOVERY: Duration = Duration::from_secs(30);
+
+/// How often what is unclear is looked for.
+const ASKING: Duration = Duration::from_secs(5 * 60);
+
+/// How long the operator has before an unclear postback becomes an alarm.
+const ALARM: Duration = Duration::from_secs(3600);
+
+/// How often the alarm is repeated while nothing changes.
+const ALARM_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
 /// What a lease lasts beyond an attempt's own time-out: for the ledger's part of it.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
@@ -103,6 +113,7 @@ pub struct Deliver {
     settings: Arc<Settings>,
     counters: Arc<Counters>,
     sender: send::Sender,
+    flights: Flights,
 }
 
 impl Deliver {
@@ -127,6 +138,7 @@ impl Deliver {
             settings,
             counters,
             sender,
+            flights: Flights::default(),
         })
     }
 
@@ -135,6 +147,7 @@ impl Deliver {
     pub async fn run(self, shutdown: CancellationToken, drain: Duration) {
         let mut sends = JoinSet::new();
         let mut recovered: Option<Time> = None;
+        let mut alarm = Alarm::default();
         while !shutdown.is_cancelled() {
             // Armed before looking: what becomes due while we look wakes us at once.
             let due = self.ledger.due().notified();
@@ -142,11 +155,13 @@ impl Deliver {
             due.as_mut().enable();
             let now = Time::now();
             let looked = async {
-                if recovered.is_none_or(|at| now.since(at) >= RECOVERY || at > now) {
+                if is_over(recovered, RECOVERY, now) {
                     self.recover(now).await?;
                     recovered = Some(now);
                 }
-                self.send_due(&mut sends, now).await
+                let wait = self.send_due(&mut sends, now).await;
+                self.ask(&mut alarm, now).await;
+                wait
             };
             let wait = looked.await.unwrap_or_else(|fault| {
                 error!(error = %Causes(&fault), "the ledger does not say what is due");
@@ -177,18 +192,102 @@ impl Deliver {
         }
         let lease = self.settings.timeout.saturating_add(LEASE_MARGIN);
         for postback in self.ledger.claim(now, lease, free).await? {
-            sends.spawn(attempt::attempt(self.clone(), postback));
+            // After a jump of the clock a lease may be over whose holder is at work.
+            let Some(flight) = self.flights.begin(postback.id) else {
+                continue;
+            };
+            let attempt = attempt::attempt(self.clone(), postback);
+            sends.spawn(async move {
+                attempt.await;
+                drop(flight);
+            });
         }
         let next = self.ledger.next_due().await?;
         Ok(next.map_or(POLL, |next| next.since(now).clamp(PAUSE, POLL)))
     }
 
-    /// Ends the attempts whose sender is gone: nobody knows whether the network counted them.
+    /// Tells the operator of what has been unclear for too long.
+    async fn ask(&self, alarm: &mut Alarm, now: Time) {
+        if !is_over(alarm.looked, ASKING, now) {
+            return;
+        }
+        alarm.looked = Some(now);
+        let waiting = match self.ledger.unclear(now.minus(ALARM)).await {
+            Ok(waiting) => waiting,
+            Err(fault) => {
+                error!(error = %Causes(&fault), "the ledger does not say what is unclear");
+                return;
+            }
+        };
+        let again = waiting > alarm.count || is_over(alarm.told, ALARM_AGAIN, now);
+        alarm.count = waiting;
+        if waiting > 0 && again {
+            alarm.told = Some(now);
+            error!(
+                count = waiting,
+                "postbacks are unclear for more than an hour: `refgate postbacks list --state unclear` shows them, ask the network"
+            );
+        }
+    }
+
+    /// Ends the attempts whose sender is gone: nobody knows whether the network counted them. That a
+    /// lease is over proves it of other processes only: the clock may have jumped, the machine slept.
     async fn recover(&self, now: Time) -> Result<(), ledger::Error> {
+        // Before the ledger is asked: what ends meanwhile is not open any more, or was not listed.
+        let ours = self.flights.all();
         for (postback, id) in self.ledger.interrupted(now).await? {
+            if ours.contains(&postback.id) {
+                continue;
+            }
             attempt::interrupted(self, &postback, id, now).await?;
         }
         Ok(())
+    }
+}
+
+/// What was said of unclear postbacks.
+#[derive(Debug, Default)]
+struct Alarm {
+    looked: Option<Time>,
+    told: Option<Time>,
+    count: u64,
+}
+
+/// Whether `wait` is over since `last`; also if it never was, or the clock was set back since.
+fn is_over(last: Option<Time>, wait: Duration, now: Time) -> bool {
+    last.is_none_or(|at| now.since(at) >= wait || at > now)
+}
+
+/// The postbacks that this process is at work on. Clones share them.
+#[derive(Clone, Debug, Default)]
+struct Flights(Arc<Mutex<HashSet<PostbackId>>>);
+
+/// One of them, until it is dropped: also when its task panics or is cut off.
+#[derive(Debug)]
+struct Flight {
+    all: Flights,
+    id: PostbackId,
+}
+
+impl Flights {
+    /// None if it is under way already.
+    fn begin(&self, id: PostbackId) -> Option<Flight> {
+        let all = self.clone();
+        self.lock().insert(id).then_some(Flight { all, id })
+    }
+
+    fn all(&self) -> HashSet<PostbackId> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<PostbackId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.id);
     }
 }
 
@@ -214,17 +313,5 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// An error with its causes, for the log.
-struct Causes<'a>(&'a dyn std::error::Error);
-
-impl std::fmt::Display for Causes<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
-}
+#[cfg(test)]
+mod tests;

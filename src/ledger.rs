@@ -8,7 +8,8 @@
 //! 3. One postback per (order, destination, event, sequence).
 //! 4. At most one open attempt per postback; only a `due` postback is begun, so of two who
 //!    hold the same postback one sends.
-//! 5. An attempt is on disk before its first byte leaves, and ends once.
+//! 5. An attempt is on disk before its first byte leaves, and ends once; only one that was taken for
+//!    interrupted may still learn its answer.
 //! 6. Nothing is ever deleted; every change of state is kept with its time and cause.
 //! 7. One process owns a ledger for running; commands may read and write beside it.
 //!
@@ -19,7 +20,8 @@
 //! `.lock`, which the owner locks and writes its process id into:
 //!
 //! ```text
-//! meta         key → value            ledger_id, created_at, runs …: tell a new or an older ledger
+//! meta         key → value            ledger_id, created_at, runs …: kept to tell a new or an older
+//!                                     ledger one day; nothing compares them yet
 //! orders       (namespace, number)    first sighting, amount, standing, click
 //! aliases      (namespace, number)    → order: every id that it goes by
 //! sightings    order                  JSON as read; the first SIGHTINGS are kept, all are counted
@@ -163,6 +165,9 @@ impl Ledger {
 
     /// Ends an attempt and moves its postback.
     ///
+    /// One that was taken for interrupted (unclear, without an answer) is ended anew by a late accepted,
+    /// rejected or duplicate: its postback is moved if it waits, and never sent again because of it.
+    ///
     /// # Errors
     /// [`Error::NotOpen`] if the attempt has ended or is not that postback's,
     /// [`Error::NotPossible`] if the new state is `sending`; the database's.
@@ -180,6 +185,17 @@ impl Ledger {
     pub async fn interrupted(&self, now: Time) -> Result<Vec<(Postback, AttemptId)>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.interrupted(now).await,
+        }
+    }
+
+    /// How many postbacks are unclear whose last attempt ended at `before` or earlier: the operator was
+    /// asked, and has not acted. Read beside the writer.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn unclear(&self, before: Time) -> Result<u64, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.unclear(before).await,
         }
     }
 
@@ -254,7 +270,17 @@ impl Ledger {
         }
     }
 
-    /// How many orders and postbacks there are.
+    /// Commits a mark, on the way that an order takes: `Ok` while orders can be entered.
+    ///
+    /// # Errors
+    /// Those of [`Self::enter`].
+    pub async fn probe(&self, now: Time) -> Result<(), Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.probe(now).await,
+        }
+    }
+
+    /// How many orders and postbacks there are. Read beside the writer: no order waits for it.
     ///
     /// # Errors
     /// The database's.

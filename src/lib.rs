@@ -4,8 +4,10 @@
 //! (`tests/it/layers.rs` sees to it).
 
 // The words: parsed, bounded, pure.
+pub mod cause;
 pub mod clock;
 pub mod event;
+pub mod inert;
 pub mod money;
 pub mod name;
 pub mod secret;

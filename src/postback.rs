@@ -106,6 +106,8 @@ pub struct Postback {
     pub due: Option<Time>,
     /// How many attempts were begun.
     pub attempts: u32,
+    /// How many of them came before the operator's last resend: the schedule starts anew after them.
+    pub spent: u32,
 }
 
 /// What an attempt's end says of the conversion.

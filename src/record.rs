@@ -26,7 +26,7 @@ mod recorder;
 pub mod spool;
 
 pub use judge::judge;
-pub use recorder::{BACKLOG, Recorded, Recorder};
+pub use recorder::{BACKLOG, PATIENCE, Recorded, Recorder};
 
 /// How orders are judged and kept.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use super::say::{Error, inert, json};
+use crate::cause::Causes;
 use crate::ledger::{Entered, Ledger};
 use crate::record::spool::{self, Imported, Spool};
 
@@ -59,7 +60,7 @@ fn report(imported: &Imported) -> Report {
     });
     let kept = imported.kept.iter().map(|(path, fault)| Line {
         file: path.display().to_string(),
-        what: spool::words(fault),
+        what: Causes(fault).to_string(),
     });
     Report {
         entered: entered.collect(),

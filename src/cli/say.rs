@@ -7,7 +7,10 @@ use std::io;
 
 use serde::Serialize;
 
+use crate::inert::acts;
 use crate::ledger;
+
+pub use crate::inert::inert;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -40,26 +43,6 @@ pub enum Error {
     /// Nobody reads what is written.
     #[error("cannot write the answer")]
     Write(#[from] io::Error),
-}
-
-/// A stranger's text with everything escaped that a terminal would act on: control
-/// characters, and those that turn or hide what stands beside them.
-pub fn inert(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        if acts(c) {
-            safe.extend(c.escape_default());
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
-}
-
-fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Writes a value as JSON, indented, its strings inert too.
@@ -117,14 +100,6 @@ pub fn table<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_terminal_would_act_on_is_escaped() {
-        assert_eq!(inert("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
-        assert_eq!(inert("two\r\nlines\u{9b}"), "two\\r\\nlines\\u{9b}");
-        assert_eq!(inert("1\u{202e}5"), "1\\u{202e}5");
-        assert_eq!(inert("Grüße, 1 249,95 €"), "Grüße, 1 249,95 €");
-    }
 
     #[test]
     fn json_stays_the_same_value() {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::fault::{Problem, Suggestion};
 use super::reader::{Context, Place};
+use crate::cause::Causes;
 use crate::secret::Secret;
 
 /// A shorter value is masked nowhere: it hides nothing, and masking `1` would make every line unreadable.
@@ -116,7 +117,7 @@ impl<'a> Text<'a> {
         match make(&self.text) {
             Ok(value) => Some(value),
             Err(error) => {
-                self.wrong(Some(&with_causes(&error)), expected);
+                self.wrong(Some(&Causes(&error)), expected);
                 None
             }
         }
@@ -177,17 +178,6 @@ impl<'a> Text<'a> {
             Origin::File { key, .. } => format!("a value (from the file that {key} names)"),
         }
     }
-}
-
-/// An error's words and those of its causes.
-fn with_causes(error: &dyn Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
 }
 
 /// The values of a URL's query whose keys say that they are secret: `security_token=…`.

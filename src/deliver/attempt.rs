@@ -8,7 +8,8 @@ use tracing::{error, info, warn};
 use super::backoff::{self, Next, Tried};
 use super::template::{Fill, FillError};
 use super::verdict::{self, Judged};
-use super::{Causes, Dedupe, Deliver, Destination};
+use super::{Dedupe, Deliver, Destination};
+use crate::cause::Causes;
 use crate::clock::Time;
 use crate::event::Event;
 use crate::ledger::{self, Settlement};
@@ -118,7 +119,7 @@ async fn send(deliver: &Deliver, postback: &Postback, ready: Ready<'_>) {
     let judged = tidied(judged, &destination.secrets);
     let tried = Tried {
         // The ledger counts an attempt when it begins.
-        attempt: postback.attempts.saturating_add(1),
+        attempt: since_resend(postback).saturating_add(1),
         heard: heard(deliver, postback, id).await,
         dedupe: destination.dedupe,
         now: Time::now(),
@@ -161,7 +162,7 @@ pub(super) async fn interrupted(
     let destination = deliver.settings.destinations.get(&postback.destination);
     let dedupe = destination.map_or(Dedupe::None, |destination| destination.dedupe);
     let tried = Tried {
-        attempt: postback.attempts,
+        attempt: since_resend(postback),
         heard: true,
         dedupe,
         now,
@@ -200,6 +201,11 @@ async fn hold(deliver: &Deliver, postback: &Postback, obstacle: &Obstacle) {
 fn tidied(judged: Judged, secrets: &[Secret]) -> Judged {
     let words = verdict::tidy(&judged.words, secrets);
     Judged { words, ..judged }
+}
+
+/// Attempts begun since the operator last asked for one: the schedule's place.
+const fn since_resend(postback: &Postback) -> u32 {
+    postback.attempts.saturating_sub(postback.spent)
 }
 
 /// Whether an attempt before this one may have been counted. If nobody can tell, it may.

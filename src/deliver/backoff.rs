@@ -21,9 +21,9 @@ pub struct Next {
 /// The attempt that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tried {
-    /// Which one it was, from 1.
+    /// Which one it was, from 1; counted anew after a resend.
     pub attempt: u32,
-    /// Whether the network may have counted an earlier one.
+    /// Whether the network may have counted an earlier one, before a resend or after.
     pub heard: bool,
     /// What its network deduplicates by.
     pub dedupe: Dedupe,

@@ -4,11 +4,12 @@
 //! connection: an error on a kept one would leave in doubt whether the postback arrived, and a
 //! doubt costs the operator more than a handshake.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::{Client, Response, Url, redirect, retry};
 use tokio::time::{Instant, timeout_at};
+
+use crate::cause::Causes;
 
 /// Sends postbacks. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -147,16 +148,5 @@ fn unanswered(error: reqwest::Error) -> Ended {
 
 /// An error with its causes, without the URL: that may hold a secret.
 fn words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !words.contains(&more) {
-            words.push_str(": ");
-            words.push_str(&more);
-        }
-        cause = error.source();
-    }
-    words
+    Causes(&error.without_url()).to_string()
 }

@@ -5,6 +5,7 @@
 
 use super::Answer;
 use super::send::{Answered, End, Ended};
+use crate::inert::acts;
 use crate::postback::Verdict;
 use crate::secret::{Secret, mask};
 
@@ -107,7 +108,7 @@ fn reason(answer: &Answer, body: &str) -> String {
     found.map_or(body, |found| found.as_str()).trim().to_owned()
 }
 
-/// Words fit to be kept and shown: secrets masked, control characters escaped, at most [`WORDS_LIMIT`] characters.
+/// Words fit to be kept and shown: secrets masked, escaped what [`acts`], at most [`WORDS_LIMIT`] characters.
 pub fn tidy(words: &str, secrets: &[Secret]) -> String {
     // Masked before it is cut, or a secret on the edge would show its first half.
     let masked = mask(words, secrets);
@@ -117,18 +118,13 @@ pub fn tidy(words: &str, secrets: &[Secret]) -> String {
             tidy.push('…');
             break;
         }
-        if c.is_control() || is_invisible(c) {
+        if acts(c) {
             tidy.extend(c.escape_default());
         } else {
             tidy.push(c);
         }
     }
     tidy
-}
-
-/// Line separators and marks that reorder text would let an answer forge what the operator reads.
-const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -277,6 +273,10 @@ mod tests {
         assert_eq!(
             tidy(" a\r\nb\u{1b}[31m \u{202e}hush ", &secrets),
             "a\\r\\nb\\u{1b}[31m \\u{202e}***"
+        );
+        assert_eq!(
+            tidy("1\u{61c}\u{2060}\u{e0041}5", &[]),
+            "1\\u{61c}\\u{2060}\\u{e0041}5"
         );
         let long = format!("{}hush", "é".repeat(WORDS_LIMIT - 2));
         let tidied = tidy(&long, &secrets);

@@ -106,8 +106,8 @@ pub enum Error {
     /// The attempt is not open, so nothing can end it.
     #[error("attempt {0} is not open")]
     NotOpen(AttemptId),
-    /// The writer has ended.
-    #[error("the ledger is closed")]
+    /// The writer has ended unasked, by a panic; it said so in the log.
+    #[error("the ledger's writer has ended: nothing is entered or sent until a restart")]
     Closed,
 }
 

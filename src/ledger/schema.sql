@@ -3,7 +3,7 @@
 -- 1970-01-01T00:00:00Z, amounts exact decimals as text, lists and maps JSON.
 
 CREATE TABLE meta (
-  key   TEXT PRIMARY KEY,             -- ledger_id, created_at, accepted_at, runs
+  key   TEXT PRIMARY KEY,             -- ledger_id, created_at, accepted_at, runs, probed_at
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -69,6 +69,7 @@ CREATE TABLE postbacks (
   due         INTEGER,
   lease       INTEGER,                -- claimed, or under way, until then
   attempts    INTEGER NOT NULL DEFAULT 0,
+  spent       INTEGER NOT NULL DEFAULT 0, -- attempts before the last resend
   UNIQUE (order_id, destination, event, sequence),
   CHECK ((amount IS NULL) = (currency IS NULL)),
   CHECK ((state = 'due') = (due IS NOT NULL)),

@@ -1,7 +1,7 @@
 //! The ledger in SQLite: the verbs, each one piece of work for the writer.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -27,7 +27,12 @@ mod send;
 #[derive(Debug)]
 pub(super) struct Sqlite {
     writer: Writer,
+    aside: Aside,
 }
+
+/// Where long looks are taken: beside the writer, so that no order waits for them. One at a time.
+#[derive(Clone, Debug)]
+struct Aside(Arc<Mutex<PathBuf>>);
 
 impl Sqlite {
     pub(super) fn open(path: &Path, role: Role, now: Time) -> Result<Self, Error> {
@@ -38,10 +43,11 @@ impl Sqlite {
         };
         let connection = open::open(&path, role, now)?;
         let writer = Writer::start(connection, lock).map_err(|source| Error::Io {
-            path,
+            path: path.clone(),
             source: Arc::new(source),
         })?;
-        Ok(Self { writer })
+        let aside = Aside(Arc::new(Mutex::new(path)));
+        Ok(Self { writer, aside })
     }
 
     pub(super) async fn enter(
@@ -133,7 +139,15 @@ impl Sqlite {
     }
 
     pub(super) async fn counts(&self) -> Result<Counts, Error> {
-        self.read(find::counts).await
+        self.look(find::counts).await
+    }
+
+    pub(super) async fn unclear(&self, before: Time) -> Result<u64, Error> {
+        self.look(move |db| send::unclear(db, before)).await
+    }
+
+    pub(super) async fn probe(&self, now: Time) -> Result<(), Error> {
+        self.write(move |db| open::probe(db, now)).await
     }
 
     pub(super) async fn durability(&self) -> Result<Durability, Error> {
@@ -147,6 +161,25 @@ impl Sqlite {
     #[cfg(test)]
     pub(super) async fn pragma(&self, pragma: &'static str) -> Result<(), Error> {
         self.read(move |db| Ok(db.execute_batch(pragma)?)).await
+    }
+
+    /// Reads on a connection of its own: what scans must not hold up the writer.
+    async fn look<T, W>(&self, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    {
+        if self.writer.is_closed() {
+            return Err(Error::Closed);
+        }
+        let aside = self.aside.clone();
+        let look = move || {
+            let path = aside.0.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&open::beside(&path)?)
+        };
+        let looked = tokio::task::spawn_blocking(look).await;
+        // It panicked, or the runtime ends.
+        looked.map_err(|_ended| Error::Closed)?
     }
 
     async fn read<T, W>(&self, work: W) -> Result<T, Error>

@@ -4,6 +4,7 @@
 //! in one transaction, each piece in a savepoint of its own, and one sync
 //! answers all of it: nobody is told "done" before the commit returned.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -57,7 +58,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || {
-                run(connection, queue, &counted);
+                watched(|| run(connection, queue, &counted));
                 drop(lock);
             })?;
         Ok(Self {
@@ -70,6 +71,11 @@ impl Writer {
     /// Commits so far that changed something.
     pub(super) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Whether the thread has ended, unasked.
+    pub(super) fn is_closed(&self) -> bool {
+        self.jobs.as_ref().is_none_or(mpsc::Sender::is_closed)
     }
 
     /// Runs `work` on the writer's thread. Its changes are durable when this
@@ -107,12 +113,9 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.jobs = None;
-        if self
-            .thread
-            .take()
-            .is_some_and(|thread| thread.join().is_err())
-        {
-            tracing::error!("the ledger's writer panicked");
+        if let Some(thread) = self.thread.take() {
+            // A panic was told when it happened.
+            drop(thread.join());
         }
     }
 }
@@ -120,6 +123,16 @@ impl Drop for Writer {
 fn answer_to<T>(reply: oneshot::Sender<Result<T, Error>>, answer: Result<T, Error>) {
     // A caller that went away needs no answer; its work is done all the same.
     drop(reply.send(answer));
+}
+
+/// Runs the writer; should it panic, that is told at once: no order is entered from then on.
+fn watched(run: impl FnOnce()) {
+    // What it owns is gone with it, so nothing half changed is seen again.
+    if catch_unwind(AssertUnwindSafe(run)).is_err() {
+        tracing::error!(
+            "the ledger's writer panicked: orders go into the spool and no postback is sent until a restart"
+        );
+    }
 }
 
 fn run(mut connection: Connection, mut queue: mpsc::Receiver<Job>, commits: &AtomicU64) {
@@ -197,5 +210,49 @@ fn refuse(jobs: impl IntoIterator<Item = Job>, error: &Error) {
     for job in jobs {
         // It answers its sender itself.
         drop((job.work)(Err(error.clone())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    // One test: `tracing` remembers per place of the code whether the first who came there listened.
+    #[tokio::test]
+    async fn a_panic_is_told_at_once_and_by_every_call_after_it() {
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let written = Log(Arc::clone(&log));
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || written.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || watched(|| panic!("a fault of ours")));
+        let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("ERROR"), "{text}");
+        assert!(text.contains("the ledger's writer panicked"), "{text}");
+
+        let connection = Connection::open_in_memory().unwrap();
+        let writer = Writer::start(connection, None).unwrap();
+        let panics = |_: &Connection| -> Result<(), Error> { panic!("a fault of ours") };
+        let first = writer.call(Kind::Write, panics, |_| {}).await;
+        assert!(matches!(first, Err(Error::Closed)), "{first:?}");
+        let second = writer.call(Kind::Read, |_| Ok(()), |()| {}).await;
+        let second = second.unwrap_err();
+        assert!(second.to_string().contains("restart"), "{second}");
+    }
+
+    #[derive(Clone)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 }

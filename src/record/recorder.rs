@@ -8,13 +8,18 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-use super::spool::{self, Spool, words as chain};
+use super::spool::{self, Spool};
+use crate::cause::Causes;
 use crate::event::{Counters, Event};
 use crate::ledger::{self, Entered, Ledger};
 use crate::order::{Candidate, Doubt, Order, Standing};
 
 /// Orders under way at once; a further one goes to the log.
 pub const BACKLOG: usize = 4096;
+
+/// How long the ledger may take at least, however short the hold is: longer than a healthy
+/// commit, or a short hold would send every order through the spool.
+pub const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Spool files written at once.
 const SPOOLING: usize = 4;
@@ -85,6 +90,7 @@ impl Recorder {
     /// the page is let go, until the order is somewhere. When four fifths of `hold` are over since
     /// the page began to wait (`held_since`) and the ledger has not answered, the order goes into the spool at once, so that it
     /// is on disk when the page goes out; if the ledger takes it afterwards, the file is removed.
+    /// The ledger has [`PATIENCE`] in any case: with a shorter `hold` the page does not wait for the disk.
     ///
     /// It counts what becomes of the order, but not [`Event::HoldEnded`]: that is known where the page waits.
     pub async fn record(&self, candidate: Candidate, held_since: Instant) -> Recorded {
@@ -92,6 +98,7 @@ impl Recorder {
             return self.log(&candidate, &Cause::Backlog, None);
         };
         let deadline = held_since + self.hold.saturating_sub(self.hold / 5);
+        let deadline = deadline.max(Instant::now() + PATIENCE);
         let mut entering = std::pin::pin!(self.ledger.enter(candidate.clone()));
         match tokio::time::timeout_at(deadline, &mut entering).await {
             Ok(Ok(entered)) => return self.entered(entered),
@@ -109,7 +116,7 @@ impl Recorder {
             }
             Err(error) => {
                 self.counters.add(Event::LedgerFailed);
-                let cause = chain(&error);
+                let cause = Causes(&error).to_string();
                 warn!(order.id = %candidate.order.key, cause, "the ledger did not take an order that waited");
                 spooled
             }
@@ -130,7 +137,7 @@ impl Recorder {
             self.entered(entered);
         }
         for (file, fault) in imported.kept {
-            let (file, cause) = (file.display().to_string(), chain(&fault));
+            let (file, cause) = (file.display().to_string(), Causes(&fault).to_string());
             error!(file, cause, "a spool file stays: see `refgate import`");
         }
     }
@@ -189,7 +196,7 @@ impl Recorder {
                     standing,
                     affiliate,
                 } = Words::of(&candidate.order);
-                let (cause, file) = (chain(cause), path.display().to_string());
+                let (cause, file) = (Causes(cause).to_string(), path.display().to_string());
                 error!(
                     order.id = %id, store, amount, standing, affiliate, cause, file,
                     "order spooled: `refgate import` enters it"
@@ -239,8 +246,8 @@ impl Recorder {
             affiliate,
         } = Words::of(&candidate.order);
         let sealed = self.spool.seal(candidate).unwrap_or_default();
-        let cause = chain(cause);
-        let fault = fault.map_or_else(String::new, |fault| chain(fault));
+        let cause = Causes(cause).to_string();
+        let fault = fault.map_or_else(String::new, |fault| Causes(fault).to_string());
         error!(
             order.id = %id, store, amount, standing, affiliate, cause, fault, sealed,
             "order only logged: put `sealed` into a file NAME.order in the spool and run `refgate import`"

@@ -100,6 +100,14 @@ impl Spool {
         Ok(path)
     }
 
+    /// How many orders wait to be imported. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The directory is there and cannot be read.
+    pub fn waiting(&self) -> io::Result<usize> {
+        Ok(import::list(&self.dir)?.len())
+    }
+
     /// Removes a file whose order is in the ledger after all.
     ///
     /// # Errors
@@ -142,16 +150,4 @@ fn read_file(path: &Path) -> io::Result<Option<String>> {
         return Ok(None);
     }
     Ok(String::from_utf8(text).ok())
-}
-
-/// An error with everything below it, on one line.
-pub fn words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(error) = below {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        below = error.source();
-    }
-    text
 }

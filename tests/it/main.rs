@@ -8,6 +8,7 @@
 )]
 
 mod accept;
+mod admin;
 mod bad_input;
 mod capture;
 mod config;

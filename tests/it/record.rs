@@ -9,7 +9,7 @@ use refgate::capture::seal::Keys;
 use refgate::event::{Counters, Event};
 use refgate::ledger::{Entered, Ledger, Role};
 use refgate::record::spool::{Fault, Spool, import};
-use refgate::record::{Recorded, Recorder};
+use refgate::record::{PATIENCE, Recorded, Recorder};
 use rusqlite::Connection;
 use tokio::time::Instant;
 
@@ -120,6 +120,27 @@ async fn a_slow_ledger_spools_before_the_hold_ends_and_takes_the_file_back() {
     assert!(matches!(recorded, Recorded::Entered(_)), "{recorded:?}");
     assert_eq!(counters.get(Event::OrderEntered), 1);
     assert_eq!(files(dir.path().join("spool")).len(), 0);
+}
+
+#[tokio::test]
+async fn without_a_hold_the_ledger_still_has_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    let other = Connection::open(dir.path().join("refgate.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (recorder, counters) = recorder(dir.path(), &ledger, Duration::ZERO);
+    let begun = Instant::now();
+    let recording = recorder.record(candidate("1001", Some("25.00")), begun);
+    let spooling = async {
+        while counters.get(Event::OrderSpooled) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let waited = begun.elapsed();
+        other.execute_batch("ROLLBACK").unwrap();
+        waited
+    };
+    let (_recorded, waited) = tokio::join!(recording, spooling);
+    assert!(waited >= PATIENCE, "spooled after {waited:?}");
 }
 
 #[tokio::test]

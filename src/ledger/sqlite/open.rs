@@ -53,6 +53,23 @@ pub(super) fn open(path: &Path, role: Role, now: Time) -> Result<Connection, Err
     Ok(db)
 }
 
+/// A further connection, for reading only.
+pub(super) fn beside(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY)?;
+    Ok(db)
+}
+
+/// A tiny write that goes the way of an order.
+pub(super) fn probe(db: &Connection, now: Time) -> Result<(), Error> {
+    let sql = "INSERT INTO meta (key, value) VALUES ('probed_at', ?1)
+        ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    db.prepare_cached(sql)?
+        .execute([now.millis().to_string()])?;
+    Ok(())
+}
+
 /// Makes an empty file that only its owner reads: it names customers' orders.
 /// SQLite gives its companions the same mode.
 fn make_private(path: &Path) -> Result<(), Error> {
@@ -175,7 +192,7 @@ fn migrate(db: &mut Connection, now: Time) -> Result<(), Error> {
 }
 
 /// Ends the leases of the run before this one, and counts this one: a file with
-/// fewer runs than it had is an older copy.
+/// fewer runs than it had is an older copy. Kept for that; nothing compares it yet.
 fn begin_run(db: &mut Connection) -> Result<(), Error> {
     let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     step.execute("UPDATE postbacks SET lease = 0 WHERE lease IS NOT NULL", [])?;

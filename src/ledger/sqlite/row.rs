@@ -72,7 +72,7 @@ pub(super) fn order(row: &Row<'_>) -> Result<OrderRow, Error> {
 pub(super) const POSTBACK: &str = "postbacks.id, orders.namespace, orders.number, \
     postbacks.destination, postbacks.event, postbacks.sequence, postbacks.captured, \
     postbacks.amount, postbacks.currency, postbacks.state, postbacks.doubt, postbacks.cause, \
-    postbacks.at, postbacks.due, postbacks.attempts \
+    postbacks.at, postbacks.due, postbacks.attempts, postbacks.spent \
     FROM postbacks JOIN orders ON orders.id = postbacks.order_id";
 
 pub(super) fn postback(row: &Row<'_>) -> Result<Postback, Error> {
@@ -95,6 +95,7 @@ pub(super) fn postback(row: &Row<'_>) -> Result<Postback, Error> {
         at: Time::from_millis(row.get("at")?),
         due: due.map(Time::from_millis),
         attempts: row.get("attempts")?,
+        spent: row.get("spent")?,
     })
 }
 

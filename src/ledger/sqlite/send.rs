@@ -8,7 +8,7 @@ use crate::clock::Time;
 use crate::ledger::LIST;
 use crate::ledger::error::Error;
 use crate::ledger::story::{Resend, Settlement};
-use crate::postback::{AttemptId, Postback, PostbackId, State};
+use crate::postback::{AttemptId, Postback, PostbackId, State, Verdict};
 
 pub(super) fn claim(
     db: &Connection,
@@ -87,7 +87,7 @@ pub(super) fn settle(db: &Connection, end: &Settlement) -> Result<(), Error> {
             verdict,
         ])?;
     if ended == 0 {
-        return Err(Error::NotOpen(end.attempt));
+        return settle_late(db, end, &verdict);
     }
     let due = (end.state == State::Due).then(|| end.due.unwrap_or(outcome.at).millis());
     let order: i64 = db
@@ -110,6 +110,50 @@ pub(super) fn settle(db: &Connection, end: &Settlement) -> Result<(), Error> {
     note(db, &change)
 }
 
+/// The answer to an attempt that was taken for interrupted. It says more than "unclear", so it
+/// stands; and what was waiting for the operator or for a repeat is not sent again.
+fn settle_late(db: &Connection, end: &Settlement, verdict: &str) -> Result<(), Error> {
+    let outcome = &end.outcome;
+    let says = matches!(
+        (outcome.verdict, end.state),
+        (Verdict::Accepted, State::Accepted)
+            | (Verdict::Rejected, State::Rejected)
+            | (Verdict::Duplicate, State::Duplicate)
+    );
+    // Ended in doubt and without an answer: so end the interrupted, and no sender ends twice.
+    let sql = "UPDATE attempts SET ended = ?3, status = ?4, words = ?5, verdict = ?6
+         WHERE id = ?1 AND postback_id = ?2 AND verdict = 'unclear' AND status IS NULL";
+    let late = params![
+        end.attempt,
+        end.postback,
+        outcome.at.millis(),
+        outcome.status,
+        outcome.words,
+        verdict,
+    ];
+    if !says || db.prepare_cached(sql)?.execute(late)? == 0 {
+        return Err(Error::NotOpen(end.attempt));
+    }
+    let was = find::told(db, end.postback)?.postback.state;
+    let waits = matches!(was, State::Unclear | State::Due);
+    let became = if waits { end.state } else { was };
+    let cause = format!("late answer to attempt {}: {}", end.attempt, outcome.words);
+    let sql =
+        "UPDATE postbacks SET state = ?2, due = iif(?4, NULL, due), cause = iif(?4, ?3, cause),
+         lease = iif(?4, NULL, lease) WHERE id = ?1 RETURNING order_id";
+    let row = params![end.postback, became.as_str(), cause, waits];
+    let order: i64 = db.prepare_cached(sql)?.query_row(row, |row| row.get(0))?;
+    let change = Change {
+        order,
+        postback: Some(end.postback),
+        at: outcome.at,
+        was: Some(was.as_str()),
+        became: became.as_str(),
+        cause: Some(&cause),
+    };
+    note(db, &change)
+}
+
 pub(super) fn interrupted(db: &Connection, now: Time) -> Result<Vec<(Postback, AttemptId)>, Error> {
     let sql = format!(
         "SELECT attempts.id AS attempt, {} JOIN attempts ON attempts.postback_id = postbacks.id
@@ -122,6 +166,13 @@ pub(super) fn interrupted(db: &Connection, now: Time) -> Result<Vec<(Postback, A
             Ok((row::postback(row)?, row.get("attempt")?))
         })?
         .collect()
+}
+
+pub(super) fn unclear(db: &Connection, before: Time) -> Result<u64, Error> {
+    let sql = "SELECT count(*) FROM postbacks WHERE state = 'unclear' AND NOT EXISTS
+        (SELECT 1 FROM attempts WHERE postback_id = postbacks.id AND ended > ?1)";
+    let count: i64 = db.query_row(sql, [before.millis()], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 pub(super) fn next_due(db: &Connection) -> Result<Option<Time>, Error> {
@@ -151,8 +202,8 @@ pub(super) fn resend(db: &Connection, resend: &Resend, now: Time) -> Result<Post
     }
     let order: i64 = db
         .prepare_cached(
-            "UPDATE postbacks SET state = 'due', due = ?2, doubt = NULL, cause = ?3, lease = NULL
-             WHERE id = ?1 RETURNING order_id",
+            "UPDATE postbacks SET state = 'due', due = ?2, doubt = NULL, cause = ?3, lease = NULL,
+             spent = attempts WHERE id = ?1 RETURNING order_id",
         )?
         .query_row(params![id, now.millis(), resend.reason], |row| row.get(0))?;
     let change = Change {

@@ -78,7 +78,7 @@ pub async fn import(spool: &Spool, ledger: &Ledger) -> io::Result<Imported> {
 }
 
 /// The files in the order of their times; none where there is no directory.
-fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

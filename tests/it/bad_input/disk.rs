@@ -90,7 +90,7 @@ fn a_locked_ledger_when_the_app_ends_loses_nothing() {
 fn a_second_process_on_the_ledger_is_refused_with_words() {
     let front = Front::of(ordinary());
     let error = App::start(front.settings.clone(), Time::now()).unwrap_err();
-    let words = refgate::record::spool::words(&error);
+    let words = refgate::cause::Causes(&error).to_string();
     let path = front.settings.ledger.path.display().to_string();
     assert!(words.contains(&path), "{words}");
     assert!(words.contains(&std::process::id().to_string()), "{words}");
@@ -110,7 +110,7 @@ fn a_ledger_that_cannot_be_opened_refuses_the_start_with_words() {
     for name in ["file/refgate.db", "folder", "text"] {
         settings.ledger.path = dir.join(name);
         let error = App::start(settings.clone(), Time::now()).unwrap_err();
-        let words = refgate::record::spool::words(&error);
+        let words = refgate::cause::Causes(&error).to_string();
         let path = settings.ledger.path.display().to_string();
         assert!(words.contains(&path), "{name}: {words}");
     }

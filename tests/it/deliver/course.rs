@@ -156,3 +156,27 @@ async fn what_another_process_makes_due_is_noticed() {
     running.end().await;
     assert_eq!(told.attempts.len(), 2);
 }
+
+#[tokio::test]
+async fn a_resend_has_the_whole_schedule_and_remembers_what_may_have_been_counted() {
+    for (first, end) in [(None, State::Dead), (Some(Manner::Close), State::Unclear)] {
+        let mut office = Office::open(ASPIRE).await;
+        office.settings.schedule = vec![Duration::from_millis(5); 2];
+        office.network.always(Manner::Busy(503, None));
+        office.network.next(first);
+        let told = office.deliver(&[end]).await;
+        let resend = Resend {
+            postback: told.postback.id,
+            from: vec![end],
+            reason: "it is up again".to_owned(),
+        };
+        office.ledger.resend(resend, Time::now()).await.unwrap();
+        let running = office.start();
+        let all = office.network.wait_for(told.attempts.len() + 3);
+        tokio::time::timeout(PATIENCE, all).await.unwrap();
+        let told = office.wait(told.postback.id, &[end]).await;
+        running.end().await;
+        let cause = told.postback.cause.unwrap();
+        assert!(cause.starts_with("given up after 3 attempts"), "{cause}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use refgate::ledger::{Entered, Error, PostbackFilter, Resend, Role, Settlement};
-use refgate::postback::{PostbackId, State};
+use refgate::postback::{PostbackId, State, Verdict};
 
 use crate::support::sale::{LEASE, NOW, candidate, later, open, settlement};
 
@@ -126,6 +126,53 @@ async fn open_attempts_of_a_run_that_ended_are_found_by_the_next() {
         .settle(settlement(&interrupted[0].0, attempt, State::Due))
         .await;
     assert!(matches!(twice, Err(Error::NotOpen(_))), "{twice:?}");
+}
+
+#[tokio::test]
+async fn a_late_answer_to_what_was_taken_for_interrupted_stands() {
+    for (taken_as, late) in [
+        (State::Unclear, State::Accepted),
+        (State::Due, State::Accepted),
+        (State::Due, State::Duplicate),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = open(dir.path(), Role::Run).unwrap();
+        ledger
+            .enter(candidate("1001", Some("25.00")))
+            .await
+            .unwrap();
+        let postback = ledger.claim(NOW, LEASE, 1).await.unwrap().remove(0);
+        let attempt = ledger
+            .begin(postback.id, "http://x/".to_owned(), NOW)
+            .await
+            .unwrap();
+        let settled = async |state, verdict, status| {
+            let mut end = settlement(&postback, attempt, state);
+            (end.outcome.verdict, end.outcome.status) = (verdict, status);
+            ledger.settle(end).await
+        };
+        settled(taken_as, Verdict::Unclear, None).await.unwrap();
+        let again = settled(State::Due, Verdict::NotProcessed, Some(503)).await;
+        assert!(matches!(again, Err(Error::NotOpen(_))), "{again:?}");
+        let verdict = match late {
+            State::Accepted => Verdict::Accepted,
+            _ => Verdict::Duplicate,
+        };
+        settled(late, verdict, Some(200)).await.unwrap();
+        let story = ledger.story("1001".to_owned()).await.unwrap().remove(0);
+        assert_eq!(story.postbacks[0].postback.state, late);
+        let outcome = story.postbacks[0].attempts[0].outcome.as_ref().unwrap();
+        assert_eq!((outcome.verdict, outcome.status), (verdict, Some(200)));
+        let last = story.history.last().unwrap();
+        assert_eq!(
+            (last.was.as_deref(), last.became.as_str()),
+            (Some(taken_as.as_str()), late.as_str())
+        );
+        assert!(last.cause.as_ref().unwrap().ends_with("success=true;"));
+        assert_eq!(ledger.claim(later(9999), LEASE, 9).await.unwrap(), []);
+        let twice = settled(late, verdict, Some(200)).await;
+        assert!(matches!(twice, Err(Error::NotOpen(_))), "{twice:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,130 @@
+//! What only the loop's own parts can show: a clock that jumps, a look at what is unclear.
+
+use super::*;
+use crate::ledger::{Role, Told};
+use crate::order::Candidate;
+use crate::postback::State;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+const NOW: Time = Time::from_millis(1_795_392_000_000);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A delivery with one order due, to a network at `address`.
+async fn deliver(dir: &std::path::Path, address: std::net::SocketAddr) -> Deliver {
+    let path = dir.join("refgate.db");
+    let ledger = Ledger::open(&ledger::Settings { path }, Role::Run, NOW).unwrap();
+    let candidate: Candidate =
+        serde_json::from_str(include_str!("../record/recorder/candidate.json")).unwrap();
+    let template = format!("http://{address}/?offer_id=1&amount=AMOUNT");
+    let accepted = Answer {
+        status: Some(200),
+        body: None,
+        means: Verdict::Accepted,
+        reason: None,
+    };
+    let destination = Destination {
+        template: template.parse().unwrap(),
+        secrets: Vec::new(),
+        answers: vec![accepted],
+        dedupe: Dedupe::None,
+        send: true,
+    };
+    let name = candidate.postbacks.first().unwrap().destination.clone();
+    let settings = Settings {
+        destinations: [(name, destination)].into(),
+        schedule: Vec::new(),
+        connect_timeout: Duration::from_secs(5),
+        timeout: Duration::from_secs(20),
+        concurrency: 4,
+        answer_limit: 4096,
+        retry_after_limit: HOUR,
+    };
+    ledger.enter(candidate).await.unwrap();
+    Deliver::new(ledger, Arc::new(settings), Arc::default()).unwrap()
+}
+
+async fn told(deliver: &Deliver) -> Told {
+    deliver.ledger.postback(1).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_does_not_end_what_is_under_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let network = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let deliver = deliver(dir.path(), network.local_addr().unwrap()).await;
+    let mut sends = JoinSet::new();
+    let now = Time::now();
+    deliver.send_due(&mut sends, now).await.unwrap();
+    let (mut stream, _) = network.accept().await.unwrap();
+    stream.read_u8().await.unwrap();
+
+    deliver.recover(now.plus(HOUR)).await.unwrap();
+    assert_eq!(told(&deliver).await.postback.state, State::Sending);
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    stream.write_all(answer).await.unwrap();
+    sends.join_next().await.unwrap().unwrap();
+    assert_eq!(told(&deliver).await.postback.state, State::Accepted);
+}
+
+#[tokio::test]
+async fn what_was_cut_off_is_not_under_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let network = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let deliver = deliver(dir.path(), network.local_addr().unwrap()).await;
+    let mut sends = JoinSet::new();
+    let now = Time::now();
+    deliver.send_due(&mut sends, now).await.unwrap();
+    let (_stream, _) = network.accept().await.unwrap();
+    sends.shutdown().await;
+    deliver.recover(now.plus(HOUR)).await.unwrap();
+    assert_eq!(told(&deliver).await.postback.state, State::Unclear);
+}
+
+#[tokio::test]
+async fn what_is_unclear_for_an_hour_is_an_alarm() {
+    let dir = tempfile::tempdir().unwrap();
+    let network = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let deliver = deliver(dir.path(), network.local_addr().unwrap()).await;
+    let mut sends = JoinSet::new();
+    deliver.send_due(&mut sends, Time::now()).await.unwrap();
+    drop(network.accept().await.unwrap());
+    sends.join_next().await.unwrap().unwrap();
+    let told = told(&deliver).await;
+    assert_eq!(told.postback.state, State::Unclear);
+    let ended = told.attempts.last().unwrap().outcome.as_ref().unwrap().at;
+
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _listening = tracing::subscriber::set_default(subscriber);
+    let mut alarm = Alarm::default();
+    let minute = Duration::from_secs(60);
+    // After so many minutes, so many lines were written in all.
+    for (minutes, lines) in [(59, 0), (62, 0), (65, 1), (70, 1), (1500, 1), (1506, 2)] {
+        deliver.ask(&mut alarm, ended.plus(minute * minutes)).await;
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let found = text.lines().count();
+        assert_eq!(found, lines, "after {minutes} minutes: {text}");
+        let told = |line: &str| line.contains("ERROR") && line.contains("count=1");
+        assert!(text.lines().all(told), "{text}");
+    }
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
