@@ -9,7 +9,6 @@ pub mod cookies;
 pub mod navigation;
 pub mod query;
 mod remember;
-pub mod seal;
 
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use crate::click::{Click, Identifies, Values};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
 use crate::name::NetworkName;
+use crate::seal;
 use crate::store::Store;
 use crate::visit::{Arrival, Attribution, Visit, VisitId};
 

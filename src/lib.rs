@@ -10,6 +10,7 @@ pub mod event;
 pub mod inert;
 pub mod money;
 pub mod name;
+pub mod seal;
 pub mod secret;
 
 // The words made of words.

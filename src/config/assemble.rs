@@ -10,8 +10,8 @@ use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
 use super::{Settings, rules, stores};
-use crate::capture::seal::Keys;
 use crate::observe::rule::Rule;
+use crate::seal::Keys;
 use crate::store::{Store, Stores};
 use crate::{accept, capture, deliver, forward, ledger, observe, record};
 

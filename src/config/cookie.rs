@@ -9,7 +9,7 @@ use super::reader::{Map, Place};
 use super::text::Text;
 use super::value::Value;
 use crate::capture::Handling;
-use crate::capture::seal::Keys;
+use crate::seal::Keys;
 use crate::visit::Attribution;
 
 const DAY: Duration = Duration::from_secs(86_400);

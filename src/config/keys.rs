@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::capture::seal::{KEY_BYTES, KeyError, Keys};
+use crate::seal::{KEY_BYTES, KeyError, Keys};
 
 /// Largest key file in bytes.
 const LIMIT: u64 = 64 * 1024;

@@ -10,9 +10,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::capture::seal::Keys;
 use crate::clock::Time;
 use crate::order::Candidate;
+use crate::seal::Keys;
 
 mod import;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use refgate::admin::{Admin, serve};
-use refgate::capture::seal::Keys;
 use refgate::ledger::{Ledger, Role};
 use refgate::record::spool::Spool;
+use refgate::seal::Keys;
 use rusqlite::Connection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -7,9 +7,9 @@ mod network;
 
 use std::time::Duration;
 
-use refgate::capture::seal::Keys;
 use refgate::event::Event;
 use refgate::order::Standing;
+use refgate::seal::Keys;
 use refgate::visit::Visit;
 use serde_json::json;
 

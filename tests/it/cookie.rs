@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use http::header::{COOKIE, HeaderValue};
 use http::{HeaderMap, Method};
-use refgate::capture::seal::Keys;
 use refgate::capture::{Head, Settings};
 use refgate::clock::Time;
 use refgate::event::Counters;
+use refgate::seal::Keys;
 use refgate::visit::{Visit, VisitId};
 
 use crate::support::proxy::base;

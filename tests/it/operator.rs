@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use clap::Parser as _;
-use refgate::capture::seal::Keys;
 use refgate::cli::say::Error;
 use refgate::cli::{explain, import, orders, postbacks};
 use refgate::ledger::{Ledger, Role};
 use refgate::postback::State;
 use refgate::record::spool::Spool;
+use refgate::seal::Keys;
 
 use crate::support::sale::{LEASE, NOW, candidate, open, settlement};
 

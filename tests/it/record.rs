@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use refgate::capture::seal::Keys;
 use refgate::event::{Counters, Event};
 use refgate::ledger::{Entered, Ledger, Role};
 use refgate::record::spool::{Fault, Spool, import};
 use refgate::record::{PATIENCE, Recorded, Recorder};
+use refgate::seal::Keys;
 use rusqlite::Connection;
 use tokio::time::Instant;
 

@@ -1,10 +1,10 @@
 //! Faults of the disk that only the ledger's own connection can show.
 
 use super::*;
-use crate::capture::seal::Keys;
 use crate::clock::Time;
 use crate::ledger::{Error, Role, Settings};
 use crate::record::spool::import;
+use crate::seal::Keys;
 
 const NOW: Time = Time::from_millis(1_795_392_000_000);
 
