@@ -9,7 +9,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use tokio::runtime::{self, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -176,7 +176,7 @@ impl App {
         }
 
         let control = runtime()?;
-        control.block_on(async {
+        let cut = control.block_on(async {
             let admin = Admin::new(self.counters, self.ledger, self.spool);
             let operating = admin::serve(listener(self.admin)?, Arc::new(admin), shutdown.clone());
             let delivering = self.deliver.run(shutdown.clone(), self.accept.drain);
@@ -186,13 +186,20 @@ impl App {
                 shutdown.cancel();
             };
             // What an earlier run could not enter.
-            let recovering = self.recorder.recover();
-            tokio::join!(operating, delivering, ending, recovering);
-            Ok::<(), Error>(())
+            let recovering = async {
+                tokio::select! {
+                    () = self.recorder.recover() => {}
+                    () = shutdown.cancelled() => {}
+                }
+            };
+            // Joined on this runtime, which must live to see a second signal.
+            let draining = async {
+                shutdown.cancelled().await;
+                tokio::task::spawn_blocking(move || join(workers)).await
+            };
+            let ended = tokio::join!(draining, operating, delivering, ending, recovering);
+            Ok::<_, Error>(ended.0.unwrap_or(0))
         })?;
-        let ends = workers.into_iter().map(thread::JoinHandle::join);
-        // A worker that panicked has said so; its requests are gone.
-        let cut = ends.filter_map(Result::ok).max().unwrap_or(0);
         if cut > 0 {
             warn!(cut, "cut off what did not finish in time");
         }
@@ -245,6 +252,13 @@ impl Path {
 
 fn runtime() -> io::Result<Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// Waits for every worker; how many tasks were cut off. One that panicked has
+/// said so, and its requests are gone.
+fn join(workers: Vec<JoinHandle<usize>>) -> usize {
+    let ends = workers.into_iter().map(JoinHandle::join);
+    ends.filter_map(Result::ok).max().unwrap_or(0)
 }
 
 /// To be called on the runtime that will use it.

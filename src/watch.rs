@@ -40,12 +40,17 @@ pub struct Watcher {
     pool: Pool,
     /// One permit for each copy that the pool takes: more wait here instead of being refused.
     places: Semaphore,
+    /// One for each copy that is read or waits for it.
+    waiting: Semaphore,
     recorder: Recorder,
     record: record::Settings,
     patience: Patience,
     counters: Arc<Counters>,
     tracker: TaskTracker,
 }
+
+/// Copies in memory that are read or wait for it.
+const WAITING: usize = 1024;
 
 /// Exchanges that go on without their shopper at once: enough for a bad network
 /// in a busy hour, too few to hurt a shop by asking and hanging up.
@@ -84,6 +89,7 @@ impl Watcher {
             rules,
             pool,
             places: Semaphore::new(settings.readers.max(1)),
+            waiting: Semaphore::new(WAITING),
             recorder,
             record,
             patience: Patience {

@@ -108,13 +108,14 @@ fn once(scene: Scene) -> Result<Call, Error> {
                 Ok::<_, io::Error>(bought)
             })?
     };
+    let (told, signalled) = oneshot::channel();
     scene.play(async {
         tokio::select! {
-            () = told_to_end() => {}
+            () = told_to_end() => drop(told.send(())),
             _dropped = ended => {}
         }
     })?;
-    if !shopping.is_finished() {
+    if signalled.blocking_recv().is_ok() && !shopping.is_finished() {
         return Err(Error::Ended);
     }
     let bought = shopping.join().map_err(|_panic| Error::Ended)??;

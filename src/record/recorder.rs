@@ -133,6 +133,9 @@ impl Recorder {
                 return;
             }
         };
+        if imported.more {
+            error!("the spool holds more orders than are entered at once: run `refgate import`");
+        }
         for (_file, entered) in imported.entered {
             self.entered(entered);
         }

@@ -101,6 +101,10 @@ impl Watcher {
 
     /// Enters the order, and waits for it as long as `hold` allows; it goes on after that.
     async fn hold(self: &Arc<Self>, confirmation: Confirmation, body: Option<Bytes>) {
+        let (store, request) = (
+            confirmation.store.name.clone(),
+            confirmation.request.clone(),
+        );
         let (this, since) = (Arc::clone(self), Instant::now());
         let entering = async move { this.enter(confirmation, body, since).await };
         let entered = self.tracker.spawn(entering.instrument(Span::current()));
@@ -112,7 +116,8 @@ impl Watcher {
             }
             Err(_elapsed) => {
                 self.counters.add(Event::HoldEnded);
-                warn!(hold = ?self.record.hold, "the order was not entered in time; the page went out");
+                warn!(%store, request, hold = ?self.record.hold,
+                    "the order was not entered in time; the page went out");
             }
         }
     }
@@ -153,6 +158,10 @@ impl Watcher {
     }
 
     async fn read(&self, matched: Matched, body: Option<Bytes>) -> Result<Vec<Reading>, ReadError> {
+        let _waiting = self
+            .waiting
+            .try_acquire()
+            .map_err(|_full| ReadError::Overloaded)?;
         let _place = self.places.acquire().await;
         self.pool.read(matched, body).await
     }

@@ -103,7 +103,11 @@ impl Pump {
             };
             let data = match frame.into_data() {
                 Ok(data) => data,
-                Err(trailers) => break Some(trailers),
+                Err(trailers) => {
+                    // Its end is still to be taken, or the connection could not be used again.
+                    self.next(&mut shop).await.ok();
+                    break self.ending.newest().map(Frame::data).or(Some(trailers));
+                }
             };
             self.copy.push(&data);
             if self.shopper.is_none() && self.copy.is_over() {
@@ -113,10 +117,6 @@ impl Pump {
                 break Some(Frame::data(last));
             }
         };
-        if held.as_ref().is_some_and(Frame::is_trailers) {
-            // Its end is still to be taken, or the connection to the shop could not be used again.
-            self.next(&mut shop).await.ok();
-        }
         // The connection to the shop goes back to its pool while the order is entered.
         drop(shop);
         End::Whole(Whole {

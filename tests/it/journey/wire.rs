@@ -137,3 +137,22 @@ fn trailers_and_a_chunk_that_ends_with_the_page_are_passed_on() {
     assert_eq!(through.trailers, direct.trailers);
     assert_eq!(front.orders().len(), 1);
 }
+
+#[test]
+fn a_body_with_trailers_is_whole_for_an_older_client_too() {
+    let front = Front::of(Shop::new(|request| {
+        let mut answer = chunked(HTML, thanks(&id(request)), 50);
+        answer.truncate(answer.len() - 2);
+        answer.extend_from_slice(b"X-Late: yes\r\n\r\n");
+        answer
+    }));
+    let cookie = front.click_at("/checkout/thank-you/0");
+    for (id, version) in [("1", "1.0"), ("2", "1.1")] {
+        let request = with(&cookie, &format!("/checkout/thank-you/{id}"));
+        let request = request.replace("HTTP/1.1", &format!("HTTP/{version}"));
+        let answer = front.ask(request);
+        assert!(answer.complete, "{version}");
+        assert_eq!(answer.text(), thanks(id), "{version}");
+        assert!(front.story(id).is_some(), "{version}");
+    }
+}
