@@ -163,7 +163,13 @@ impl Deliver {
                 self.ask(&mut alarm, now).await;
                 wait
             };
-            let wait = looked.await.unwrap_or_else(|fault| {
+            // A ledger that hangs does not hold up the end. Cancel-safe: what was claimed and not
+            // begun is free again when its lease, or this run, is over.
+            let looked = tokio::select! {
+                looked = looked => looked,
+                () = shutdown.cancelled() => break,
+            };
+            let wait = looked.unwrap_or_else(|fault| {
                 error!(error = %Causes(&fault), "the ledger does not say what is due");
                 POLL
             });
