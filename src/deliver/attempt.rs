@@ -14,7 +14,7 @@ use crate::clock::Time;
 use crate::event::Event;
 use crate::ledger::{self, Settlement};
 use crate::order::Order;
-use crate::postback::{AttemptId, Outcome, Postback, State, Verdict};
+use crate::postback::{Attempt, AttemptId, Outcome, Postback, State, Verdict};
 use crate::secret::{Secret, mask};
 
 /// Waits before settling is tried again: the answer is known to us alone, and a full or locked disk may recover.
@@ -35,6 +35,10 @@ enum Obstacle {
     NoDestination,
     #[error("the network is configured with `send: false`")]
     DryRun,
+    #[error(
+        "an earlier attempt may have been counted, and the network does not deduplicate by order"
+    )]
+    MayCount,
     #[error(transparent)]
     Fill(#[from] FillError),
     #[error("the filled postback URL is none")]
@@ -66,6 +70,10 @@ async fn prepare<'a>(deliver: &'a Deliver, postback: &Postback) -> Result<Ready<
         .ok_or(Obstacle::NoDestination)?;
     if !destination.send {
         return Err(Obstacle::DryRun);
+    }
+    // It may have come here while the configuration said otherwise.
+    if destination.dedupe != Dedupe::Order && repeats_a_doubt(deliver, postback).await {
+        return Err(Obstacle::MayCount);
     }
     let words = destination.template.words();
     // Only few templates name what the order alone knows.
@@ -217,10 +225,24 @@ async fn heard(deliver: &Deliver, postback: &Postback, this: AttemptId) -> bool 
         return true;
     };
     let mut earlier = told.attempts.iter().filter(|attempt| attempt.id != this);
-    earlier.any(|attempt| {
-        let verdict = attempt.outcome.as_ref().map(|outcome| outcome.verdict);
-        verdict != Some(Verdict::NotProcessed)
-    })
+    earlier.any(may_count)
+}
+
+/// Whether an attempt since the operator last asked for one may have been counted.
+async fn repeats_a_doubt(deliver: &Deliver, postback: &Postback) -> bool {
+    if since_resend(postback) == 0 {
+        return false;
+    }
+    let Ok(told) = deliver.ledger.postback(postback.id).await else {
+        return true;
+    };
+    let asked_again = usize::try_from(postback.spent).unwrap_or(usize::MAX);
+    told.attempts.iter().skip(asked_again).any(may_count)
+}
+
+fn may_count(attempt: &Attempt) -> bool {
+    let verdict = attempt.outcome.as_ref().map(|outcome| outcome.verdict);
+    verdict != Some(Verdict::NotProcessed)
 }
 
 /// 0 to 1000; without randomness the middle.

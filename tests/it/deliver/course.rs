@@ -180,3 +180,17 @@ async fn a_resend_has_the_whole_schedule_and_remembers_what_may_have_been_counte
         assert!(cause.starts_with("given up after 3 attempts"), "{cause}");
     }
 }
+
+#[tokio::test]
+async fn a_repeat_is_held_when_the_network_is_said_to_deduplicate_no_more() {
+    let mut office = Office::open(ASPIRE).await;
+    office.destination().dedupe = Dedupe::Order;
+    office.settings.schedule = vec![Duration::from_secs(2)];
+    office.network.next([Manner::Close]);
+    office.deliver(&[State::Due]).await;
+    office.destination().dedupe = Dedupe::None;
+    let told = office.deliver(&[State::Held]).await;
+    let cause = told.postback.cause.unwrap();
+    assert!(cause.contains("may have been counted"), "{cause}");
+    assert_eq!(office.network.calls().len(), 1);
+}
