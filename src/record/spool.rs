@@ -120,8 +120,16 @@ impl Spool {
     }
 }
 
+/// A new directory's own entry must be on disk too, or its first file is not.
 fn make_dir(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    if dir.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    match dir.parent() {
+        Some(parent) if parent != Path::new("") => sync_dir(parent),
+        _ => sync_dir(Path::new(".")),
+    }
 }
 
 fn write_new(path: &Path, sealed: &str) -> io::Result<()> {

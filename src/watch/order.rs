@@ -17,7 +17,7 @@ use crate::event::Event;
 use crate::forward;
 use crate::observe::pool::ReadError;
 use crate::observe::{Copy, Fault, Matched, Reading};
-use crate::order::{OrderKey, Sighting};
+use crate::order::{Candidate, OrderKey, Sighting};
 use crate::record;
 use crate::store::Store;
 use crate::visit::Visit;
@@ -144,16 +144,26 @@ impl Watcher {
         if !kept || faults.any(Fault::is_over_limit) {
             self.counters.add(Event::BodyOverCap);
         }
-        let now = Time::now();
-        for reading in readings {
-            let seen = Seen {
-                store: &store,
-                visit: &visit,
-                request: &request,
-                now,
-                since,
-            };
-            self.take(reading, &seen).await;
+        let seen = Seen {
+            store: &store,
+            visit: &visit,
+            request: &request,
+            now: Time::now(),
+        };
+        // Side by side: one order that waits for the ledger keeps no other from its spool.
+        let candidates = readings.into_iter().filter_map(|it| self.judge(it, &seen));
+        let recording: Vec<_> = candidates
+            .map(|candidate| {
+                let recorder = self.recorder.clone();
+                let recording = async move { recorder.record(candidate, since).await };
+                self.tracker.spawn(recording.instrument(Span::current()))
+            })
+            .collect();
+        for recorded in recording {
+            if let Err(panic) = recorded.await {
+                self.counters.add(Event::ObserverFailed);
+                error!(store = %store.name, request, %panic, "recording an order panicked");
+            }
         }
     }
 
@@ -166,18 +176,22 @@ impl Watcher {
         self.pool.read(matched, body).await
     }
 
-    async fn take(&self, reading: Reading, seen: &Seen<'_>) {
+    /// What a reading makes of its order; nothing if there is no order in it.
+    fn judge(&self, reading: Reading, seen: &Seen<'_>) -> Option<Candidate> {
         let faults: Vec<String> = reading.faults.iter().map(ToString::to_string).collect();
         if !faults.is_empty() {
             self.counters.add(Event::RuleUnreadable);
             seen.complain(&reading, &faults);
         }
         let doubt = reading.doubt;
-        let Some(sighting) = seen.sighting(reading, faults) else {
-            return;
-        };
-        let candidate = record::judge(sighting, doubt, seen.store, &self.record, seen.now);
-        self.recorder.record(candidate, seen.since).await;
+        let sighting = seen.sighting(reading, faults)?;
+        Some(record::judge(
+            sighting,
+            doubt,
+            seen.store,
+            &self.record,
+            seen.now,
+        ))
     }
 }
 
@@ -187,8 +201,6 @@ struct Seen<'a> {
     visit: &'a Option<Visit>,
     request: &'a str,
     now: Time,
-    /// Since when the page waits.
-    since: Instant,
 }
 
 impl Seen<'_> {
@@ -265,7 +277,6 @@ mod tests {
             visit: &None,
             request: "GET /done",
             now: Time::from_millis(0),
-            since: Instant::now(),
         };
         let file = tempfile::tempfile().unwrap();
         let log = file.try_clone().unwrap();
