@@ -163,11 +163,15 @@ impl Deliver {
                 self.ask(&mut alarm, now).await;
                 wait
             };
-            // A ledger that hangs does not hold up the end. Cancel-safe: what was claimed and not
-            // begun is free again when its lease, or this run, is over.
+            // A ledger that hangs holds up the end for `drain` only. Cancel-safe: what was claimed
+            // and not begun is free again when its lease, or this run, is over.
+            let given_up = async {
+                shutdown.cancelled().await;
+                tokio::time::sleep(drain).await;
+            };
             let looked = tokio::select! {
                 looked = looked => looked,
-                () = shutdown.cancelled() => break,
+                () = given_up => break,
             };
             let wait = looked.unwrap_or_else(|fault| {
                 error!(error = %Causes(&fault), "the ledger does not say what is due");
