@@ -142,13 +142,13 @@ impl Deliver {
         })
     }
 
-    /// Delivers until `shutdown`; then takes nothing new and lets what is under way finish within `drain`.
+    /// Delivers until `shutdown`; then what is due by now goes out and may finish within `drain`.
     /// What does not is left `sending`, and treated as interrupted by the next start.
     pub async fn run(self, shutdown: CancellationToken, drain: Duration) {
         let mut sends = JoinSet::new();
         let mut recovered: Option<Time> = None;
         let mut alarm = Alarm::default();
-        while !shutdown.is_cancelled() {
+        loop {
             // Armed before looking: what becomes due while we look wakes us at once.
             let due = self.ledger.due().notified();
             tokio::pin!(due);
@@ -177,6 +177,10 @@ impl Deliver {
                 error!(error = %Causes(&fault), "the ledger does not say what is due");
                 POLL
             });
+            // Looked once more after the end was asked for: what was entered until then goes out.
+            if shutdown.is_cancelled() {
+                break;
+            }
             tokio::select! {
                 () = due => {}
                 () = tokio::time::sleep(wait) => {}
