@@ -52,6 +52,16 @@ fn every_example_of_the_reference_is_right() {
     assert!(tried > 8, "{tried}");
 }
 
+/// The README's rule, laid over the shipped file, has no fault.
+#[test]
+fn the_readmes_rule_is_right() {
+    let readme = fs::read_to_string(project().join("README.md")).unwrap();
+    let examples: Vec<_> = readme.split("```yaml\n").skip(1).collect();
+    assert_eq!(examples.len(), 1);
+    let example = examples[0].split("```").next().unwrap();
+    assert_eq!(Folder::with(&shipped_with(example)).faults(), "");
+}
+
 /// The defaults of the reference, written out, change nothing.
 #[test]
 fn the_reference_states_the_defaults_of_the_code() {
