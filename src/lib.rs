@@ -13,6 +13,10 @@ pub mod name;
 pub mod seal;
 pub mod secret;
 
+// The words of HTTP, and the bytes beneath them.
+pub mod message;
+pub mod wire;
+
 // The words made of words.
 pub mod click;
 pub mod store;

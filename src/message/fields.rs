@@ -1,0 +1,314 @@
+//! A head's fields in their order: bytes, spelling and repetition as they came.
+//!
+//! They stand in one buffer in the form in which they are written
+//! (`Name: value\r\n`), with an index beside it, so that passing them on is a
+//! copy and looking one up allocates nothing. The number of fields is small:
+//! looking them all over costs less than hashing their names.
+
+use std::ops::Range;
+
+/// The fields of a head, or of a trailer section.
+#[derive(Clone, Default)]
+pub struct Fields {
+    /// `Name: value\r\n`, one after the other; removed ones stay as gaps.
+    text: Vec<u8>,
+    lines: Vec<Line>,
+}
+
+/// Where a field stands in the text. Heads are bounded far below 4 GiB.
+#[derive(Clone, Copy)]
+struct Line {
+    start: u32,
+    name: u32,
+    end: u32,
+}
+
+/// Between name and value.
+const COLON: &[u8] = b": ";
+/// Behind the value.
+const CRLF: &[u8] = b"\r\n";
+
+impl Line {
+    fn name(self) -> Range<usize> {
+        range(self.start, self.start.saturating_add(self.name))
+    }
+
+    fn value(self) -> Range<usize> {
+        let start = self.start.saturating_add(self.name).saturating_add(2);
+        range(start, self.end.saturating_sub(2))
+    }
+
+    fn whole(self) -> Range<usize> {
+        range(self.start, self.end)
+    }
+}
+
+fn range(start: u32, end: u32) -> Range<usize> {
+    index(start)..index(end)
+}
+
+/// Lossless on every platform that tokio runs on.
+fn index(at: u32) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
+}
+
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+impl Fields {
+    /// No fields, with room for so many bytes and lines.
+    pub fn with_capacity(bytes: usize, lines: usize) -> Self {
+        Self {
+            text: Vec::with_capacity(bytes),
+            lines: Vec::with_capacity(lines),
+        }
+    }
+
+    /// Adds a field behind all others. The caller has seen to it that `name` is a
+    /// token and `value` has neither CR, LF nor NUL (RFC 9110 §5.1, §5.5).
+    pub fn append(&mut self, name: &[u8], value: &[u8]) {
+        let start = self.text.len();
+        self.text
+            .reserve(name.len() + value.len() + COLON.len() + CRLF.len());
+        self.text.extend_from_slice(name);
+        self.text.extend_from_slice(COLON);
+        self.text.extend_from_slice(value);
+        self.text.extend_from_slice(CRLF);
+        self.lines.push(Line {
+            start: offset(start),
+            name: offset(name.len()),
+            end: offset(self.text.len()),
+        });
+    }
+
+    /// Makes it the only field of this name, in the place of the first one.
+    pub fn set(&mut self, name: &str, value: &[u8]) {
+        let Some(at) = self.position(name) else {
+            self.append(name.as_bytes(), value);
+            return;
+        };
+        // Written at the end, then put in its place: the index gives the order.
+        let spelt = self
+            .lines
+            .get(at)
+            .map_or(&[][..], |line| self.bytes(line.name()));
+        let spelt = spelt.to_vec();
+        self.append(&spelt, value);
+        let Some(line) = self.lines.pop() else { return };
+        if let Some(first) = self.lines.get_mut(at) {
+            *first = line;
+        }
+        let mut seen = 0;
+        let text = &self.text;
+        self.lines.retain(|line| {
+            let other = !is_named(text, *line, name);
+            seen += usize::from(!other);
+            other || seen == 1
+        });
+    }
+
+    /// The first value under this name, given in lower case.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        let line = self.lines.get(self.position(name)?)?;
+        Some(self.bytes(line.value()))
+    }
+
+    /// The first value under this name, where it is text in UTF-8.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.get(name)?).ok()
+    }
+
+    /// Every value under this name, given in lower case, in their order.
+    pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        debug_assert!(!name.bytes().any(|byte| byte.is_ascii_uppercase()));
+        let named = move |line: &&Line| is_named(&self.text, **line, name);
+        let lines = self.lines.iter().filter(named);
+        lines.map(|line| self.bytes(line.value()))
+    }
+
+    /// Whether there is a field of this name, given in lower case.
+    pub fn contains(&self, name: &str) -> bool {
+        self.position(name).is_some()
+    }
+
+    /// Every field: its name as it is spelt, its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let both = |line: &Line| (self.bytes(line.name()), self.bytes(line.value()));
+        self.lines.iter().map(both)
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Removes every field of this name, given in lower case; whether there was one.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let before = self.lines.len();
+        let text = &self.text;
+        self.lines.retain(|line| !is_named(text, *line, name));
+        self.lines.len() < before
+    }
+
+    /// Keeps the fields (name as it is spelt, value) that `keep` wants.
+    pub fn retain(&mut self, mut keep: impl FnMut(&[u8], &[u8]) -> bool) {
+        let text = &self.text;
+        let part = |range| text.get::<Range<usize>>(range).unwrap_or_default();
+        self.lines
+            .retain(|line| keep(part(line.name()), part(line.value())));
+    }
+
+    /// Replaces each value under this name by what `change` makes of it; none removes the field.
+    pub fn edit(&mut self, name: &str, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
+        let mut lines = Vec::with_capacity(self.lines.len());
+        for line in std::mem::take(&mut self.lines) {
+            if !is_named(&self.text, line, name) {
+                lines.push(line);
+                continue;
+            }
+            let value = self.bytes(line.value());
+            let Some(changed) = change(value) else {
+                continue;
+            };
+            if changed == value {
+                lines.push(line);
+                continue;
+            }
+            let spelt = self.bytes(line.name()).to_vec();
+            self.append(&spelt, &changed);
+            lines.extend(self.lines.pop());
+        }
+        self.lines = lines;
+    }
+
+    /// Writes them as HTTP/1.1 does: `Name: value`, each with CR LF behind it.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let mut lines = self.lines.iter().copied();
+        let Some(mut run) = lines.next() else { return };
+        for line in lines {
+            // Neighbours are copied in one go.
+            if line.start == run.end {
+                run.end = line.end;
+                continue;
+            }
+            out.extend_from_slice(self.bytes(run.whole()));
+            run = line;
+        }
+        out.extend_from_slice(self.bytes(run.whole()));
+    }
+
+    /// What they take when written.
+    pub fn written(&self) -> usize {
+        self.lines.iter().map(|line| line.whole().len()).sum()
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        let mut lines = self.lines.iter();
+        lines.position(|line| is_named(&self.text, *line, name))
+    }
+
+    fn bytes(&self, range: Range<usize>) -> &[u8] {
+        self.text.get(range).unwrap_or_default()
+    }
+}
+
+fn is_named(text: &[u8], line: Line, name: &str) -> bool {
+    index(line.name) == name.len()
+        && text
+            .get(line.name())
+            .is_some_and(|own| own.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+impl std::fmt::Debug for Fields {
+    /// Names only: values may be a person's.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = self.iter().map(|(name, _)| String::from_utf8_lossy(name));
+        f.debug_list().entries(names).finish()
+    }
+}
+
+impl PartialEq for Fields {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Fields {}
+
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Fields {
+    /// As by [`Fields::append`].
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(fields: I) -> Self {
+        let mut all = Self::default();
+        for (name, value) in fields {
+            all.append(name.as_ref(), value.as_ref());
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(fields: &Fields) -> String {
+        let mut out = Vec::new();
+        fields.write(&mut out);
+        assert_eq!(out.len(), fields.written());
+        String::from_utf8(out).unwrap()
+    }
+
+    fn some() -> Fields {
+        [
+            ("Host", "a"),
+            ("X-A", "1"),
+            ("x-b", ""),
+            ("X-a", "2"),
+            ("C", "c"),
+        ]
+        .into_iter()
+        .collect()
+    }
+
+    #[test]
+    fn fields_are_found_by_name_and_written_as_they_came() {
+        let fields = some();
+        assert_eq!(fields.get("host"), Some(&b"a"[..]));
+        assert_eq!(fields.get("hos"), None);
+        assert_eq!(fields.get_all("x-a").collect::<Vec<_>>(), [b"1", b"2"]);
+        assert_eq!(fields.get("x-b"), Some(&b""[..]));
+        assert_eq!(
+            written(&fields),
+            "Host: a\r\nX-A: 1\r\nx-b: \r\nX-a: 2\r\nC: c\r\n"
+        );
+        assert_eq!((fields.len(), fields.is_empty()), (5, false));
+        assert_eq!(written(&Fields::default()), "");
+    }
+
+    #[test]
+    fn a_field_that_is_set_stands_once_in_the_place_of_the_first() {
+        let mut fields = some();
+        fields.set("x-a", b"three");
+        fields.set("new", b"n");
+        assert_eq!(
+            written(&fields),
+            "Host: a\r\nX-A: three\r\nx-b: \r\nC: c\r\nnew: n\r\n"
+        );
+    }
+
+    #[test]
+    fn fields_are_removed_and_edited_in_place() {
+        let mut fields = some();
+        assert!(fields.remove("x-b"));
+        assert!(!fields.remove("x-b"));
+        fields.edit("x-a", |value| (value == b"2").then(|| b"two".to_vec()));
+        assert_eq!(written(&fields), "Host: a\r\nX-a: two\r\nC: c\r\n");
+        fields.retain(|name, value| name != b"Host" && value != b"c");
+        assert_eq!(written(&fields), "X-a: two\r\n");
+    }
+}
