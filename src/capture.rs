@@ -12,14 +12,14 @@ mod remember;
 
 use std::time::Duration;
 
-use http::header::HeaderValue;
-use http::{HeaderMap, Method};
+use http::Method;
 use regex::Regex;
 use tracing::{debug, info};
 
 use crate::click::{Click, Identifies, Values};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
+use crate::message::Fields;
 use crate::name::NetworkName;
 use crate::seal;
 use crate::store::Store;
@@ -87,7 +87,7 @@ pub struct Head<'a> {
     /// The `Host`, as sent.
     pub host: &'a str,
     /// Its fields; our cookie is taken out.
-    pub headers: &'a mut HeaderMap,
+    pub fields: &'a mut Fields,
 }
 
 /// What capture found, and what follows from it.
@@ -112,7 +112,7 @@ impl Settings {
         counters: &Counters,
     ) -> Captured {
         let names = self.cookie_names(store.scheme);
-        let ours = cookies::take(head.headers, &names);
+        let ours = cookies::take(head.fields, &names);
         let name = names.first().map_or("", String::as_str);
         let known = self.known(name, &ours, now, counters);
 
@@ -126,8 +126,8 @@ impl Settings {
         }
         captured.answer.personal = true;
         let clicks = self.clicks(&apart.ours, now, counters);
-        if navigation::is_document(head.method, head.headers) {
-            let arrival = navigation::arrival(head.headers, head.host);
+        if navigation::is_document(head.method, head.fields) {
+            let arrival = navigation::arrival(head.fields, head.host);
             for (click, identifies) in clicks {
                 let told = (click.network.clone(), click.values.clone());
                 if !self.take(&mut captured.visit, (click, identifies), arrival, fresh) {
@@ -141,7 +141,7 @@ impl Settings {
                 && let Some(rest) = &apart.rest
             {
                 let location = format!("{}://{}{rest}", store.scheme, head.host);
-                captured.answer.redirect = HeaderValue::from_str(&location).ok();
+                captured.answer.redirect = Some(location);
             }
         }
         if self.parameter != Handling::Keep {

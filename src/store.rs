@@ -91,6 +91,13 @@ impl Stores {
         self.by_host.get(host)
     }
 
+    /// The host, where there is only one.
+    pub fn only_host(&self) -> Option<&str> {
+        let mut hosts = self.by_host.keys();
+        let first = hosts.next()?;
+        hosts.next().is_none().then_some(first)
+    }
+
     /// Every store once, by name.
     pub fn all(&self) -> Vec<&Arc<Store>> {
         let mut all: Vec<_> = self.by_host.values().collect();

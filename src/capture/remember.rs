@@ -3,7 +3,6 @@
 //! Host-only, and set by the server on a top-level navigation: what script or
 //! subresources set, browsers cut to days (domain.md §5).
 
-use http::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
@@ -105,7 +104,7 @@ impl Settings {
         store: &Store,
         visit: &Option<Visit>,
         now: Time,
-    ) -> Option<HeaderValue> {
+    ) -> Option<String> {
         let mut visit = visit.clone()?;
         let mut sealed = self.seal(name, &visit)?;
         while sealed.len() > SEALED_LIMIT && visit.clicks.len() > 1 {
@@ -120,6 +119,6 @@ impl Settings {
         };
         let field =
             format!("{name}={sealed}; Path=/; Max-Age={left}; HttpOnly; SameSite=Lax{secure}");
-        HeaderValue::from_str(&field).ok()
+        Some(field)
     }
 }

@@ -82,6 +82,12 @@ impl Fields {
         });
     }
 
+    /// Adds a field in front of all others; otherwise as [`Fields::append`].
+    pub fn prepend(&mut self, name: &[u8], value: &[u8]) {
+        self.append(name, value);
+        self.lines.rotate_right(1);
+    }
+
     /// Makes it the only field of this name, in the place of the first one.
     pub fn set(&mut self, name: &str, value: &[u8]) {
         let Some(at) = self.position(name) else {
