@@ -54,12 +54,10 @@ pub(super) fn settle(head: &mut RequestHead, only: Option<&str>) -> Result<Strin
 fn host(head: &mut RequestHead, only: Option<&str>) -> Result<String, Refusal> {
     let text =
         |host: &[u8]| String::from_utf8(host.to_vec()).map_err(|_no_text| Refusal::InvalidHost);
-    let mut hosts = head.fields.get_all("host");
-    let (first, second) = (hosts.next(), hosts.next());
-    if second.is_some() {
+    if head.fields.get_all("host").nth(1).is_some() {
         return Err(Refusal::SeveralHosts);
     }
-    let host = match (first, &head.authority) {
+    let host = match (head.fields.get("host"), &head.authority) {
         (Some(host), None) => return text(host),
         (Some(host), Some(authority)) if host.eq_ignore_ascii_case(authority) => return text(host),
         (Some(_), Some(_)) => return Err(Refusal::HostMismatch),
