@@ -14,7 +14,7 @@ use http::Method;
 use tracing::{debug, error, warn};
 
 use crate::accept::Peer;
-use crate::capture::{self, Captured};
+use crate::capture::{self, Captured, Visitor};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
 use crate::forward::{self, Failed, Resend, headers};
@@ -92,7 +92,7 @@ impl Service {
             &mut head.fields,
             &self.asker(peer, store, &host, head.version),
         );
-        let watched = self.look(&mut head, name, &captured);
+        let watched = self.look(&mut head, name, store, &captured.visitor);
 
         let request = Request {
             head,
@@ -113,13 +113,15 @@ impl Service {
         &self,
         head: &mut RequestHead,
         name: &str,
-        captured: &Captured,
+        store: &Store,
+        visitor: &Visitor,
     ) -> Option<watch::Watched> {
         if head.protocol.is_some() || head.fields.contains("upgrade") {
             return None;
         }
         let looking = || {
-            let visit = captured.visit.as_ref();
+            let capture = &self.settings.capture;
+            let visit = || capture.visit(visitor, store, Time::now(), &self.counters);
             self.watcher.look(head, name, visit)
         };
         catch_unwind(AssertUnwindSafe(looking)).unwrap_or_else(|_panic| {

@@ -98,9 +98,14 @@ impl Watcher {
         }
     }
 
-    /// Whether a rule means this request. If so its head is made such that the
+    /// Whether a rule means this request, then also whose `visit` it is. If so its head is made such that the
     /// answer can be read: whole, and in codings that we decode.
-    pub fn look(&self, head: &mut Head, host: &str, visit: Option<&Visit>) -> Option<Watched> {
+    pub fn look(
+        &self,
+        head: &mut Head,
+        host: &str,
+        visit: impl FnOnce() -> Option<Visit>,
+    ) -> Option<Watched> {
         let path = head.target.path()?;
         let asked = RequestHead {
             host,
@@ -118,6 +123,7 @@ impl Watcher {
             }
             Decision::Watched(watch) => watch,
         };
+        let visit = visit();
         if visit.is_none() && navigation::is_speculative(&head.fields) {
             return None;
         }
@@ -125,7 +131,7 @@ impl Watcher {
         make_readable(&head.method, &mut head.fields);
         Some(Watched {
             watch,
-            visit: visit.cloned(),
+            visit,
             request,
             is_old: head.version < Version::HTTP_11,
         })

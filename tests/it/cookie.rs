@@ -43,12 +43,12 @@ fn visit(target: &str, cookie: Option<&str>, now: Time) -> (Option<Visit>, Optio
     };
     let store = stores.find("shop.test").unwrap();
     let fresh = || Some(VisitId(7));
-    let captured = settings().capture(&mut head, store, (now, &fresh), &Counters::default());
-    let set = captured.answer.set_cookie.map(|value| {
-        let value = value.to_str().unwrap().to_owned();
-        value.split(';').next().unwrap().to_owned()
-    });
-    (captured.visit, set)
+    let (settings, counters) = (settings(), Counters::default());
+    let captured = settings.capture(&mut head, store, (now, &fresh), &counters);
+    let visit = settings.visit(&captured.visitor, store, now, &counters);
+    let set = captured.answer.set_cookie;
+    let set = set.map(|value| value.split(';').next().unwrap().to_owned());
+    (visit, set)
 }
 
 #[test]
