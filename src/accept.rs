@@ -10,7 +10,9 @@
 
 mod bind;
 mod connection;
+mod http1;
 mod phase;
+mod tunnel;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -27,7 +29,9 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::event::Counters;
+use crate::message;
 use crate::store::Scheme;
+use crate::wire::{Stream, Wire};
 
 pub use bind::{Error as BindError, bind};
 
@@ -72,6 +76,8 @@ pub struct Worker {
     counters: Arc<Counters>,
     shutdown: CancellationToken,
     tracker: TaskTracker,
+    /// Connections that have switched protocols: nobody waits for their end.
+    tunnels: TaskTracker,
 }
 
 impl Worker {
@@ -89,6 +95,7 @@ impl Worker {
             counters,
             shutdown,
             tracker,
+            tunnels: TaskTracker::new(),
         }
     }
 
@@ -123,6 +130,43 @@ impl Worker {
             self.tracker.spawn(async move {
                 connection.await;
                 drop(permit);
+            });
+        }
+    }
+
+    /// Accepts until shutdown, each connection as a task of its own on this runtime.
+    ///
+    /// Returns once nothing more is accepted; connections may still be finishing:
+    /// see [`Worker::drain`].
+    pub async fn serve_messages<S, F, B>(&self, listener: TcpListener, service: S)
+    where
+        S: Fn(Peer, message::Request) -> F + Clone + Send + 'static,
+        F: Future<Output = message::Response<B>> + Send + 'static,
+        B: message::Body + 'static,
+    {
+        // A token of this worker's own: polls of many connections do not meet on one lock.
+        let shutdown = self.shutdown.child_token();
+        while let Some((stream, addr, permit)) = self.next(&listener).await {
+            let peer = Peer {
+                addr: plain(addr),
+                scheme: Scheme::Http,
+            };
+            let shared = connection::Shared {
+                settings: Arc::clone(&self.settings),
+                counters: Arc::clone(&self.counters),
+                shutdown: shutdown.clone(),
+            };
+            let wire = Wire::new(Stream::Plain(stream));
+            let connection = http1::serve(wire, peer, shared, service.clone());
+            let tunnels = self.tunnels.clone();
+            self.tracker.spawn(async move {
+                let switched = connection.await;
+                if let Some((wire, tunnel)) = switched {
+                    tunnels.spawn(async move {
+                        tunnel::run(wire, tunnel).await;
+                        drop(permit);
+                    });
+                }
             });
         }
     }
