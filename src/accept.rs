@@ -2,16 +2,10 @@
 //!
 //! One [`Worker`] per thread, each on a `current_thread` runtime with a listener
 //! of its own; what a connection asks is handed to one service function. This
-//! module knows sockets and HTTP/1.1 framing, and nothing of stores or shops.
-//!
-//! A client that closes its sending side has gone away: its request is
-//! cancelled (hyper's `half_close` stays off). Otherwise nobody would notice a
-//! closed tab before the answer is written; nginx decides the same.
+//! module knows sockets and framing, and nothing of stores or shops.
 
 mod bind;
-mod connection;
 mod http1;
-mod phase;
 mod tunnel;
 
 use std::future::Future;
@@ -19,9 +13,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use hyper::body::{Body, Incoming};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -29,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::event::Counters;
-use crate::message;
+use crate::message::{Body, Request, Response};
 use crate::store::Scheme;
 use crate::wire::{Stream, Wire};
 
@@ -66,6 +57,14 @@ pub struct Peer {
     pub addr: SocketAddr,
     /// How it speaks to us.
     pub scheme: Scheme,
+}
+
+/// What a connection gets from its worker.
+#[derive(Debug)]
+struct Shared {
+    settings: Arc<Settings>,
+    counters: Arc<Counters>,
+    shutdown: CancellationToken,
 }
 
 /// What every worker shares: cloned into each thread.
@@ -105,10 +104,9 @@ impl Worker {
     /// see [`Worker::drain`].
     pub async fn serve<S, F, B>(&self, listener: TcpListener, service: S)
     where
-        S: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
+        S: Fn(Peer, Request) -> F + Clone + Send + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
-        B: Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B: Body + 'static,
     {
         // A token of this worker's own: polls of many connections do not meet on one lock.
         let shutdown = self.shutdown.child_token();
@@ -117,41 +115,7 @@ impl Worker {
                 addr: plain(addr),
                 scheme: Scheme::Http,
             };
-            let connection = connection::serve(
-                stream,
-                peer,
-                connection::Shared {
-                    settings: Arc::clone(&self.settings),
-                    counters: Arc::clone(&self.counters),
-                    shutdown: shutdown.clone(),
-                },
-                service.clone(),
-            );
-            self.tracker.spawn(async move {
-                connection.await;
-                drop(permit);
-            });
-        }
-    }
-
-    /// Accepts until shutdown, each connection as a task of its own on this runtime.
-    ///
-    /// Returns once nothing more is accepted; connections may still be finishing:
-    /// see [`Worker::drain`].
-    pub async fn serve_messages<S, F, B>(&self, listener: TcpListener, service: S)
-    where
-        S: Fn(Peer, message::Request) -> F + Clone + Send + 'static,
-        F: Future<Output = message::Response<B>> + Send + 'static,
-        B: message::Body + 'static,
-    {
-        // A token of this worker's own: polls of many connections do not meet on one lock.
-        let shutdown = self.shutdown.child_token();
-        while let Some((stream, addr, permit)) = self.next(&listener).await {
-            let peer = Peer {
-                addr: plain(addr),
-                scheme: Scheme::Http,
-            };
-            let shared = connection::Shared {
+            let shared = Shared {
                 settings: Arc::clone(&self.settings),
                 counters: Arc::clone(&self.counters),
                 shutdown: shutdown.clone(),

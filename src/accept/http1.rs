@@ -29,7 +29,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tracing::debug;
 
 use super::Peer;
-use super::connection::Shared;
+use super::Shared;
 use crate::event::{Counters, Event};
 use crate::message::parse::{self, Limits};
 use crate::message::{Body, Request, RequestHead, Response, Tunnel};
