@@ -34,6 +34,7 @@ pub mod postback;
 pub mod accept;
 pub mod capture;
 pub mod forward;
+pub mod forward2;
 pub mod ledger;
 pub mod observe;
 

@@ -1,0 +1,57 @@
+//! A new connection to the shop.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::net::{TcpStream, lookup_host};
+
+use super::clock::Clock;
+use super::pool::Connection;
+use super::{Error, Settings};
+use crate::store::Upstream;
+use crate::wire::{Stream, Wire};
+
+/// Connects within `connect_timeout`.
+pub(super) async fn dial(upstream: &Upstream, settings: &Settings) -> Result<Connection, Error> {
+    let limit = settings.connect_timeout;
+    let stream = tokio::time::timeout(limit, open(upstream, settings))
+        .await
+        .unwrap_or(Err(Error::ConnectTimeout(limit)))?;
+    Ok(Connection {
+        wire: Wire::new(stream),
+        clock: Clock::default(),
+    })
+}
+
+async fn open(upstream: &Upstream, settings: &Settings) -> Result<Stream, Error> {
+    let socket = connect(upstream).await?;
+    prepare(&socket, settings.body_timeout).map_err(Error::Connect)?;
+    Ok(Stream::Plain(socket))
+}
+
+async fn connect(upstream: &Upstream) -> Result<TcpStream, Error> {
+    if let Ok(ip) = upstream.host.parse::<IpAddr>() {
+        let address = SocketAddr::new(ip, upstream.port);
+        return TcpStream::connect(address).await.map_err(Error::Connect);
+    }
+    let mut last = None;
+    let addresses = lookup_host((upstream.host.as_str(), upstream.port))
+        .await
+        .map_err(Error::Lookup)?;
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.map_or_else(
+        || Error::Lookup(std::io::ErrorKind::NotFound.into()),
+        Error::Connect,
+    ))
+}
+
+fn prepare(socket: &TcpStream, stall: Duration) -> std::io::Result<()> {
+    socket.set_nodelay(true)?;
+    SockRef::from(socket).set_tcp_user_timeout(Some(stall))
+}
