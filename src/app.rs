@@ -221,8 +221,7 @@ impl Path {
     fn run(self, runtime: &Runtime, listeners: Vec<TcpListener>) -> usize {
         runtime.block_on(async {
             let forward = Arc::clone(&self.proxy.forward);
-            let client =
-                forward::Client::new(forward, Arc::clone(&self.counters), self.tracker.clone());
+            let client = forward::Client::new(forward, Arc::clone(&self.counters), &self.tracker);
             let service = Arc::new(Service::new(
                 self.proxy,
                 self.watcher,

@@ -203,7 +203,7 @@ impl Service {
             addr,
             trusted,
             scheme: if trusted { store.scheme } else { peer.scheme },
-            host,
+            host: host.as_bytes(),
             version,
         }
     }

@@ -26,7 +26,7 @@ impl fmt::Display for Scheme {
 }
 
 /// Where a store's shop listens: `http://HOST:PORT`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Upstream {
     /// A name or an address, IPv6 without brackets.
     pub host: String,

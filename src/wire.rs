@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -110,6 +110,27 @@ impl Wire {
     /// a few bytes would keep the whole block from being used again.
     pub fn hold(&mut self) {
         self.rest = BytesMut::from(self.rest.as_ref());
+    }
+
+    /// Whether nothing has come that was not used, not even the stream's end. Asks the kernel
+    /// only where the runtime knows of something; registers nobody to be woken.
+    pub fn is_quiet(&mut self) -> bool {
+        let mut scrap = [0; 1];
+        if !self.rest.is_empty() {
+            return false;
+        }
+        match &mut self.stream {
+            Stream::Plain(socket) => {
+                let read = socket.try_read(&mut scrap);
+                read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+            // What is TLS's own (session tickets) is taken in.
+            Stream::Tls(stream) => {
+                let mut cx = Context::from_waker(Waker::noop());
+                let read = Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut scrap));
+                read.is_pending()
+            }
+        }
     }
 
     /// Passes over `length` bytes; lets go of the buffer with the last of them.

@@ -68,12 +68,17 @@ impl Fields {
     /// Adds a field behind all others. The caller has seen to it that `name` is a
     /// token and `value` has neither CR, LF nor NUL (RFC 9110 §5.1, §5.5).
     pub fn append(&mut self, name: &[u8], value: &[u8]) {
-        let start = self.text.len();
         self.text
             .reserve(name.len() + value.len() + COLON.len() + CRLF.len());
+        self.append_by(name, |out| out.extend_from_slice(value));
+    }
+
+    /// Adds a field whose value `write` puts behind what is there, as by [`Self::append`].
+    pub fn append_by(&mut self, name: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.text.len();
         self.text.extend_from_slice(name);
         self.text.extend_from_slice(COLON);
-        self.text.extend_from_slice(value);
+        write(&mut self.text);
         self.text.extend_from_slice(CRLF);
         self.lines.push(Line {
             start: offset(start),

@@ -33,7 +33,11 @@ pub(super) const fn failure(error: &Error) -> Failure {
             Event::ShopUnreachable,
             "The shop cannot be reached.\n",
         ),
-        Error::Broken(_) | Error::TransferCoding | Error::Switched | Error::Truncated(_) => (
+        Error::Broken(_)
+        | Error::TransferCoding
+        | Error::Framing
+        | Error::Switched
+        | Error::Truncated(_) => (
             StatusCode::BAD_GATEWAY,
             Event::ShopUnreachable,
             "The shop gave no valid answer.\n",
