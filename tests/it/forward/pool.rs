@@ -4,6 +4,7 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use refgate::event::Event;
 use refgate::forward::Error;
 
 use super::{OK, get};
