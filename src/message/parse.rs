@@ -9,7 +9,7 @@ use http::{Method, StatusCode, Version};
 use memchr::memchr;
 
 use super::fields::Index;
-use super::text::{low, token, trim};
+use super::text::{low, token};
 use super::{Fields, RequestHead, ResponseHead, Target};
 
 pub use super::text::{is_text, is_token};
@@ -243,7 +243,12 @@ fn fields(bytes: &[u8], most: usize) -> Result<Parsed<Fields>, Fault> {
 
 /// Whether a value, with all that stands between its colon and its line's end, is as it is written.
 pub(super) fn is_straight(value: &[u8]) -> bool {
-    value.first() == Some(&b' ') && value.len() == trim(value).len() + 1
+    match value {
+        [b' '] => true,
+        [b' ', only] => *only > b' ',
+        [b' ', first, .., last] => *first > b' ' && *last > b' ',
+        _ => false,
+    }
 }
 
 /// The bytes before a value's CR LF; none if that must come first.
