@@ -121,10 +121,10 @@ impl Worker {
                 shutdown: shutdown.clone(),
             };
             let wire = Wire::new(Stream::Plain(stream));
-            let connection = http1::serve(wire, peer, shared, service.clone());
-            let tunnels = self.tunnels.clone();
+            let (service, tunnels) = (service.clone(), self.tunnels.clone());
             self.tracker.spawn(async move {
-                let switched = connection.await;
+                // Made in here, so that the task holds it once.
+                let switched = http1::serve(wire, peer, shared, service).await;
                 if let Some((wire, tunnel)) = switched {
                     tunnels.spawn(async move {
                         tunnel::run(wire, tunnel).await;

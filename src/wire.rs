@@ -109,7 +109,10 @@ impl Wire {
     /// Takes what is there out of the shared block: it may have to wait long for more, and
     /// a few bytes would keep the whole block from being used again.
     pub fn hold(&mut self) {
-        self.rest = BytesMut::from(self.rest.as_ref());
+        // A slice of the block has no room.
+        if self.rest.capacity() == self.rest.len() {
+            self.rest = BytesMut::from(self.rest.as_ref());
+        }
     }
 
     /// Whether nothing has come that was not used, not even the stream's end. Asks the kernel

@@ -17,6 +17,7 @@ mod deliver;
 mod demo;
 mod forward;
 mod house;
+mod http1;
 mod journey;
 mod layers;
 mod ledger;
