@@ -10,6 +10,8 @@
 
 mod bind;
 mod connection;
+#[cfg_attr(not(test), expect(dead_code, reason = "no listener agrees on it yet"))]
+mod http2;
 mod phase;
 
 use std::future::Future;
