@@ -42,7 +42,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::time::Instant;
 use tracing::debug;
 
 use self::clock::Clock;
@@ -149,7 +148,7 @@ impl<S: Service> Connection<S> {
         let limit = shared.settings.head_limit;
         link.output.control(|out| settings::tell(out, limit));
         let mut clock = Clock::new(&shared.settings);
-        clock.head = Some(Instant::now());
+        clock.owe_head(true);
         Self {
             wire,
             peer,
@@ -257,19 +256,15 @@ impl<S: Service> Connection<S> {
         loop {
             let writing = self.link.output.poll_write(&mut self.wire.stream, &mut cx);
             match writing {
-                Poll::Ready(Ok(0)) => {
-                    self.clock.stuck = None;
-                    return;
-                }
-                Poll::Ready(Ok(_)) => self.clock.stuck = None,
+                Poll::Ready(Ok(0)) => return self.clock.be_stuck(false),
+                Poll::Ready(Ok(_)) => self.clock.be_stuck(false),
                 Poll::Ready(Err(error)) => {
                     debug!(%error, "a connection broke while writing");
                     return self.abandon();
                 }
                 Poll::Pending => {
                     self.writable = false;
-                    self.clock.stuck.get_or_insert_with(Instant::now);
-                    return;
+                    return self.clock.be_stuck(true);
                 }
             }
         }
@@ -282,16 +277,9 @@ impl<S: Service> Connection<S> {
 
     /// Sees to the deadlines before the task rests.
     fn watch(&mut self) {
-        self.clock.head = match self.clock.head {
-            known if self.intake.owes_head(self.streams.is_empty()) => {
-                Some(known.unwrap_or_else(Instant::now))
-            }
-            _ => None,
-        };
-        self.clock.idle = match self.clock.idle {
-            known if self.streams.is_empty() => Some(known.unwrap_or_else(Instant::now)),
-            _ => None,
-        };
+        let quiet = self.streams.is_empty();
+        self.clock.owe_head(self.intake.owes_head(quiet));
+        self.clock.be_idle(quiet);
         let mut cx = Context::from_waker(self.posts.clock.waker());
         if self.clock.poll(&mut cx).is_ready() {
             // Looked at in the next round.

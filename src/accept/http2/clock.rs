@@ -13,16 +13,18 @@ use crate::accept::Settings;
 #[derive(Debug)]
 pub(super) struct Clock {
     /// The preface and the first SETTINGS, or the rest of a header block, are to come.
-    pub(super) head: Option<Instant>,
+    head: Option<Instant>,
     /// There is no stream.
-    pub(super) idle: Option<Instant>,
+    idle: Option<Instant>,
     /// The socket takes nothing of what waits.
-    pub(super) stuck: Option<Instant>,
+    stuck: Option<Instant>,
     /// A stream has data that its window does not allow; the earliest since the clock last rang.
-    pub(super) blocked: Option<Instant>,
+    blocked: Option<Instant>,
     limits: Limits,
     sleep: Option<Pin<Box<Sleep>>>,
     armed: bool,
+    /// Something else is waited for than when this was last asked.
+    news: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,12 +61,44 @@ impl Clock {
             },
             sleep: None,
             armed: false,
+            news: false,
         }
     }
 
     /// Whether a stream that has been blocked since then is so for too long.
     pub(super) fn is_stalled(&self, since: Instant, now: Instant) -> bool {
         now >= since + self.limits.stall
+    }
+
+    /// A request's head, or another one, is owed; or not.
+    pub(super) fn owe_head(&mut self, owed: bool) {
+        self.news |= set(&mut self.head, owed);
+    }
+
+    /// There is no stream, or there is one.
+    pub(super) fn be_idle(&mut self, idle: bool) {
+        self.news |= set(&mut self.idle, idle);
+    }
+
+    /// The socket takes nothing, or does.
+    pub(super) fn be_stuck(&mut self, stuck: bool) {
+        self.news |= set(&mut self.stuck, stuck);
+    }
+
+    /// A stream has been blocked since then.
+    pub(super) fn block(&mut self, since: Instant) {
+        self.news |= self.blocked.is_none();
+        self.blocked = Some(self.blocked.map_or(since, |known| known.min(since)));
+    }
+
+    /// Whether what waits to be written is not taken.
+    pub(super) const fn is_stuck(&self) -> bool {
+        self.stuck.is_some()
+    }
+
+    /// Forgets the streams that were blocked.
+    pub(super) const fn unblock(&mut self) {
+        self.blocked = None;
     }
 
     fn deadlines(&self) -> [(Option<Instant>, Late); 4] {
@@ -78,7 +112,11 @@ impl Clock {
     }
 
     /// Sees to it that the task of `cx` is woken at the next deadline; ready if one has passed.
+    /// A deadline that has moved away since it was last asked costs nothing.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Late> {
+        if !std::mem::take(&mut self.news) {
+            return Poll::Pending;
+        }
         let deadlines = self.deadlines().into_iter();
         let next = deadlines.filter_map(|(deadline, _)| deadline).min();
         let Some(next) = next else {
@@ -97,14 +135,26 @@ impl Clock {
             self.armed = true;
             return Poll::Pending;
         }
-        self.armed = false;
+        self.rang();
         let mut passed = self.deadlines().into_iter();
         let passed = passed.find(|(deadline, _)| deadline.is_some_and(|at| at <= next));
         passed.map_or(Poll::Pending, |(_, late)| Poll::Ready(late))
     }
 
-    /// The timer has rung: it is set again by the next [`Clock::poll`].
+    /// The timer has rung: what it was set for is looked at by the next [`Clock::poll`].
     pub(super) const fn rang(&mut self) {
         self.armed = false;
+        self.news = true;
     }
+}
+
+/// Begins to wait, if that is new, or waits no longer; whether it began.
+fn set(since: &mut Option<Instant>, waits: bool) -> bool {
+    let begins = waits && since.is_none();
+    if begins {
+        *since = Some(Instant::now());
+    } else if !waits {
+        *since = None;
+    }
+    begins
 }

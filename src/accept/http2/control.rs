@@ -3,7 +3,6 @@
 use super::fault::{Code, Fault, protocol, size};
 use super::frame::{self, Head, flag};
 use super::leave::DRAIN;
-use super::stream::Upload;
 use super::{Connection, Service};
 
 impl<S: Service> Connection<S> {
@@ -16,12 +15,10 @@ impl<S: Service> Connection<S> {
             return Err(protocol("RST_STREAM on a stream that is not open"));
         }
         let at = self.streams.find(head.stream);
-        let Some(stream) = at.and_then(|at| self.streams.remove(at)) else {
+        let Some(ended) = at.and_then(|at| self.end(at)) else {
             return Ok(self.link.budget.frame()?);
         };
-        self.link.past.ended(stream.id);
-        self.link
-            .give(stream.upload.as_ref().map_or(0, Upload::held));
+        self.link.past.ended(ended.id);
         Ok(self.link.budget.gave_up()?)
     }
 

@@ -8,7 +8,8 @@ use tracing::debug;
 
 use super::fault::Code;
 use super::frame::{self, LARGEST};
-use super::stream::{Piece, Stream, Upload, Work};
+use super::stream::{Piece, Work};
+use super::streams::Ended;
 use super::tunnel::Tunnel;
 use super::{Connection, Service};
 use crate::message::{Body, Response};
@@ -29,7 +30,7 @@ impl<S: Service> Connection<S> {
                     return;
                 };
                 let polled = future.poll(&mut cx);
-                for head in stream.interim.take(&mut cx) {
+                for head in slot.interim.take(&mut cx) {
                     // Another protocol is not switched to by 101 here (RFC 9113 §8.6).
                     if head.status.is_informational()
                         && head.status != StatusCode::SWITCHING_PROTOCOLS
@@ -108,7 +109,7 @@ impl<S: Service> Connection<S> {
                 StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
             );
         let end = tunnel.is_none() && (bare || body.is_end());
-        let length = if bare || tunnel.is_some() || head.fields.contains("content-length") {
+        let length = if bare || tunnel.is_some() {
             None
         } else {
             body.left()
@@ -217,7 +218,7 @@ impl<S: Service> Connection<S> {
         let length = stream.ahead.len().min(allowed);
         if length == 0 && !stream.ahead.is_empty() {
             let now = *stream.blocked.get_or_insert_with(Instant::now);
-            self.clock.blocked.get_or_insert(now);
+            self.clock.block(now);
             return;
         }
         stream.blocked = None;
@@ -252,28 +253,28 @@ impl<S: Service> Connection<S> {
     /// Nothing more is to be said on this stream. If the client has not done so, the rest is
     /// not wanted (RFC 9113 §8.1).
     fn over(&mut self, at: usize) {
-        let Some(stream) = self.take_out(at) else {
+        let Some(ended) = self.end(at) else {
             return;
         };
         self.link.budget.answered();
-        if stream.heard {
-            self.link.past.ended(stream.id);
+        if ended.heard {
+            self.link.past.ended(ended.id);
         } else {
-            self.link.reset(stream.id, Code::NoError);
+            self.link.reset(ended.id, Code::NoError);
         }
     }
 
     /// Ends a stream before everything was said.
     pub(super) fn broken(&mut self, at: usize, code: Code) {
-        if let Some(stream) = self.take_out(at) {
-            self.link.reset(stream.id, code);
+        if let Some(ended) = self.end(at) {
+            self.link.reset(ended.id, code);
         }
     }
 
-    fn take_out(&mut self, at: usize) -> Option<Stream<S::Body>> {
-        let stream = self.streams.remove(at)?;
-        self.link
-            .give(stream.upload.as_ref().map_or(0, Upload::held));
-        Some(stream)
+    /// Takes a stream out of its slot.
+    pub(super) fn end(&mut self, at: usize) -> Option<Ended> {
+        let ended = self.streams.end(at)?;
+        self.link.give(ended.held);
+        Some(ended)
     }
 }

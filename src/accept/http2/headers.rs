@@ -13,7 +13,7 @@ use super::settings::STREAMS;
 use super::stream::{Stream, Upload, Work};
 use super::{Connection, Service, hpack};
 use crate::message::incoming::pipe;
-use crate::message::{Incoming, Interim, Request, ResponseHead};
+use crate::message::{Incoming, Request, ResponseHead};
 
 /// A header block that goes on in further frames.
 pub(super) struct Block {
@@ -191,28 +191,29 @@ impl<S: Service> Connection<S> {
         } else {
             (None, body)
         };
-        let interim = Interim::open();
-        let stream = Stream {
+        let at = self.streams.vacant(&self.rota, id);
+        let Some(slot) = self.streams.slot(at) else {
+            return;
+        };
+        slot.interim.renew();
+        slot.stream = Some(Stream {
             id,
             heard: end,
             bare,
             work: Work::Asking(near),
             upload,
-            interim: interim.clone(),
             window: Window::new(self.link.theirs.window),
             ahead: Bytes::new(),
             queued: false,
             blocked: None,
+        });
+        let request = Request {
+            head: asked.head,
+            body,
+            interim: slot.interim.clone(),
         };
-        let answer = self.service.ask(
-            self.peer,
-            Request {
-                head: asked.head,
-                body,
-                interim,
-            },
-        );
-        let at = self.streams.insert(&self.rota, stream, answer);
+        let answer = self.service.ask(self.peer, request);
+        slot.future.as_mut().set(Some(answer));
         self.due.push(at);
     }
 }

@@ -124,7 +124,7 @@ impl<S: Service> Connection<S> {
 
     /// Whether there is nothing left to do.
     pub(super) fn is_over(&self) -> bool {
-        let written = self.link.output.is_empty() && self.clock.stuck.is_none();
+        let written = self.link.output.is_empty() && !self.clock.is_stuck();
         !self.is_whole || (self.leaving == Leaving::Now && written)
     }
 
@@ -147,7 +147,7 @@ impl<S: Service> Connection<S> {
                 self.fail(Fault::Connection(Code::EnhanceYourCalm, why));
             }
             Late::Idle => {
-                self.clock.idle = None;
+                self.clock.be_idle(false);
                 self.finish_streams();
             }
             Late::Blocked => self.reset_blocked(),
@@ -158,14 +158,11 @@ impl<S: Service> Connection<S> {
     fn reset_blocked(&mut self) {
         let now = Instant::now();
         let mut stalled = Vec::new();
-        self.clock.blocked = None;
+        self.clock.unblock();
         for (at, stream) in self.streams.iter_mut() {
             match stream.blocked {
                 Some(since) if self.clock.is_stalled(since, now) => stalled.push(at),
-                Some(since) => {
-                    let first = self.clock.blocked.map_or(since, |known| known.min(since));
-                    self.clock.blocked = Some(first);
-                }
+                Some(since) => self.clock.block(since),
                 None => {}
             }
         }

@@ -31,7 +31,7 @@ const SLICES: usize = 32;
 const KEPT: usize = 64 * 1024;
 
 thread_local! {
-    static SPARE: Cell<Vec<u8>> = Cell::default();
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// A queue of bytes.

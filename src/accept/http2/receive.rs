@@ -195,19 +195,14 @@ impl<S: Service> Connection<S> {
         let Some(at) = self.streams.find(id) else {
             return Ok(self.link.budget.frame()?);
         };
-        if let Some(stream) = self.streams.remove(at) {
-            self.link.give(
-                stream
-                    .upload
-                    .as_ref()
-                    .map_or(0, super::stream::Upload::held),
-            );
-            if let Some(upload) = stream.upload
-                && !stream.heard
-            {
-                upload.fail();
-            }
+        if let Some(stream) = self.streams.get(at)
+            && !stream.heard
+            && let Some(upload) = stream.upload.take()
+        {
+            self.link.give(upload.held());
+            upload.fail();
         }
+        self.end(at);
         Ok(self.link.budget.gave_up()?)
     }
 

@@ -16,10 +16,11 @@ pub(super) fn head(
     block(out, stream, end, |out| {
         encoder.begin(out);
         Encoder::status(out, head.status);
+        let mut has_length = false;
         for (name, value) in head.fields.iter() {
-            Encoder::field(out, name, value);
+            has_length |= Encoder::field(out, name, value);
         }
-        if let Some(length) = length {
+        if let Some(length) = length.filter(|_| !has_length) {
             Encoder::field(out, b"content-length", length.to_string().as_bytes());
         }
     });

@@ -10,7 +10,7 @@ use super::flow::{Credit, Window};
 use super::settings::STREAM_WINDOW;
 use super::tunnel::Tunnel;
 use crate::message::incoming::Broken;
-use crate::message::{Body, Feed, Fields, Frame, Incoming, Interim};
+use crate::message::{Body, Feed, Fields, Frame, Incoming};
 
 /// A stream that is not over: "open" until the client has said everything, "half-closed
 /// (remote)" from then on. Only a tunnel is ever "half-closed (local)".
@@ -24,7 +24,6 @@ pub(super) struct Stream<B> {
     pub(super) work: Work<B>,
     /// The request's body, unless the head was all of it.
     pub(super) upload: Option<Upload>,
-    pub(super) interim: Interim,
     /// What we may send.
     pub(super) window: Window,
     /// Taken from the body and not sent yet.

@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::rota::{Place, Post, Rota};
-use super::stream::Stream;
+use super::stream::{Stream, Upload};
+use crate::message::Interim;
 
 /// Slots and who is in them. Client streams come in ascending order, so their index is
 /// sorted as it grows.
@@ -20,7 +21,19 @@ pub(super) struct Streams<F, B> {
 pub(super) struct Slot<F, B> {
     pub(super) post: Post,
     pub(super) future: Pin<Box<Option<F>>>,
+    /// Where interim responses come from.
+    pub(super) interim: Interim,
     pub(super) stream: Option<Stream<B>>,
+}
+
+/// A stream that is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub(super) id: u32,
+    /// The client had said everything.
+    pub(super) heard: bool,
+    /// Bytes of it that nobody will take any more.
+    pub(super) held: usize,
 }
 
 impl<F, B> Streams<F, B> {
@@ -63,38 +76,39 @@ impl<F, B> Streams<F, B> {
         slots.filter_map(|(at, slot)| slot.stream.as_mut().map(|stream| (at, stream)))
     }
 
-    /// Puts a stream in, whose id is higher than that of any before it.
-    pub(super) fn insert(&mut self, rota: &Arc<Rota>, stream: Stream<B>, future: F) -> usize {
-        let at = match self.free.pop() {
-            Some(at) => at,
-            None => {
-                let at = self.slots.len();
-                self.slots.push(Slot {
-                    post: Post::new(rota, Place::Stream(at)),
-                    future: Box::pin(None),
-                    stream: None,
-                });
-                at
-            }
-        };
-        self.index.push((stream.id, at));
-        if let Some(slot) = self.slots.get_mut(at) {
-            slot.stream = Some(stream);
-            slot.future.as_mut().set(Some(future));
-        }
+    /// A free slot for the stream of this id, which is higher than that of any before it.
+    pub(super) fn vacant(&mut self, rota: &Arc<Rota>, id: u32) -> usize {
+        let at = self.free.pop().unwrap_or_else(|| {
+            let at = self.slots.len();
+            self.slots.push(Slot {
+                post: Post::new(rota, Place::Stream(at)),
+                future: Box::pin(None),
+                interim: Interim::open(),
+                stream: None,
+            });
+            at
+        });
+        self.index.push((id, at));
         at
     }
 
     /// Takes a stream out; what was done for it is cancelled.
-    pub(super) fn remove(&mut self, at: usize) -> Option<Stream<B>> {
+    pub(super) fn end(&mut self, at: usize) -> Option<Ended> {
         let slot = self.slots.get_mut(at)?;
-        let stream = slot.stream.take()?;
+        let stream = slot.stream.as_ref()?;
+        let ended = Ended {
+            id: stream.id,
+            heard: stream.heard,
+            held: stream.upload.as_ref().map_or(0, Upload::held),
+        };
+        slot.stream = None;
         slot.future.as_mut().set(None);
         self.free.push(at);
-        if let Ok(place) = self.index.binary_search_by_key(&stream.id, |(id, _)| *id) {
+        let place = self.index.binary_search_by_key(&ended.id, |(id, _)| *id);
+        if let Ok(place) = place {
             self.index.remove(place);
         }
-        Some(stream)
+        Some(ended)
     }
 
     /// Takes every stream out.

@@ -33,7 +33,12 @@ struct Scratch {
 
 thread_local! {
     /// No connection owns one.
-    static SCRATCH: Cell<Scratch> = Cell::default();
+    static SCRATCH: Cell<Scratch> = const {
+        Cell::new(Scratch {
+            name: Vec::new(),
+            value: Vec::new(),
+        })
+    };
 }
 
 /// A scratch that a long string has made larger is not kept.

@@ -46,10 +46,14 @@ impl Encoder {
         out.push(0x80 | index);
     }
 
-    /// A field, its name in lower case. Connection-specific ones are left out (RFC 9113 §8.2.2).
-    pub(in crate::accept::http2) fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-        match place(name) {
-            Some(FORBIDDEN) => return,
+    /// A field, its name in lower case; whether it was `content-length`. Connection-specific
+    /// ones are left out (RFC 9113 §8.2.2).
+    pub(in crate::accept::http2) fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> bool {
+        // The name's index and its length, the value's length: no more than that.
+        out.reserve(name.len() + value.len() + 16);
+        let index = index_of(name);
+        match index {
+            Some(FORBIDDEN) => return false,
             // Without indexing; four bits of the name's index, and more.
             Some(index @ 0..15) => out.push(index),
             Some(index) => out.extend_from_slice(&[15, index - 15]),
@@ -61,6 +65,7 @@ impl Encoder {
             }
         }
         text(out, value);
+        index == Some(CONTENT_LENGTH)
     }
 }
 
@@ -96,48 +101,97 @@ pub(in crate::accept::http2) fn integer(out: &mut Vec<u8>, flags: u8, prefix: u3
 /// In the place of an index: HTTP/2 has no such field.
 const FORBIDDEN: u8 = 0;
 
-/// The names that responses have, by their length, with their index in the static table.
-static PLACES: [&[(&str, u8)]; 28] = {
-    let mut places: [&[(&str, u8)]; 28] = [&[]; 28];
-    places[3] = &[("age", 21), ("via", 60)];
-    places[4] = &[("date", 33), ("etag", 34), ("vary", 59), ("link", 45)];
-    places[5] = &[("allow", 22)];
-    places[6] = &[("server", 54)];
-    places[7] = &[("expires", 36), ("upgrade", FORBIDDEN), ("refresh", 52)];
-    places[8] = &[("location", 46)];
-    places[10] = &[
-        ("set-cookie", 55),
-        ("connection", FORBIDDEN),
-        ("keep-alive", FORBIDDEN),
+/// The index of `content-length`.
+const CONTENT_LENGTH: u8 = 28;
+
+/// A name that responses have, with its index in the static table.
+#[derive(Clone, Copy)]
+struct Known {
+    ends: (u64, u64),
+    name: &'static str,
+    index: u8,
+}
+
+const fn known(name: &'static str, index: u8) -> Known {
+    Known {
+        ends: ends(name.as_bytes()),
+        name,
+        index,
+    }
+}
+
+/// The first and the last bytes of a name in lower case: all of it, up to 16 bytes. What is
+/// no letter may be changed as well, but no token becomes a name by that which it is not.
+const fn ends(name: &[u8]) -> (u64, u64) {
+    const LOWER: u64 = 0x2020_2020_2020_2020;
+    let (first, last) = if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+        (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+    } else if let (Some(&[a, b, c, d]), Some(&[e, f, g, h])) =
+        (name.first_chunk(), name.last_chunk())
+    {
+        (u64::from_le_bytes([a, b, c, d, e, f, g, h]), 0)
+    } else if let [a, b, c] = *name {
+        (u64::from_le_bytes([a, b, c, 0, 0, 0, 0, 0]), 0)
+    } else {
+        (0, 0)
+    };
+    (first | LOWER, last | LOWER)
+}
+
+/// By their length.
+static KNOWN: [&[Known]; 28] = {
+    let mut all: [&[Known]; 28] = [&[]; 28];
+    all[3] = &[known("age", 21), known("via", 60)];
+    all[4] = &[
+        known("date", 33),
+        known("etag", 34),
+        known("vary", 59),
+        known("link", 45),
     ];
-    places[11] = &[("retry-after", 53)];
-    places[12] = &[("content-type", 31)];
-    places[13] = &[
-        ("last-modified", 44),
-        ("cache-control", 24),
-        ("accept-ranges", 18),
-        ("content-range", 30),
+    all[5] = &[known("allow", 22)];
+    all[6] = &[known("server", 54)];
+    all[7] = &[
+        known("expires", 36),
+        known("upgrade", FORBIDDEN),
+        known("refresh", 52),
     ];
-    places[14] = &[("content-length", 28)];
-    places[16] = &[
-        ("content-encoding", 26),
-        ("content-language", 27),
-        ("content-location", 29),
-        ("proxy-connection", FORBIDDEN),
-        ("www-authenticate", 61),
+    all[8] = &[known("location", 46)];
+    all[10] = &[
+        known("set-cookie", 55),
+        known("connection", FORBIDDEN),
+        known("keep-alive", FORBIDDEN),
     ];
-    places[17] = &[("transfer-encoding", FORBIDDEN)];
-    places[18] = &[("proxy-authenticate", 48)];
-    places[19] = &[("content-disposition", 25)];
-    places[25] = &[("strict-transport-security", 56)];
-    places[27] = &[("access-control-allow-origin", 20)];
-    places
+    all[11] = &[known("retry-after", 53)];
+    all[12] = &[known("content-type", 31)];
+    all[13] = &[
+        known("last-modified", 44),
+        known("cache-control", 24),
+        known("accept-ranges", 18),
+        known("content-range", 30),
+    ];
+    all[14] = &[known("content-length", CONTENT_LENGTH)];
+    all[16] = &[
+        known("content-encoding", 26),
+        known("content-language", 27),
+        known("content-location", 29),
+        known("proxy-connection", FORBIDDEN),
+        known("www-authenticate", 61),
+    ];
+    all[17] = &[known("transfer-encoding", FORBIDDEN)];
+    all[18] = &[known("proxy-authenticate", 48)];
+    all[19] = &[known("content-disposition", 25)];
+    all[25] = &[known("strict-transport-security", 56)];
+    all[27] = &[known("access-control-allow-origin", 20)];
+    all
 };
 
-fn place(name: &[u8]) -> Option<u8> {
-    let same = |known: &&(&str, u8)| known.0.as_bytes().eq_ignore_ascii_case(name);
-    let places = PLACES.get(name.len())?;
-    places.iter().find(same).map(|(_, index)| *index)
+/// The index of a token, if it is known.
+fn index_of(name: &[u8]) -> Option<u8> {
+    let known = KNOWN.get(name.len())?;
+    let ends = ends(name);
+    let same = known.iter().find(|known| known.ends == ends)?;
+    let whole = name.len() <= 16 || same.name.as_bytes().eq_ignore_ascii_case(name);
+    whole.then_some(same.index)
 }
 
 #[cfg(test)]
@@ -158,17 +212,40 @@ mod tests {
     }
 
     #[test]
-    fn every_place_is_that_of_its_name() {
-        for (length, places) in PLACES.iter().enumerate() {
-            for (name, index) in *places {
-                assert_eq!(name.len(), length);
-                if *index == FORBIDDEN {
-                    assert_eq!(Name::of(name.as_bytes()), Name::Connection);
+    fn every_index_is_that_of_its_name() {
+        let mut count = 0;
+        for (length, all) in KNOWN.iter().enumerate() {
+            for known in *all {
+                assert_eq!(known.name.len(), length);
+                assert_eq!(
+                    index_of(known.name.to_uppercase().as_bytes()),
+                    Some(known.index)
+                );
+                if known.index == FORBIDDEN {
+                    assert_eq!(Name::of(known.name.as_bytes()), Name::Connection);
                 } else {
-                    assert_eq!(FIXED[usize::from(*index) - 1].0, *name);
+                    assert_eq!(FIXED[usize::from(known.index) - 1].0, known.name);
                 }
+                count += 1;
             }
         }
+        assert!(count > 30);
+        for name in [
+            "a",
+            "ag",
+            "agf",
+            "x-age",
+            "dat3",
+            "cache-controm",
+            "set_cookie",
+            "",
+        ] {
+            assert_eq!(index_of(name.as_bytes()), None, "{name}");
+        }
+        let middle = "access-control-allow-0rigin".replace("allow", "aliow");
+        assert_eq!(index_of(middle.as_bytes()), None);
+        assert_eq!(index_of(b"access-control-alloW-origin"), Some(20));
+        assert_eq!(index_of(b"access-contrXl-allow-origin"), None);
     }
 
     #[test]
