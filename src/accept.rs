@@ -6,6 +6,7 @@
 
 mod bind;
 mod http1;
+mod http2;
 mod tunnel;
 
 use std::future::Future;
