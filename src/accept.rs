@@ -2,7 +2,7 @@
 //!
 //! One [`Worker`] per thread, each on a `current_thread` runtime with a listener
 //! of its own; what a connection asks is handed to one service function. This
-//! module knows sockets and HTTP/1.1 framing, and nothing of stores or shops.
+//! module knows sockets, TLS and HTTP/1.1 framing, and nothing of stores or shops.
 //!
 //! A client that closes its sending side has gone away: its request is
 //! cancelled (hyper's `half_close` stays off). Otherwise nobody would notice a
@@ -11,7 +11,9 @@
 mod bind;
 mod connection;
 mod phase;
+pub mod tls;
 
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,10 +26,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{debug, warn};
 
-use crate::event::Counters;
+use crate::event::{Counters, Event};
 use crate::store::Scheme;
+use crate::wire::Stream;
 
 pub use bind::{Error as BindError, bind};
 
@@ -37,8 +40,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Where and how connections are accepted.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The addresses listened on, one listener per worker each (`SO_REUSEPORT`).
-    pub listen: Vec<SocketAddr>,
+    /// Where is listened, one socket per worker each (`SO_REUSEPORT`).
+    pub listen: Vec<Listener>,
+    /// How TLS is spoken, where it is.
+    pub tls: tls::Settings,
     /// Worker threads; one per core by default.
     pub workers: usize,
     /// Connections at once, over all workers; a further one waits in the backlog.
@@ -55,6 +60,69 @@ pub struct Settings {
     pub drain: Duration,
 }
 
+/// An address listened on, and what is spoken there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The address.
+    pub address: SocketAddr,
+    /// Whether clients speak TLS.
+    pub tls: bool,
+    /// Whether connections begin with the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// Every request is sent on to https, at this port.
+    pub redirect: Option<u16>,
+}
+
+impl Listener {
+    /// Plain HTTP, without more.
+    pub const fn plain(address: SocketAddr) -> Self {
+        Self {
+            address,
+            tls: false,
+            proxy_protocol: false,
+            redirect: None,
+        }
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.address)?;
+        if self.tls {
+            f.write_str(" (TLS)")?;
+        }
+        if self.proxy_protocol {
+            f.write_str(" (PROXY protocol)")?;
+        }
+        if let Some(port) = self.redirect {
+            write!(f, " (sends on to https, port {port})")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a listener's connections go through before they are served.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// Makes TLS of them.
+    pub tls: Option<tls::Acceptor>,
+    /// Sends every request on to https, at this port.
+    pub redirect: Option<u16>,
+}
+
+impl Door {
+    fn peer(&self, addr: SocketAddr) -> Peer {
+        Peer {
+            addr: plain(addr),
+            scheme: match self.tls {
+                Some(_) => Scheme::Https,
+                None => Scheme::Http,
+            },
+            redirect: self.redirect,
+        }
+    }
+}
+
 /// Who is on the other side of an accepted connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer {
@@ -62,6 +130,8 @@ pub struct Peer {
     pub addr: SocketAddr,
     /// How it speaks to us.
     pub scheme: Scheme,
+    /// It is only to be sent on to https, at this port.
+    pub redirect: Option<u16>,
 }
 
 /// What every worker shares: cloned into each thread.
@@ -96,7 +166,7 @@ impl Worker {
     ///
     /// Returns once nothing more is accepted; connections may still be finishing:
     /// see [`Worker::drain`].
-    pub async fn serve<S, F, B>(&self, listener: TcpListener, service: S)
+    pub async fn serve<S, F, B>(&self, listener: TcpListener, door: Door, service: S)
     where
         S: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
@@ -105,23 +175,18 @@ impl Worker {
     {
         // A token of this worker's own: polls of many connections do not meet on one lock.
         let shutdown = self.shutdown.child_token();
-        while let Some((stream, addr, permit)) = self.next(&listener).await {
-            let peer = Peer {
-                addr: plain(addr),
-                scheme: Scheme::Http,
+        while let Some((socket, addr, permit)) = self.next(&listener).await {
+            let shared = connection::Shared {
+                settings: Arc::clone(&self.settings),
+                counters: Arc::clone(&self.counters),
+                shutdown: shutdown.clone(),
             };
-            let connection = connection::serve(
-                stream,
-                peer,
-                connection::Shared {
-                    settings: Arc::clone(&self.settings),
-                    counters: Arc::clone(&self.counters),
-                    shutdown: shutdown.clone(),
-                },
-                service.clone(),
-            );
+            let (door, service) = (door.clone(), service.clone());
             self.tracker.spawn(async move {
-                connection.await;
+                let peer = door.peer(addr);
+                if let Some((stream, _protocol)) = open(socket, door, &shared).await {
+                    connection::serve(stream, peer, shared, service).await;
+                }
                 drop(permit);
             });
         }
@@ -169,6 +234,31 @@ impl Worker {
             }
         }
     }
+}
+
+/// Through the door, within the time for a head; none if it came to nothing.
+async fn open(
+    socket: TcpStream,
+    door: Door,
+    shared: &connection::Shared,
+) -> Option<(Stream, tls::Protocol)> {
+    let Some(tls) = door.tls else {
+        return Some((Stream::Plain(socket), tls::Protocol::Http1));
+    };
+    let limit = shared.settings.head_timeout;
+    let opened = tokio::select! {
+        opened = tokio::time::timeout(limit, tls.accept(socket)) => opened,
+        // Nothing was asked yet.
+        () = shared.shutdown.cancelled() => return None,
+    };
+    match opened {
+        Ok(Ok(opened)) => return opened,
+        // Scanners and old clients: nothing to be loud about.
+        Ok(Err(error)) => debug!(%error, "a TLS handshake failed"),
+        Err(_elapsed) => debug!("a TLS handshake took too long"),
+    }
+    shared.counters.add(Event::HandshakeFailed);
+    None
 }
 
 /// An IPv4 peer on an IPv6 listener is an IPv4 peer.

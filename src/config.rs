@@ -25,6 +25,7 @@ pub mod report;
 mod rules;
 mod stores;
 mod text;
+mod tls;
 mod units;
 mod value;
 mod when;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod redirect;
 mod target;
 
 use std::net::IpAddr;
@@ -79,6 +80,10 @@ impl Service {
             debug!("a request for a host that no store has");
             return answer::unknown_host();
         };
+
+        if let Some(port) = peer.redirect {
+            return moved(name, port, &head.uri);
+        }
 
         let captured = self.capture(&mut head, &host, store);
         if let Some(location) = &captured.answer.redirect {
@@ -231,6 +236,15 @@ impl Service {
             debug!(store = %store.name, "{error}");
         }
         failure.response()
+    }
+}
+
+/// The target is in origin form, or `*`.
+fn moved(host: &str, port: u16, target: &Uri) -> Response<Body> {
+    let target = target.path_and_query().map_or("/", PathAndQuery::as_str);
+    match redirect::location(host, port, target) {
+        Some(location) => answer::moved(location),
+        None => answer::refused(&target::Refusal::Target),
     }
 }
 

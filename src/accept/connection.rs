@@ -14,14 +14,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::phase::{Answer, Clock, Noted, Phase};
 use super::{Peer, Settings};
 use crate::event::{Counters, Event};
+use crate::wire::Stream;
 
 const TOO_SLOW: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -48,7 +48,7 @@ enum End {
     Late,
 }
 
-pub(super) async fn serve<S, F, B>(stream: TcpStream, peer: Peer, shared: Shared, service: S)
+pub(super) async fn serve<S, F, B>(stream: Stream, peer: Peer, shared: Shared, service: S)
 where
     S: Fn(Peer, Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
@@ -111,14 +111,15 @@ where
     }
 }
 
-async fn close(stream: TcpStream, end: End, phase: &Phase) {
+async fn close(mut stream: Stream, end: End, phase: &Phase) {
     match end {
         End::Late if phase.in_head() => {
             // A courtesy; one try without waiting.
-            stream.try_write(TOO_SLOW).ok();
+            poll_fn(|cx| Poll::Ready(Pin::new(&mut stream).poll_write(cx, TOO_SLOW).is_ready()))
+                .await;
         }
         // The shop's body broke off, and this client knows its end only by the connection's.
-        End::Done(Err(error)) if error.is_user() && phase.is_old() => reset(&stream),
+        End::Done(Err(error)) if error.is_user() && phase.is_old() => reset(stream.socket()),
         End::Done(Err(error)) if error.is_parse() => linger(stream).await,
         End::Done(_) if phase.had_body() => linger(stream).await,
         End::Done(_) | End::Late => {}
@@ -127,7 +128,7 @@ async fn close(stream: TcpStream, end: End, phase: &Phase) {
 
 /// Reads on a little before closing: bytes left unread make the kernel send RST, and that may
 /// destroy our last answer before the client has read it (RFC 9112 §9.6).
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut stream: Stream) {
     let mut scrap = vec![0; 16 * 1024];
     let reading = async {
         stream.shutdown().await?;
@@ -156,8 +157,8 @@ fn protocol(settings: &Settings) -> http1::Builder {
 }
 
 /// Closes by RST, so that the end cannot be taken for the end of a body.
-fn reset(stream: &TcpStream) {
-    if let Err(error) = SockRef::from(stream).set_linger(Some(Duration::ZERO)) {
+fn reset(socket: &tokio::net::TcpStream) {
+    if let Err(error) = SockRef::from(socket).set_linger(Some(Duration::ZERO)) {
         debug!(%error, "could not reset a connection");
     }
 }

@@ -16,8 +16,9 @@ use bytes::Bytes;
 use http::{Request, Version};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+
+use crate::wire::Stream;
 
 const IDLE: u8 = 0;
 const HEAD: u8 = 1;
@@ -80,7 +81,7 @@ impl Phase {
 /// The stream that notes what passes.
 #[derive(Debug)]
 pub(super) struct Noted {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     pub(super) phase: Arc<Phase>,
 }
 

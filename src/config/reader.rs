@@ -257,6 +257,14 @@ impl<'a> Map<'a> {
         self.entries.iter().any(|(name, _)| name.text == key)
     }
 
+    /// Notes the keys of a list's items, which may not stand in this file, for the reference.
+    pub(super) fn know_items(&self, list: &str, keys: &[&str]) {
+        let at = self.place.at;
+        let item = self.place.inner(at, list, list).item(at, 0);
+        let keys = keys.iter().map(|key| item.inner(at, key, key).general);
+        self.cx.known.borrow_mut().extend(keys);
+    }
+
     /// The entries of a mapping whose keys are the operator's; `general` stands for them in the reference.
     pub(super) fn named(&self, general: &str) -> Vec<(Text<'a>, Value<'a>)> {
         let known = self.place.inner(self.place.at, general, general).general;

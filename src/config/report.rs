@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::keys::Source;
 use super::units::{roughly, shown, shown_size};
 use super::{Finding, Loaded, Settings, pattern};
+use crate::accept::tls::{self, Certificate, Version};
 use crate::capture::{Handling, Network, Parameter};
 use crate::click::{Identifies, Values};
 use crate::clock::Time;
@@ -47,6 +48,9 @@ fn listening(settings: &Settings, lines: &mut Vec<String>) {
         accept.workers,
         accept.connections
     ));
+    if accept.listen.iter().any(|listener| listener.tls) {
+        tls(&accept.tls, lines);
+    }
     if let Some(admin) = settings.admin {
         lines.push(format!("  for you alone on {admin}: health and counters"));
     }
@@ -55,6 +59,26 @@ fn listening(settings: &Settings, lines: &mut Vec<String>) {
         lines.push("  X-Forwarded-* of nobody is believed".to_owned());
     } else {
         lines.push(format!("  X-Forwarded-* of {} is believed", list(trusted)));
+    }
+}
+
+fn tls(tls: &tls::Settings, lines: &mut Vec<String>) {
+    let least = match tls.minimum {
+        Version::Tls12 => "1.2",
+        Version::Tls13 => "1.3",
+    };
+    lines.push(format!("  TLS {least} or newer is spoken, with"));
+    for files in &tls.certificates {
+        let path = files.certificate.display();
+        // It could be read a moment ago.
+        lines.push(match Certificate::read(files) {
+            Ok(certificate) => format!(
+                "      {path} for {}, valid until {}",
+                list(&certificate.names),
+                certificate.valid_until
+            ),
+            Err(error) => format!("      {path}: {error}"),
+        });
     }
 }
 

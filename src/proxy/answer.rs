@@ -118,6 +118,13 @@ pub(super) fn redirect(location: HeaderValue) -> Response<Body> {
     response
 }
 
+/// The same page by https, with the same method and body.
+pub(super) fn moved(location: HeaderValue) -> Response<Body> {
+    let mut response = plain(StatusCode::PERMANENT_REDIRECT, "", false);
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
 fn plain(status: StatusCode, text: &'static str, close: bool) -> Response<Body> {
     let mut response = Response::new(Body::own(Bytes::from_static(text.as_bytes())));
     *response.status_mut() = status;

@@ -26,4 +26,5 @@ mod order;
 mod pages;
 mod record;
 mod support;
+mod tls;
 mod watch;
