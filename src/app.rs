@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::accept::{self, Door, Worker, tls};
+use crate::acme::{self, Acme, Tokens};
 use crate::admin::{self, Admin};
 use crate::clock::Time;
 use crate::config::Settings;
@@ -39,6 +40,9 @@ pub enum Error {
     /// A certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    /// Certificates that an authority gives cannot be kept.
+    #[error(transparent)]
+    Acme(#[from] acme::CacheError),
     /// The ledger cannot be opened.
     #[error("cannot open the ledger {path}")]
     Ledger {
@@ -72,6 +76,8 @@ pub struct App {
     doors: Vec<Door>,
     /// What makes TLS of them, if any listener does.
     tls: Option<tls::Acceptor>,
+    /// What obtains certificates, if that is asked for.
+    acme: Option<Acme>,
     admin: Option<TcpListener>,
     tracker: TaskTracker,
 }
@@ -93,6 +99,14 @@ impl App {
         })?;
         let counters = Arc::new(Counters::default());
         let tracker = TaskTracker::new();
+        let tokens = Arc::new(Tokens::default());
+        let acme = match (settings.acme, &tls) {
+            (Some(acme), Some(tls)) => {
+                let answers = (Arc::clone(tls.certificates()), Arc::clone(&tokens));
+                Some(Acme::open(acme, answers, Arc::clone(&counters), now)?)
+            }
+            _ => None,
+        };
 
         let keys = settings.capture.keys.clone();
         let spool = Spool::new(settings.record.spool.clone(), keys);
@@ -119,6 +133,7 @@ impl App {
                 stores: settings.stores,
                 capture: settings.capture,
                 forward: Arc::new(settings.forward),
+                tokens,
             }),
             watcher: Arc::new(watcher),
             recorder: spooled,
@@ -129,6 +144,7 @@ impl App {
             listeners,
             doors,
             tls,
+            acme,
             admin,
             tracker,
         })
@@ -213,12 +229,19 @@ impl App {
                     certificates.watch(every, counters, shutdown.clone()).await;
                 }
             };
+            let obtaining = async {
+                if let Some(acme) = self.acme {
+                    acme.run(shutdown.clone()).await;
+                }
+            };
             // Joined on this runtime, which must live to see a second signal.
             let draining = async {
                 shutdown.cancelled().await;
                 tokio::task::spawn_blocking(move || join(workers)).await
             };
-            let ended = tokio::join!(draining, operating, delivering, ending, recovering, looking);
+            let ended = tokio::join!(
+                draining, operating, delivering, ending, recovering, looking, obtaining
+            );
             Ok::<_, Error>(ended.0.unwrap_or(0))
         })?;
         if cut > 0 {

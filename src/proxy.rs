@@ -19,6 +19,7 @@ use hyper::body::{Body as _, Incoming};
 use tracing::{debug, error, warn};
 
 use crate::accept::Peer;
+use crate::acme::Tokens;
 use crate::capture::{self, Captured, navigation};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub capture: capture::Settings,
     /// How the shop is spoken to.
     pub forward: Arc<forward::Settings>,
+    /// What a certificate authority asks for.
+    pub tokens: Arc<Tokens>,
 }
 
 /// One worker's request path.
@@ -74,6 +77,9 @@ impl Service {
             Ok(host) => host,
             Err(refusal) => return self.refuse(&refusal),
         };
+        if let Some(token) = self.settings.tokens.answer(head.uri.path()) {
+            return answer::token(token);
+        }
         let name = target::name(&host);
         let Some(store) = self.settings.stores.find(name) else {
             self.counters.add(Event::UnknownHost);

@@ -24,7 +24,7 @@ use tokio_rustls::{TlsAcceptor, TlsStream};
 use crate::clock::Time;
 use crate::wire::Stream;
 
-pub use certificate::{Certificate, Error as CertificateError, Files};
+pub use certificate::{Certificate, Error as CertificateError, Files, holds_certificate};
 pub use store::Certificates;
 
 use watch::Watched;

@@ -22,7 +22,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let timeouts = limits::timeouts(root);
     let sending = limits::deliver(root);
     let (stores, known) = stores::read(root, &addresses.sockets());
-    let tls = tls::read(root, &addresses, &stores);
+    let (tls, acme) = tls::read(root, &addresses, &stores);
     let cookie = cookie::read(root);
     let networks = networks::read(root);
     let rules = rules::read(root, &known);
@@ -34,6 +34,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     warn_of_room(root, &networks);
     let (keys, source) = open_keys(root, &cookie, missing)?;
     Some(Settings {
+        acme,
         admin: addresses.admin,
         keys: source,
         secrets: Vec::new(),

@@ -195,6 +195,16 @@ impl<'a> Map<'a> {
         self.cx.report(&place, Problem::Missing { expected });
     }
 
+    /// Reports what `key` says, or means by not standing there.
+    pub(super) fn wrong(&self, key: &str, found: &str, expected: &str) {
+        let place = match self.get(key) {
+            Some(value) => value.place,
+            None => self.place.inner(self.place.at, key, key),
+        };
+        let (found, expected) = (found.to_owned(), expected.to_owned());
+        self.cx.report(&place, Problem::Wrong { found, expected });
+    }
+
     /// What `read` makes of `key`'s value; `default` if there is none or it is at fault.
     pub(super) fn or<T>(
         &self,

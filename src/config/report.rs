@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::keys::Source;
 use super::units::{roughly, shown, shown_size};
 use super::{Finding, Loaded, Settings, pattern};
-use crate::accept::tls::{self, Certificate, Version};
+use crate::accept::tls::{Certificate, Version};
+use crate::acme::Challenge;
 use crate::capture::{Handling, Network, Parameter};
 use crate::click::{Identifies, Values};
 use crate::clock::Time;
@@ -49,7 +50,7 @@ fn listening(settings: &Settings, lines: &mut Vec<String>) {
         accept.connections
     ));
     if accept.listen.iter().any(|listener| listener.tls) {
-        tls(&accept.tls, lines);
+        tls(settings, lines);
     }
     if let Some(admin) = settings.admin {
         lines.push(format!("  for you alone on {admin}: health and counters"));
@@ -62,7 +63,8 @@ fn listening(settings: &Settings, lines: &mut Vec<String>) {
     }
 }
 
-fn tls(tls: &tls::Settings, lines: &mut Vec<String>) {
+fn tls(settings: &Settings, lines: &mut Vec<String>) {
+    let tls = &settings.accept.tls;
     let least = match tls.minimum {
         Version::Tls12 => "1.2",
         Version::Tls13 => "1.3",
@@ -80,6 +82,21 @@ fn tls(tls: &tls::Settings, lines: &mut Vec<String>) {
             Err(error) => format!("      {path}: {error}"),
         });
     }
+    let Some(acme) = &settings.acme else {
+        return;
+    };
+    let challenge = match acme.challenge {
+        Challenge::Http01 => "http-01",
+        Challenge::TlsAlpn01 => "tls-alpn-01",
+    };
+    lines.push(format!(
+        "      certificates for {} from {}, by {challenge}, kept in {}",
+        list(&acme.hosts),
+        acme.directory,
+        acme.cache.display()
+    ));
+    let terms = "      to run it is to agree to that authority's terms of service";
+    lines.push(terms.to_owned());
 }
 
 fn stores(settings: &Settings, lines: &mut Vec<String>) {

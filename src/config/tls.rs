@@ -5,19 +5,34 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::addresses::Addresses;
 use super::assemble::path;
+use super::authority;
 use super::fault::Problem;
 use super::hosts::{HOST, host};
 use super::reader::{Map, Place};
 use super::value::Value;
 use crate::accept::tls::{Certificate, CertificateError, Files, Settings, Version};
+use crate::acme;
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::store::{Scheme, Store};
 
 /// Reads `tls:`; what it says must fit where refgate listens.
-pub(super) fn read(root: &Map<'_>, addresses: &Addresses, stores: &[Store]) -> Settings {
+pub(super) fn read(
+    root: &Map<'_>,
+    addresses: &Addresses,
+    stores: &[Store],
+) -> (Settings, Option<acme::Settings>) {
     let map = root.section("tls");
     let certificates = certificates(&map);
+    // Where there is no certificate yet.
+    let mut open: Vec<(&Store, &String)> = stores
+        .iter()
+        .filter(|store| store.scheme == Scheme::Https)
+        .flat_map(|store| store.hosts.iter().map(move |host| (store, host)))
+        .filter(|(_, host)| !certificates.iter().any(|(_, one)| one.is_for(host)))
+        .collect();
+    let names = open.iter().map(|(_, host)| (*host).clone()).collect();
+    let acme = authority::read(&map, names, addresses);
     let versions = [("1.2", Version::Tls12), ("1.3", Version::Tls13)];
     let minimum = map.or("minimum", Version::Tls12, |value| value.one_of(&versions));
     map.finish();
@@ -25,10 +40,10 @@ pub(super) fn read(root: &Map<'_>, addresses: &Addresses, stores: &[Store]) -> S
     let listening = addresses.listen.iter().zip(&addresses.places);
     let speaking = listening.filter(|(listener, _)| listener.tls);
     let speaking: Vec<&Place> = speaking.map(|(_, place)| place).collect();
-    if !map.has("certificates") {
+    if !map.has("certificates") && !map.has("acme") {
         for place in &speaking {
             let found = "`tls: true` without a certificate".to_owned();
-            let expected = "one at least under `tls.certificates`".to_owned();
+            let expected = "one at least under `tls.certificates`, or `tls.acme`".to_owned();
             let problem = Problem::Wrong { found, expected };
             root.cx.report(place, problem);
         }
@@ -39,14 +54,18 @@ pub(super) fn read(root: &Map<'_>, addresses: &Addresses, stores: &[Store]) -> S
     }
     // One at fault may be the one that is missed.
     if !speaking.is_empty() && !root.cx.is_faulty() {
-        warn_of_hosts(&map, &certificates, stores);
+        let obtained = acme.iter().flat_map(|acme| &acme.hosts);
+        let obtained: Vec<&String> = obtained.collect();
+        open.retain(|(_, host)| !obtained.contains(host));
+        warn_of_hosts(&map, &open);
     }
     let files = certificates.into_iter().map(|(files, _)| files);
-    Settings {
+    let settings = Settings {
         certificates: files.collect(),
         minimum,
         ..Settings::default()
-    }
+    };
+    (settings, acme)
 }
 
 fn certificates(map: &Map<'_>) -> Vec<(Files, Certificate)> {
@@ -141,14 +160,11 @@ fn warn_of_mode(value: &Value<'_>, files: &Files) {
     }
 }
 
-/// A shopper of such a host would get the first certificate, and an alarm.
-fn warn_of_hosts(map: &Map<'_>, certificates: &[(Files, Certificate)], stores: &[Store]) {
-    let covered = |host: &String| certificates.iter().any(|(_, one)| one.is_for(host));
-    for store in stores.iter().filter(|store| store.scheme == Scheme::Https) {
-        for host in store.hosts.iter().filter(|host| !covered(host)) {
-            let name = &store.name;
-            let words = format!("no certificate is for `{host}` of the store `{name}`");
-            map.cx.warn(&map.place, words);
-        }
+/// A shopper of such a host would get another's certificate, and an alarm.
+fn warn_of_hosts(map: &Map<'_>, open: &[(&Store, &String)]) {
+    for (store, host) in open {
+        let name = &store.name;
+        let words = format!("no certificate is for `{host}` of the store `{name}`");
+        map.cx.warn(&map.place, words);
     }
 }

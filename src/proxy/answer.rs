@@ -118,6 +118,13 @@ pub(super) fn redirect(location: HeaderValue) -> Response<Body> {
     response
 }
 
+/// What a certificate authority asked for.
+pub(super) fn token(token: String) -> Response<Body> {
+    let mut response = plain(StatusCode::OK, "", false);
+    *response.body_mut() = Body::own(token.into());
+    response
+}
+
 /// The same page by https, with the same method and body.
 pub(super) fn moved(location: HeaderValue) -> Response<Body> {
     let mut response = plain(StatusCode::PERMANENT_REDIRECT, "", false);

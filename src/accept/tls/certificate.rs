@@ -149,6 +149,17 @@ impl Certificate {
     }
 }
 
+/// Whether the file has a certificate in it that could be read.
+///
+/// # Errors
+/// It has not.
+pub fn holds_certificate(path: &Path) -> Result<(), Error> {
+    let bytes = read(path).map_err(Error::Read)?;
+    let first = CertificateDer::pem_slice_iter(&bytes).next();
+    let first = first.transpose().map_err(Error::Pem)?;
+    read_leaf(first.as_ref()).map(drop)
+}
+
 /// Names and dates.
 fn read_leaf(leaf: Option<&CertificateDer<'_>>) -> Result<(Vec<String>, Time, Time), Error> {
     let leaf = leaf.ok_or(Error::NoCertificate)?;

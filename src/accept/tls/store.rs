@@ -3,9 +3,12 @@
 //! They come from files, which are looked at again and again, and from an authority
 //! (`acme`), which also lends certificates for its challenges.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 
@@ -28,13 +31,15 @@ pub struct Certificates {
 #[derive(Debug, Default)]
 pub(super) struct Held {
     pub(super) files: Vec<Watched>,
-    obtained: BTreeMap<String, Certificate>,
+    /// Hosts with what an authority gave for them; none yet for some.
+    obtained: Vec<(String, Option<Certificate>)>,
 }
 
 /// What a handshake looks in.
 #[derive(Debug, Default)]
 struct Table {
-    exact: HashMap<String, Arc<CertifiedKey>>,
+    /// None of a host whose certificate is still to come.
+    exact: HashMap<String, Option<Arc<CertifiedKey>>>,
     /// By what stands behind `*.`.
     wildcard: HashMap<String, Arc<CertifiedKey>>,
     default: Option<Arc<CertifiedKey>>,
@@ -44,7 +49,7 @@ impl Certificates {
     pub(super) fn of(files: Vec<Watched>) -> Self {
         let held = Held {
             files,
-            obtained: BTreeMap::new(),
+            obtained: Vec::new(),
         };
         Self {
             table: Mutex::new(Arc::new(held.table())),
@@ -53,17 +58,32 @@ impl Certificates {
         }
     }
 
-    /// From now on `host` is served with a certificate that an authority gave. A file's goes before it.
-    pub fn install(&self, host: &str, certificate: Certificate) {
+    /// From now on `host` is served with a certificate that an authority gave; with none, and so
+    /// not at all, until there is one. A file's goes before it.
+    pub fn install(&self, host: &str, certificate: Option<Certificate>) {
         let mut held = lock(&self.held);
-        held.obtained.insert(host.to_owned(), certificate);
+        match held.obtained.iter_mut().find(|(known, _)| known == host) {
+            Some((_, place)) => *place = certificate,
+            None => held.obtained.push((host.to_owned(), certificate)),
+        }
         self.swap(&held);
     }
 
-    /// From now on a client that speaks `acme-tls/1` to `host` gets this one.
-    pub fn lend(&self, host: &str, challenge: &Certificate) {
-        let key = Arc::clone(&challenge.key);
+    /// From now on a client that speaks `acme-tls/1` to `host` gets this self-signed certificate.
+    ///
+    /// # Errors
+    /// The key is of no kind that TLS uses.
+    pub fn lend(
+        &self,
+        host: &str,
+        certificate: CertificateDer<'static>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<(), rustls::Error> {
+        // Its extension must be critical (RFC 8737 §3), so nothing that checks certificates takes it.
+        let key = aws_lc_rs::sign::any_supported_type(&key)?;
+        let key = Arc::new(CertifiedKey::new(vec![certificate], key));
         lock(&self.challenges).insert(host.to_owned(), key);
+        Ok(())
     }
 
     /// The challenge of `host` is over.
@@ -79,9 +99,7 @@ impl Certificates {
     /// For a handshake with `host`, in lower case.
     fn find(&self, host: Option<&str>) -> Option<Arc<CertifiedKey>> {
         let table = Arc::clone(&lock(&self.table));
-        host.and_then(|host| table.named(host))
-            .or(table.default.as_ref())
-            .cloned()
+        table.find(host).cloned()
     }
 }
 
@@ -102,9 +120,14 @@ impl ResolvesServerCert for Certificates {
 impl Held {
     fn table(&self) -> Table {
         let mut table = Table::default();
-        let files = self.files.iter().map(|watched| &watched.certificate);
-        for certificate in files.chain(self.obtained.values()) {
-            table.add(certificate);
+        for watched in &self.files {
+            table.add(&watched.certificate);
+        }
+        for (host, certificate) in &self.obtained {
+            match certificate {
+                Some(certificate) => table.add(certificate),
+                None => table.await_one(host),
+            }
         }
         table
     }
@@ -116,20 +139,34 @@ impl Table {
         let key = &certificate.key;
         self.default.get_or_insert_with(|| Arc::clone(key));
         for name in &certificate.names {
-            let (names, name) = match name.strip_prefix("*.") {
-                Some(parent) => (&mut self.wildcard, parent),
-                None => (&mut self.exact, name.as_str()),
-            };
-            let entry = names.entry(name.to_owned());
-            entry.or_insert_with(|| Arc::clone(key));
+            match name.strip_prefix("*.") {
+                Some(parent) => {
+                    let entry = self.wildcard.entry(parent.to_owned());
+                    entry.or_insert_with(|| Arc::clone(key));
+                }
+                None => {
+                    let entry = self.exact.entry(name.clone()).or_default();
+                    entry.get_or_insert_with(|| Arc::clone(key));
+                }
+            }
         }
     }
 
-    fn named(&self, host: &str) -> Option<&Arc<CertifiedKey>> {
-        self.exact.get(host).or_else(|| {
-            let (_, parent) = host.split_once('.')?;
-            self.wildcard.get(parent)
-        })
+    fn await_one(&mut self, host: &str) {
+        self.exact.entry(host.to_owned()).or_default();
+    }
+
+    fn find(&self, host: Option<&str>) -> Option<&Arc<CertifiedKey>> {
+        let Some(host) = host else {
+            return self.default.as_ref();
+        };
+        let parent = host.split_once('.').map_or("", |(_, parent)| parent);
+        match self.exact.get(host) {
+            Some(Some(key)) => Some(key),
+            // Another's certificate would only frighten.
+            Some(None) => self.wildcard.get(parent),
+            None => self.wildcard.get(parent).or(self.default.as_ref()),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use refgate::accept::Listener;
 use refgate::accept::tls::Version;
+use refgate::acme::Challenge;
 use refgate::config::{Loaded, report};
 
 use crate::support::config::{Folder, shipped_with};
@@ -148,6 +149,110 @@ fn what_does_not_fit_is_a_fault_that_says_what_was_expected() {
         let faults = with(piece).faults();
         assert!(faults.contains(expected), "{expected}\n{faults}");
     }
+}
+
+const BOTH: &str = "
+listen: [{ address: '127.0.0.1:8443', tls: true }, '127.0.0.1:80']
+";
+
+/// The shipped stores with hosts that the world can reach.
+fn public(piece: &str) -> Folder {
+    let text = shipped_with(piece)
+        .replace("scheme: http ", "scheme: https ")
+        .replace("store-us.localhost", "us.shop.example");
+    let signed = signed(&["store-us.localhost"]);
+    Folder::with(&text)
+        .file("ca.crt", &signed.chain)
+        .file("ca.key", &signed.key)
+}
+
+#[test]
+fn an_authority_is_asked_for_the_hosts_that_have_no_certificate() {
+    let folder = public(&format!("{BOTH}tls: {{ acme: {{ }} }}\n"));
+    let loaded = folder.loaded();
+    assert_eq!(warnings(&loaded), [""; 0]);
+    let acme = loaded.settings.acme.clone().unwrap();
+    assert_eq!(acme.hosts, ["us.shop.example"]);
+    assert_eq!(
+        acme.directory,
+        "https://acme-v02.api.letsencrypt.org/directory"
+    );
+    assert_eq!(
+        (acme.contact, acme.ca, acme.challenge),
+        (None, None, Challenge::Http01)
+    );
+    assert_eq!(acme.cache, folder.path("acme"));
+    let text = report::text(&loaded);
+    let words = "certificates for us.shop.example from https://acme-v02.api.letsencrypt.org/directory, by http-01";
+    assert!(text.contains(words), "{text}");
+
+    let piece = "tls: { acme: { staging: true, contact: a@shop.example, hosts: [B.example, a.example], \
+                 cache: kept, challenge: tls-alpn-01, ca: ca.crt } }\n";
+    let folder = public(&format!("{LISTEN}{piece}"));
+    let loaded = folder.loaded();
+    let warnings = warnings(&loaded);
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].contains("tls: no certificate is for `us.shop.example` of the store `us`"));
+    let acme = loaded.settings.acme.unwrap();
+    assert_eq!(
+        acme.directory,
+        "https://acme-staging-v02.api.letsencrypt.org/directory"
+    );
+    assert_eq!(acme.hosts, ["b.example", "a.example"]);
+    assert_eq!(acme.contact.as_deref(), Some("mailto:a@shop.example"));
+    assert_eq!(acme.challenge, Challenge::TlsAlpn01);
+    assert_eq!(
+        (acme.cache, acme.ca),
+        (folder.path("kept"), Some(folder.path("ca.crt")))
+    );
+}
+
+#[test]
+fn an_authority_that_could_not_do_it_is_a_fault() {
+    for (acme, expected) in [
+        (
+            "directory: 'http://ca.example/dir'",
+            "directory: found \"http://ca.example/dir\"; expected the URL",
+        ),
+        (
+            "directory: 'https://ca.example/dir', staging: true",
+            "directory: found a directory beside `staging: true`",
+        ),
+        (
+            "contact: nobody",
+            "contact: found \"nobody\"; expected an address for mail",
+        ),
+        ("contact: 'a@b.example,c@d.example'", "contact: found"),
+        ("hosts: []", "hosts: found an empty list"),
+        (
+            "hosts: '*.shop.example'",
+            "hosts: found \"*.shop.example\" (not a host name",
+        ),
+        ("hosts: [a.example, a.example]", "hosts[1]"),
+        (
+            "challenge: dns-01",
+            "challenge: found \"dns-01\"; expected one of: http-01, tls-alpn-01",
+        ),
+        ("ca: none.crt", "ca: found \"none.crt\" (cannot be read"),
+        (
+            "ca: ca.key",
+            "ca: found \"ca.key\" (no PEM certificate is in it)",
+        ),
+    ] {
+        let faults = public(&format!("{BOTH}tls: {{ acme: {{ {acme} }} }}\n")).faults();
+        assert!(
+            faults.contains(&format!("tls.acme.{expected}")),
+            "{expected}\n{faults}"
+        );
+    }
+    let faults = with(&format!("{BOTH}tls: {{ acme: {{ }} }}\n")).faults();
+    assert!(
+        faults.contains("tls.acme.hosts: missing; expected the hosts"),
+        "{faults}"
+    );
+    let faults = public(&format!("{LISTEN}tls: {{ acme: {{ }} }}\n")).faults();
+    let expected = "tls.acme.challenge: found `http-01` without a plain listener";
+    assert!(faults.contains(expected), "{faults}");
 }
 
 #[test]
