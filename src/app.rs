@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::accept::{self, Worker};
+use crate::accept::{self, Door, Worker, tls};
+use crate::acme::{self, Acme, Tokens};
 use crate::admin::{self, Admin};
 use crate::clock::Time;
 use crate::config::Settings;
@@ -36,6 +37,12 @@ pub enum Error {
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] accept::BindError),
+    /// A certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    /// Certificates that an authority gives cannot be kept.
+    #[error(transparent)]
+    Acme(#[from] acme::CacheError),
     /// The ledger cannot be opened.
     #[error("cannot open the ledger {path}")]
     Ledger {
@@ -65,6 +72,12 @@ pub struct App {
     counters: Arc<Counters>,
     /// By worker, one listener for each address.
     listeners: Vec<Vec<TcpListener>>,
+    /// What each listener's connections go through.
+    doors: Vec<Door>,
+    /// What makes TLS of them, if any listener does.
+    tls: Option<tls::Acceptor>,
+    /// What obtains certificates, if that is asked for.
+    acme: Option<Acme>,
     admin: Option<TcpListener>,
     tracker: TaskTracker,
 }
@@ -75,6 +88,8 @@ impl App {
     /// # Errors
     /// Whatever of it is refused; nothing was served then.
     pub fn start(settings: Settings, now: Time) -> Result<Self, Error> {
+        let tls = acceptor(&settings.accept, now)?;
+        let doors = doors(&settings.accept, tls.as_ref());
         let listeners = bind(&settings.accept)?;
         let admin = settings.admin.map(TcpListener::bind).transpose()?;
         let ledger = Ledger::open(&settings.ledger, Role::Run, now);
@@ -84,6 +99,14 @@ impl App {
         })?;
         let counters = Arc::new(Counters::default());
         let tracker = TaskTracker::new();
+        let tokens = Arc::new(Tokens::default());
+        let acme = match (settings.acme, &tls) {
+            (Some(acme), Some(tls)) => {
+                let answers = (Arc::clone(tls.certificates()), Arc::clone(&tokens));
+                Some(Acme::open(acme, answers, Arc::clone(&counters), now)?)
+            }
+            _ => None,
+        };
 
         let keys = settings.capture.keys.clone();
         let spool = Spool::new(settings.record.spool.clone(), keys);
@@ -110,6 +133,7 @@ impl App {
                 stores: settings.stores,
                 capture: settings.capture,
                 forward: Arc::new(settings.forward),
+                tokens,
             }),
             watcher: Arc::new(watcher),
             recorder: spooled,
@@ -118,6 +142,9 @@ impl App {
             ledger,
             counters,
             listeners,
+            doors,
+            tls,
+            acme,
             admin,
             tracker,
         })
@@ -169,6 +196,7 @@ impl App {
                 watcher: Arc::clone(&self.watcher),
                 counters: Arc::clone(&self.counters),
                 tracker: self.tracker.clone(),
+                doors: self.doors.clone(),
             };
             let runtime = runtime()?;
             let thread = thread::Builder::new().name(format!("worker-{number}"));
@@ -177,6 +205,7 @@ impl App {
 
         let control = runtime()?;
         let cut = control.block_on(async {
+            let counters = Arc::clone(&self.counters);
             let admin = Admin::new(self.counters, self.ledger, self.spool);
             let operating = admin::serve(listener(self.admin)?, Arc::new(admin), shutdown.clone());
             let delivering = self.deliver.run(shutdown.clone(), self.accept.drain);
@@ -192,12 +221,27 @@ impl App {
                     () = shutdown.cancelled() => {}
                 }
             };
+            // What an operator, or certbot, puts in place of a certificate.
+            let looking = async {
+                if let Some(tls) = self.tls {
+                    let certificates = Arc::clone(tls.certificates());
+                    let every = self.accept.tls.look_every;
+                    certificates.watch(every, counters, shutdown.clone()).await;
+                }
+            };
+            let obtaining = async {
+                if let Some(acme) = self.acme {
+                    acme.run(shutdown.clone()).await;
+                }
+            };
             // Joined on this runtime, which must live to see a second signal.
             let draining = async {
                 shutdown.cancelled().await;
                 tokio::task::spawn_blocking(move || join(workers)).await
             };
-            let ended = tokio::join!(draining, operating, delivering, ending, recovering);
+            let ended = tokio::join!(
+                draining, operating, delivering, ending, recovering, looking, obtaining
+            );
             Ok::<_, Error>(ended.0.unwrap_or(0))
         })?;
         if cut > 0 {
@@ -214,6 +258,7 @@ struct Path {
     watcher: Arc<Watcher>,
     counters: Arc<Counters>,
     tracker: TaskTracker,
+    doors: Vec<Door>,
 }
 
 impl Path {
@@ -228,7 +273,7 @@ impl Path {
                 self.counters,
                 client,
             ));
-            for listener in listeners {
+            for (listener, door) in listeners.into_iter().zip(self.doors) {
                 let listener = match tokio::net::TcpListener::from_std(listener) {
                     Ok(listener) => listener,
                     Err(error) => {
@@ -239,7 +284,7 @@ impl Path {
                 let (worker, service) = (self.worker.clone(), Arc::clone(&service));
                 self.tracker.spawn(async move {
                     let handle = move |peer, request| Arc::clone(&service).handle(peer, request);
-                    worker.serve(listener, handle).await;
+                    worker.serve(listener, door, handle).await;
                 });
             }
             drop(service);
@@ -269,12 +314,29 @@ fn listener(admin: Option<TcpListener>) -> io::Result<Option<tokio::net::TcpList
     tokio::net::TcpListener::from_std(listener).map(Some)
 }
 
+/// Made where a listener needs it.
+fn acceptor(settings: &accept::Settings, now: Time) -> Result<Option<tls::Acceptor>, tls::Error> {
+    if !settings.listen.iter().any(|listener| listener.tls) {
+        return Ok(None);
+    }
+    tls::Acceptor::new(&settings.tls, now).map(Some)
+}
+
+/// One for each address.
+fn doors(settings: &accept::Settings, tls: Option<&tls::Acceptor>) -> Vec<Door> {
+    let door = |listener: &accept::Listener| Door {
+        tls: tls.filter(|_| listener.tls).cloned(),
+        redirect: listener.redirect,
+    };
+    settings.listen.iter().map(door).collect()
+}
+
 /// One listener per address for each worker.
 fn bind(settings: &accept::Settings) -> Result<Vec<Vec<TcpListener>>, Error> {
     let mut by_worker: Vec<Vec<TcpListener>> = Vec::new();
     by_worker.resize_with(settings.workers.max(1), Vec::new);
-    for address in &settings.listen {
-        let listeners = accept::bind(*address, by_worker.len(), settings.stall_timeout)?;
+    for listener in &settings.listen {
+        let listeners = accept::bind(listener.address, by_worker.len(), settings.stall_timeout)?;
         for (worker, listener) in by_worker.iter_mut().zip(listeners) {
             worker.push(listener);
         }

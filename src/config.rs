@@ -10,6 +10,7 @@
 mod addresses;
 mod answers;
 mod assemble;
+mod authority;
 mod cookie;
 mod expand;
 mod fault;
@@ -25,6 +26,7 @@ pub mod report;
 mod rules;
 mod stores;
 mod text;
+mod tls;
 mod units;
 mod value;
 mod when;
@@ -36,7 +38,7 @@ use std::path::Path;
 
 use crate::secret::Secret;
 use crate::store::Stores;
-use crate::{accept, capture, deliver, forward, ledger, observe, record};
+use crate::{accept, acme, capture, deliver, forward, ledger, observe, record};
 
 pub use fault::{Faults, Finding, Position, Problem, Suggestion};
 
@@ -47,6 +49,8 @@ use reader::{Context, Map};
 pub struct Settings {
     /// Where and how connections are accepted.
     pub accept: accept::Settings,
+    /// Which certificates an authority is asked for.
+    pub acme: Option<acme::Settings>,
     /// How clicks are recognised and remembered.
     pub capture: capture::Settings,
     /// How the shop is spoken to.

@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod redirect;
 mod target;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +15,7 @@ use http::Method;
 use tracing::{debug, error, warn};
 
 use crate::accept::Peer;
+use crate::acme::Tokens;
 use crate::capture::{self, Captured, Visitor};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
@@ -34,6 +36,8 @@ pub struct Settings {
     pub capture: capture::Settings,
     /// How the shop is spoken to.
     pub forward: Arc<forward::Settings>,
+    /// What a certificate authority asks for.
+    pub tokens: Arc<Tokens>,
 }
 
 /// One worker's request path.
@@ -74,12 +78,23 @@ impl Service {
             Ok(host) => host,
             Err(refusal) => return self.refuse(&refusal),
         };
+        if let Some(token) = head
+            .target
+            .path()
+            .and_then(|path| self.settings.tokens.answer(path))
+        {
+            return answer::token(token);
+        }
         let name = target::name(&host);
         let Some(store) = self.settings.stores.find(name) else {
             self.counters.add(Event::UnknownHost);
             debug!("a request for a host that no store has");
             return answer::unknown_host();
         };
+
+        if let Some(port) = peer.redirect {
+            return moved(name, port, &head.target);
+        }
 
         let captured = self.capture(&mut head, &host, store);
         if let Some(location) = &captured.answer.redirect {
@@ -229,6 +244,15 @@ impl Service {
             debug!(store = %store.name, "{error}");
         }
         failure.response()
+    }
+}
+
+/// The target is in origin form, or `*`.
+fn moved(host: &str, port: u16, target: &Target) -> Response<Body> {
+    let location = target.as_str();
+    match location.and_then(|target| redirect::location(host, port, target)) {
+        Some(location) => answer::moved(&location),
+        None => answer::refused(&target::Refusal::Target),
     }
 }
 

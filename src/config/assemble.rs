@@ -9,7 +9,7 @@ use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
-use super::{Settings, rules, stores};
+use super::{Settings, rules, stores, tls};
 use crate::capture::CookieName;
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
@@ -22,7 +22,8 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let limits = limits::limits(root);
     let timeouts = limits::timeouts(root);
     let sending = limits::deliver(root);
-    let (stores, known) = stores::read(root, &addresses.listen);
+    let (stores, known) = stores::read(root, &addresses.sockets());
+    let (tls, acme) = tls::read(root, &addresses, &stores);
     let cookie = cookie::read(root);
     let networks = networks::read(root);
     let rules = rules::read(root, &known);
@@ -34,6 +35,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     warn_of_room(root, &networks);
     let (keys, source) = open_keys(root, &cookie, missing)?;
     Some(Settings {
+        acme,
         admin: addresses.admin,
         keys: source,
         secrets: Vec::new(),
@@ -71,14 +73,20 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             readers: limits.readers,
         },
         forward: forward(&addresses, &limits, &timeouts),
-        accept: accept(addresses, &limits, &timeouts),
+        accept: accept(addresses, tls, &limits, &timeouts),
         stores: Stores::new(stores),
     })
 }
 
-fn accept(addresses: Addresses, limits: &Limits, timeouts: &Timeouts) -> accept::Settings {
+fn accept(
+    addresses: Addresses,
+    tls: accept::tls::Settings,
+    limits: &Limits,
+    timeouts: &Timeouts,
+) -> accept::Settings {
     accept::Settings {
         listen: addresses.listen,
+        tls,
         workers: addresses.workers,
         connections: limits.connections,
         head_limit: limits.request_head,
@@ -108,7 +116,8 @@ fn ledger(root: &Map<'_>) -> ledger::Settings {
     ledger::Settings { path }
 }
 
-fn path(value: &Value<'_>) -> Option<PathBuf> {
+/// A file or a folder.
+pub(super) fn path(value: &Value<'_>) -> Option<PathBuf> {
     let text = value.text()?;
     if text.as_str().is_empty() || text.as_str().contains('\0') {
         text.wrong(None, "a path");

@@ -27,4 +27,5 @@ mod order;
 mod pages;
 mod record;
 mod support;
+mod tls;
 mod watch;
