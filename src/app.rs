@@ -10,6 +10,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::runtime::{self, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -221,26 +222,19 @@ impl App {
                     () = shutdown.cancelled() => {}
                 }
             };
-            // What an operator, or certbot, puts in place of a certificate.
-            let looking = async {
-                if let Some(tls) = self.tls {
-                    let certificates = Arc::clone(tls.certificates());
-                    let every = self.accept.tls.look_every;
-                    certificates.watch(every, counters, shutdown.clone()).await;
-                }
-            };
-            let obtaining = async {
-                if let Some(acme) = self.acme {
-                    acme.run(shutdown.clone()).await;
-                }
-            };
+            let certifying = certify(
+                (self.tls, self.acme),
+                self.accept.tls.look_every,
+                counters,
+                shutdown.clone(),
+            );
             // Joined on this runtime, which must live to see a second signal.
             let draining = async {
                 shutdown.cancelled().await;
                 tokio::task::spawn_blocking(move || join(workers)).await
             };
             let ended = tokio::join!(
-                draining, operating, delivering, ending, recovering, looking, obtaining
+                draining, operating, delivering, ending, recovering, certifying
             );
             Ok::<_, Error>(ended.0.unwrap_or(0))
         })?;
@@ -249,6 +243,28 @@ impl App {
         }
         Ok(cut)
     }
+}
+
+/// Takes up changed certificates and gets new ones, until shutdown.
+async fn certify(
+    (tls, acme): (Option<tls::Acceptor>, Option<Acme>),
+    look_every: Duration,
+    counters: Arc<Counters>,
+    shutdown: CancellationToken,
+) {
+    let looking = async {
+        if let Some(tls) = tls {
+            let certificates = Arc::clone(tls.certificates());
+            let watching = certificates.watch(look_every, counters, shutdown.clone());
+            watching.await;
+        }
+    };
+    let obtaining = async {
+        if let Some(acme) = acme {
+            acme.run(shutdown.clone()).await;
+        }
+    };
+    tokio::join!(looking, obtaining);
 }
 
 /// One worker thread's share.
