@@ -277,9 +277,11 @@ impl<S: Service> Connection<S> {
 
     /// Sees to the deadlines before the task rests.
     fn watch(&mut self) {
+        let hears = self.leaving.hears();
         let quiet = self.streams.is_empty();
-        self.clock.owe_head(self.intake.owes_head(quiet));
-        self.clock.be_idle(quiet);
+        let owes = hears && self.intake.owes_head(quiet);
+        self.clock.owe_head(owes);
+        self.clock.be_idle(hears && quiet);
         let mut cx = Context::from_waker(self.posts.clock.waker());
         if self.clock.poll(&mut cx).is_ready() {
             // Looked at in the next round.

@@ -1,6 +1,7 @@
 //! HTTP/2 seen from the client's side: real sockets, frames in, frames out.
 
 mod abuse;
+mod arbitrary;
 mod exchange;
 mod interop;
 mod leave;

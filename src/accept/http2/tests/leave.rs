@@ -164,3 +164,22 @@ fn a_client_that_says_goodbye_gets_its_answers() {
     assert_eq!(client.fate(), Fate::Goaway(Code::NoError));
     assert!(client.is_over());
 }
+
+#[test]
+fn a_connection_that_has_let_go_of_its_memory_answers() {
+    let server = Server::plain();
+    let mut client = Client::new(&server);
+    for stream in [1, 3] {
+        client.ask(stream, &get("/70000"));
+        assert_eq!(
+            client.until(|got| got.head.stream == stream).head.kind,
+            kind::HEADERS
+        );
+        client.frame(kind::RST_STREAM, 0, stream, &[0, 0, 0, 8]);
+        // Longer than it keeps any.
+        std::thread::park_timeout(Duration::from_millis(1_300));
+    }
+    client.window(0, 100_000);
+    client.ask(5, &get("/1000"));
+    assert_eq!(client.response(5).1.len(), 1_000);
+}

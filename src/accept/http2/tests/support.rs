@@ -120,6 +120,8 @@ pub(super) struct Server {
     pub(super) addr: SocketAddr,
     pub(super) counters: Arc<Counters>,
     pub(super) shutdown: CancellationToken,
+    /// Connections that are over, and whether they ended without a panic.
+    pub(super) ended: Mutex<Receiver<bool>>,
 }
 
 pub(super) fn settings() -> Settings {
@@ -146,7 +148,9 @@ impl Server {
         service: impl Fn(Request) -> Answer + Clone + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (end, ended) = channel();
         let server = Self {
+            ended: Mutex::new(ended),
             addr: listener.local_addr().unwrap(),
             counters: Arc::default(),
             shutdown: CancellationToken::new(),
@@ -161,7 +165,9 @@ impl Server {
                     shutdown: shutdown.clone(),
                 };
                 let service = service.clone();
-                std::thread::spawn(move || one(stream, addr, shared, service));
+                let one = std::thread::spawn(move || one(stream, addr, shared, service));
+                let end = end.clone();
+                std::thread::spawn(move || end.send(one.join().is_ok()));
             }
         });
         server
