@@ -143,11 +143,14 @@ impl Posts {
 
 impl<S: Service> Connection<S> {
     fn new(wire: Wire, peer: Peer, shared: Shared, service: S) -> Self {
+        let Shared {
+            settings, counters, ..
+        } = shared;
         let rota = Arc::<Rota>::default();
-        let mut link = Link::new(Arc::clone(&shared.counters));
-        let limit = shared.settings.head_limit;
+        let mut link = Link::new(counters);
+        let limit = settings.head_limit;
         link.output.control(|out| settings::tell(out, limit));
-        let mut clock = Clock::new(&shared.settings);
+        let mut clock = Clock::new(&settings);
         clock.owe_head(true);
         Self {
             wire,
@@ -155,7 +158,7 @@ impl<S: Service> Connection<S> {
             service,
             streams: Streams::new(),
             link,
-            intake: Intake::new(&shared.settings),
+            intake: Intake::new(&settings),
             clock,
             leaving: Leaving::No,
             is_whole: true,

@@ -313,20 +313,26 @@ fn is_authority(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(good)
 }
 
-static AUTHORITY: [bool; 256] = {
+static AUTHORITY: [bool; 256] = authority();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses an index out of bounds"
+)]
+const fn authority() -> [bool; 256] {
     let mut good = [false; 256];
-    let mut byte = 0_u8;
+    let mut rest: &[u8] = b"-._~%!$&'()*+,;=:[]";
+    while let [byte, behind @ ..] = rest {
+        good[name::index(*byte)] = true;
+        rest = behind;
+    }
+    let mut byte = 0;
     while byte < 128 {
-        good[name::index(byte)] = byte.is_ascii_alphanumeric()
-            || matches!(
-                byte,
-                b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&'
-                    ..=b',' | b';' | b'=' | b':' | b'[' | b']'
-            );
+        good[name::index(byte)] |= byte.is_ascii_alphanumeric();
         byte += 1;
     }
     good
-};
+}
 
 #[cfg(test)]
 mod tests;

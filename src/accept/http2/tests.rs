@@ -6,6 +6,8 @@ mod exchange;
 mod interop;
 mod leave;
 mod rules;
+mod server;
 mod support;
 mod tunnel;
+mod values;
 mod windows;

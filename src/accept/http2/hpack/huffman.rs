@@ -267,9 +267,9 @@ mod tests {
                 "https://www.example.com",
             ),
         ] {
-            let code: Vec<u8> = (0..code.len())
-                .step_by(2)
-                .map(|at| u8::from_str_radix(&code[at..at + 2], 16).unwrap())
+            let pairs = code.as_bytes().chunks(2).map(std::str::from_utf8);
+            let code: Vec<u8> = pairs
+                .map(|pair| u8::from_str_radix(pair.unwrap(), 16).unwrap())
                 .collect();
             assert_eq!(decoded(&code).as_deref(), Some(text.as_bytes()), "{text}");
             let mut encoded = Vec::new();

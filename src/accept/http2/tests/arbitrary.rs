@@ -1,12 +1,14 @@
 //! Whatever is said, the connection comes to its end, and to no panic.
 
+use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::super::frame::{flag, kind};
-use super::support::{Client, PATIENCE, Server, block, bytes, get, request};
+use super::server::Server;
+use super::support::{Client, PATIENCE, block, bytes, get, request};
 
 /// Frames that mean something more often than chance has it.
 fn frame() -> impl Strategy<Value = Vec<u8>> {
@@ -56,7 +58,6 @@ fn arbitrary_frames_end_in_order() {
         let mut said = frames.concat();
         said.truncate(said.len() - cut % (said.len() + 1) / 4);
         // It may have ended already.
-        use std::io::{Read as _, Write as _};
         client.stream.write_all(&said).ok();
         client.stream.shutdown(Shutdown::Write).ok();
         let mut answers = Vec::new();

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use tokio::net::TcpStream;
 
-use super::support::{Client, Content, PATIENCE, Server, ok, plain};
+use super::server::{Content, Server, ok, plain};
+use super::support::{Client, PATIENCE};
 use crate::message::{Fields, Frame, ResponseHead};
 
 /// Runs `talk` with a client that is connected to `server`.
@@ -65,7 +66,7 @@ fn gets_of_every_size_come_whole() {
                 .unwrap()
                 .to_owned();
             assert_eq!(length, size.to_string());
-            let mut expected = super::support::pattern(0, size);
+            let mut expected = super::server::pattern(0, size);
             expected.reverse();
             assert!(content(response.into_body()).await == expected, "{size}");
         }
@@ -79,7 +80,7 @@ fn uploads_of_every_size_come_back() {
         for size in [0_usize, 1, 5000, 65_535, 1_500_000] {
             send = send.ready().await.unwrap();
             let (response, mut body) = send.send_request(request("POST", "/"), false).unwrap();
-            let data = Bytes::from(super::support::pattern(7, size));
+            let data = Bytes::from(super::server::pattern(7, size));
             let upload = async {
                 body.reserve_capacity(size);
                 let mut rest = data.clone();

@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::super::fault::Code;
 use super::super::frame::{flag, kind};
-use super::support::{
-    Client, Fate, PREFACE, Server, block, bytes, get, plain, request, seen, settings, shared,
-};
+use super::server::{Server, plain, seen, settings, shared};
+use super::support::{Client, Fate, PREFACE, block, bytes, get, request};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -138,7 +137,7 @@ fn a_drain_without_an_answer_to_its_ping_ends_all_the_same() {
         let asked = asked.clone();
         Box::pin(async move {
             asked.send(()).unwrap();
-            super::support::text_of(super::support::read(request.body).await)
+            super::server::text_of(super::server::read(request.body).await)
         })
     });
     let mut client = Client::new(&server);
