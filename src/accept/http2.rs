@@ -197,24 +197,29 @@ impl<S: Service> Connection<S> {
     fn wake(&mut self, told: Pin<&mut impl Future>, cx: &mut Context<'_>) {
         let mut woken = std::mem::take(&mut self.woken);
         self.rota.take(&mut woken, cx.waker());
-        let mut ended = false;
+        let (mut ended, mut rang) = (false, false);
         for place in woken.drain(..) {
             match place {
                 Place::Read => self.readable = true,
                 Place::Write => self.writable = true,
-                Place::Clock => self.clock.rang(),
+                Place::Clock => rang = true,
                 Place::Told => ended = true,
                 Place::Stream(at) => self.due.push(at),
             }
         }
         self.woken = woken;
-        let mut cx = Context::from_waker(self.posts.told.waker());
-        if ended && told.poll(&mut cx).is_ready() {
-            self.drain();
+        if ended {
+            let mut cx = Context::from_waker(self.posts.told.waker());
+            if told.poll(&mut cx).is_ready() {
+                self.drain();
+            }
         }
-        let mut cx = Context::from_waker(self.posts.clock.waker());
-        if let Poll::Ready(late) = self.clock.poll(&mut cx) {
-            self.late(late);
+        if rang {
+            self.clock.rang();
+            let mut cx = Context::from_waker(self.posts.clock.waker());
+            if let Poll::Ready(late) = self.clock.poll(&mut cx) {
+                self.late(late);
+            }
         }
     }
 

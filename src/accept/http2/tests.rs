@@ -8,6 +8,7 @@ mod leave;
 mod rules;
 mod server;
 mod support;
+mod tls;
 mod tunnel;
 mod values;
 mod windows;

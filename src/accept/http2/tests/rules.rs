@@ -268,7 +268,7 @@ fn padding_fits_into_its_frame() {
         ),
         (
             "DATA without its length",
-            vec![open(), data(flag::PADDED, 1, &[]), headers(3)],
+            vec![open(), data(flag::PADDED, 1, &[])],
             goaway(Code::Protocol),
         ),
         (

@@ -10,9 +10,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::StatusCode;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::support::PATIENCE;
+use super::tls;
 use crate::accept::connection::Shared;
 use crate::accept::{Peer, Settings};
 use crate::event::{Counters, Event};
@@ -135,9 +137,17 @@ impl Server {
         Self::with(settings(), service)
     }
 
-    /// Every connection on a runtime of its own.
     pub(super) fn with(
         settings: Settings,
+        service: impl Fn(Request) -> Answer + Clone + Send + 'static,
+    ) -> Self {
+        Self::listen(settings, None, service)
+    }
+
+    /// Every connection on a runtime of its own.
+    fn listen(
+        settings: Settings,
+        tls: Option<TlsAcceptor>,
         service: impl Fn(Request) -> Answer + Clone + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -157,13 +167,18 @@ impl Server {
                     counters: Arc::clone(&counters),
                     shutdown: shutdown.clone(),
                 };
-                let service = service.clone();
-                let one = std::thread::spawn(move || one(stream, addr, shared, service));
+                let (tls, service) = (tls.clone(), service.clone());
+                let one = std::thread::spawn(move || one((stream, addr), tls, shared, service));
                 let end = end.clone();
                 std::thread::spawn(move || end.send(one.join().is_ok()));
             }
         });
         server
+    }
+
+    /// The same over TLS.
+    pub(super) fn over_tls(service: impl Fn(Request) -> Answer + Clone + Send + 'static) -> Self {
+        Self::listen(settings(), Some(tls::acceptor()), service)
     }
 
     /// Answers `/N` with N bytes, and POST with what it was sent.
@@ -192,8 +207,8 @@ pub(super) fn plain(request: Request) -> Response<Content> {
 }
 
 fn one(
-    stream: TcpStream,
-    addr: SocketAddr,
+    (stream, addr): (TcpStream, SocketAddr),
+    tls: Option<TlsAcceptor>,
     shared: Shared,
     service: impl Fn(Request) -> Answer + Clone + Send + 'static,
 ) {
@@ -208,7 +223,11 @@ fn one(
     stream.set_nonblocking(true).unwrap();
     runtime.block_on(async {
         let stream = tokio::net::TcpStream::from_std(stream).unwrap();
-        let wire = Wire::new(Stream::Plain(stream));
+        let stream = match tls {
+            None => Stream::Plain(stream),
+            Some(tls) => Stream::Tls(Box::new(tls.accept(stream).await.unwrap().into())),
+        };
+        let wire = Wire::new(stream);
         super::super::serve(wire, peer, shared, move |_, request| service(request)).await;
     });
 }
