@@ -26,6 +26,7 @@ mod rules;
 mod stores;
 mod text;
 mod units;
+mod upstream_tls;
 mod value;
 mod when;
 mod yaml;

@@ -2,6 +2,7 @@
 
 mod keys;
 mod reference;
+mod upstream;
 
 use std::fs;
 

@@ -181,6 +181,7 @@ fn a_request_on_a_connection_that_was_closed_meanwhile_goes_out_once_more() {
     let upstream = Upstream {
         host: "127.0.0.1".to_owned(),
         port: shop.addr.port(),
+        tls: None,
     };
     let settings = Arc::new(Setup::new(shop.addr).forward);
     let counters = Arc::new(Counters::default());

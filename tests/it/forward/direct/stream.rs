@@ -28,6 +28,7 @@ fn noting() -> (Origin, mpsc::Receiver<crate::support::message::Message>) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_request_is_framed_as_its_body_is() {
     let (shop, asked) = noting();
     let direct = Direct::to(shop.addr);
