@@ -26,6 +26,7 @@ fn store() -> Store {
         upstream: Upstream {
             host: "127.0.0.1".into(),
             port: 8081,
+            tls: None,
         },
         currency: "USD".parse().unwrap(),
         number_format: "1,234.56".parse().unwrap(),

@@ -28,6 +28,7 @@ mod stores;
 mod text;
 mod tls;
 mod units;
+mod upstream_tls;
 mod value;
 mod when;
 mod yaml;

@@ -82,6 +82,9 @@ pub enum Error {
     /// No connection within `connect_timeout`.
     #[error("no connection to the shop in {0:?}")]
     ConnectTimeout(Duration),
+    /// It does not prove to be the shop, or speaks no TLS that we do.
+    #[error("no TLS with the shop")]
+    Tls(#[source] io::Error),
     /// The shop closed, or sent no HTTP/1.1 head.
     #[error("the shop broke off before its response's head")]
     Broken(#[source] Fault),

@@ -249,11 +249,13 @@ mod tests {
             let peer = Peer {
                 addr,
                 scheme: Scheme::Http,
+                redirect: None,
             };
             let second = Duration::from_secs(1);
             let shared = Shared {
                 settings: Arc::new(Settings {
                     listen: Vec::new(),
+                    tls: crate::accept::tls::Settings::default(),
                     workers: 1,
                     connections: 1,
                     head_limit: 1024,

@@ -22,6 +22,7 @@ use crate::postback::Verdict;
 use crate::record;
 use crate::secret::mask;
 use crate::store::Scheme;
+use crate::store::tls::{Tls, Trust};
 use crate::visit::Attribution;
 
 /// The report on a loaded configuration.
@@ -108,10 +109,28 @@ fn stores(settings: &Settings, lines: &mut Vec<String>) {
             .map(|host| format!("{}://{host}", store.scheme));
         let urls = list(&urls.collect::<Vec<_>>());
         lines.push(format!("  {}: {urls} → {}", store.name, store.upstream));
+        if let Some(tls) = &store.upstream.tls {
+            lines.push(format!("      {}", proof(tls)));
+        }
         lines.push(format!(
             "      prices in {}, written like {}; an order above {} {} is held for you; order numbers are unique in `{}`",
             store.currency, store.number_format, store.max_amount, store.currency, store.orders
         ));
+    }
+}
+
+/// What a shop must prove.
+fn proof(tls: &Tls) -> String {
+    let name = tls.name().to_str();
+    match tls.trust() {
+        Trust::Machine => {
+            format!("it must prove to be {name} by an authority that this machine trusts")
+        }
+        Trust::File(file) => {
+            let file = file.display();
+            format!("it must prove to be {name} by an authority in {file}")
+        }
+        Trust::Anyone => "it need not prove anything: `insecure` is set".to_owned(),
     }
 }
 

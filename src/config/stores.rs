@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use super::fault::Suggestion;
-use super::hosts::{HOST, UPSTREAM, host, is_loopback, is_same, upstream};
+use super::hosts::{HOST, Named, UPSTREAM, host, is_loopback, is_same, upstream};
 use super::reader::Map;
 use super::text::Text;
+use super::upstream_tls::{self, Clients};
 use super::value::Value;
 use crate::money::{Currency, Decimal};
 use crate::name::{Namespace, StoreName};
@@ -22,6 +23,7 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known)
         listen,
         hosts: Vec::new(),
         namespaces: Vec::new(),
+        clients: Clients::default(),
     };
     let entries = map.named("NAME");
     if entries.is_empty() && section.is_map() {
@@ -46,6 +48,7 @@ struct Reader<'l> {
     hosts: Vec<Host>,
     /// Whose order numbers an upstream gives.
     namespaces: Vec<(Upstream, Namespace)>,
+    clients: Clients,
 }
 
 /// Which store has a host.
@@ -126,15 +129,23 @@ impl Reader<'_> {
         taken.map(|taken| taken.store.as_str())
     }
 
-    fn upstream(&self, map: &Map<'_>) -> Option<Upstream> {
+    fn upstream(&mut self, map: &Map<'_>) -> Option<Upstream> {
+        let named = self.named(map);
+        let secure = named.as_ref().is_some_and(|named| named.secure);
+        let terms = upstream_tls::read(map, secure || named.is_none());
+        self.clients.complete(map, named?, &terms)
+    }
+
+    fn named(&self, map: &Map<'_>) -> Option<Named> {
         let text = map.need("upstream", UPSTREAM)?.text()?;
-        let upstream = text.make_plain(upstream, UPSTREAM)?;
-        if self.listen.iter().any(|own| is_same(own, &upstream)) {
+        let named = text.make_plain(upstream, UPSTREAM)?;
+        let own = |own| is_same(own, &named.upstream);
+        if self.listen.iter().any(own) {
             let expected = "where the shop listens: its own address or port";
             text.wrong(Some(&"refgate itself listens there"), expected);
             return None;
         }
-        Some(upstream)
+        Some(named)
     }
 
     /// Stores with one upstream share one namespace, unless the operator names several.

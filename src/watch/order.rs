@@ -260,6 +260,7 @@ mod tests {
             upstream: Upstream {
                 host: "127.0.0.1".to_owned(),
                 port: 1,
+                tls: None,
             },
             currency: "USD".parse().unwrap(),
             number_format: "1,234.56".parse().unwrap(),

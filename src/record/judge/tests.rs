@@ -16,6 +16,7 @@ fn store(currency: &str) -> Store {
         upstream: Upstream {
             host: "127.0.0.1".to_owned(),
             port: 8081,
+            tls: None,
         },
         currency: currency.parse().unwrap(),
         number_format: "1,234.56".parse().unwrap(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use refgate::accept::{self, Peer, Settings, Worker};
+use refgate::accept::{self, Door, Peer, Settings, Worker, tls};
 use refgate::event::Counters;
 use refgate::message::incoming::Broken;
 use refgate::message::{Body, Fields, Frame, Request, Response, body};
@@ -125,6 +125,7 @@ pub(super) fn mirror(mut request: Request) -> Working {
 pub(super) fn settings() -> Settings {
     Settings {
         listen: Vec::new(),
+        tls: tls::Settings::default(),
         workers: 1,
         connections: 100,
         head_limit: 16 * 1024,
@@ -172,7 +173,11 @@ impl Server {
         let serve = async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             let service = move |_: Peer, request| service(request);
-            worker.serve(listener, service).await;
+            let door = Door {
+                tls: None,
+                redirect: None,
+            };
+            worker.serve(listener, door, service).await;
             worker.drain().await
         };
         let thread = std::thread::spawn(|| {

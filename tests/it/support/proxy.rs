@@ -78,6 +78,7 @@ impl Setup {
             upstream: Upstream {
                 host: shop.ip().to_string(),
                 port: shop.port(),
+                tls: None,
             },
             currency: "USD".parse().unwrap(),
             number_format: "1,234.56".parse().unwrap(),

@@ -122,6 +122,7 @@ pub(super) struct Server {
 pub(super) fn settings() -> Settings {
     Settings {
         listen: Vec::new(),
+        tls: crate::accept::tls::Settings::default(),
         workers: 1,
         connections: 100,
         head_limit: 16 * 1024,
@@ -219,6 +220,7 @@ fn one(
     let peer = Peer {
         addr,
         scheme: Scheme::Http,
+        redirect: None,
     };
     stream.set_nonblocking(true).unwrap();
     runtime.block_on(async {
