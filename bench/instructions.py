@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Instructions of refgate's own code per request, held to the numbers in instructions.txt.
+
+refgate runs under callgrind with one worker; one connection asks again and again. A number that grew by more than 5 %
+is a fault, one that shrank by more is worth keeping: either way commit new numbers with the reason.
+usage: instructions.py [--write]   environment: REFGATE, the binary
+"""
+import os
+import re
+import shutil
+import sys
+import tempfile
+
+import load
+import measure
+import peers
+import scenarios
+from load import Work
+from suite import Suite
+
+KEPT = os.path.join(peers.HERE, "instructions.txt")
+GROWTH = 1.05
+WATCHED = "/checkout/thank-you/1000"
+# name → (TLS, path, with a visit's cookie, protocol). The watched order is entered once and then seen again.
+REQUESTS = {
+    "h1-1k": (False, "/1k", False, "h1"),
+    "h1-1k-visit": (False, "/1k", True, "h1"),
+    "h1-32k": (False, "/32k", False, "h1"),
+    "h1-32k-watched": (False, WATCHED, True, "h1"),
+    "tls-h2-1k": (True, "/1k", False, "h2"),
+}
+FEW, MANY = 200, 1200
+FEW_WATCHED, MANY_WATCHED = 20, 120
+
+
+def under_callgrind(site, peer, tls, name, **more):
+    """A group of this one proxy under callgrind, and its counter."""
+    counter = measure.Counter(os.path.join(site.folder, "callgrind-" + name))
+    return scenarios.Group(site, {peer.name: peer}, tls, wrap=counter.words, single=True, **more), counter
+
+
+def per_request(group, counter, name, work, cookie=None):
+    """Instructions per request of one work; the first requests warm up."""
+    running = group.running[name]
+    few, many = (FEW_WATCHED, MANY_WATCHED) if work.path == WATCHED else (FEW, MANY)
+    scenarios.run_load(running, work, few, cookie, "0")
+    return counter.each(running.pid, lambda count: scenarios.run_load(running, work, count, cookie, "0"), few, many)
+
+
+def measured(site, refgate):
+    """{request: instructions}; what refgate does not start with is left out."""
+    found = {}
+    for tls in (False, True):
+        group, counter = under_callgrind(site, refgate, tls, "tls" if tls else "plain")
+        with group:
+            for name, (wanted, path, visit, protocol) in REQUESTS.items():
+                if wanted == tls and "refgate" in group.running:
+                    work = Work(path, protocol, tls, 1)
+                    found[name] = per_request(group, counter, "refgate", work, group.cookie if visit else None)
+    return found
+
+
+def kept():
+    with open(KEPT) as file:
+        return {name: int(number) for name, number in re.findall(r"^([\w-]+) +(\d+)$", file.read(), re.M)}
+
+
+def write(found):
+    with open(KEPT) as file:
+        words = "".join(line for line in file if line.startswith("#"))
+    with open(KEPT, "w") as file:
+        file.write(words + "".join("%-16s %d\n" % (name, round(number)) for name, number in found.items()))
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix="refgate-bench-")
+    with Suite("instructions per request", folder, 230) as suite:
+        site = peers.Site(suite)
+        scenarios.make_pages(folder)
+        found = measured(site, peers.all_peers()["refgate"])
+        if "--write" in sys.argv[1:]:
+            write(found)
+        old = kept()
+        for name, number in found.items():
+            before = old.get(name)
+            if before is None:
+                suite.claim("%-15s %6.0f: has a number in bench/instructions.txt" % (name, number), False, WHAT_TO_DO)
+                continue
+            suite.claim("%-15s %6.0f, was %6d (%+.1f %%)" % (name, number, before, (number / before - 1) * 100),
+                        number <= before * GROWTH, WHAT_TO_DO)
+            if number * GROWTH < before:
+                print("        it shrank: keep that, with bench/instructions.sh --write")
+        for name in set(old) - set(found):
+            suite.claim("%-15s is measured" % name, False, "it stands in bench/instructions.txt")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+WHAT_TO_DO = ("more than 5 % above the number kept: find out why; if it is worth its price, bench/instructions.sh --write"
+              " and commit bench/instructions.txt with the reason")
+
+if __name__ == "__main__":
+    main()

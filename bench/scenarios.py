@@ -1,0 +1,147 @@
+"""What is compared: the scenarios, the rounds of each, and what else is counted of every proxy."""
+import os
+import sys
+import time
+
+import load
+import measure
+from load import Work
+from peers import DoesNotStart, Running
+
+# CPU per request: name → (group of proxies started together, the work).
+CPU = {
+    "h1-1k": ("plain", Work("/1k")),
+    "h1-32k": ("plain", Work("/32k")),
+    "h1-1m": ("plain", Work("/1m", connections=8)),
+    "h1-new": ("plain", Work("/1k", "new", connections=16)),
+    "tls-h1-1k": ("tls", Work("/1k", "h1", True)),
+    "tls-h2-1k": ("tls", Work("/1k", "h2", True, 8, 4)),
+    "tls-h2-32k": ("tls", Work("/32k", "h2", True, 8, 4)),
+    "tls-new": ("tls", Work("/1k", "new", True, 16)),
+    "h1-1k-2w": ("two", Work("/1k")),
+}
+# Group → how its proxies are started: with TLS, workers, cores of the proxy, cores of load and shop.
+GROUPS = {"plain": (False, 1, "1", "0"), "tls": (True, 1, "1", "0"), "two": (False, 2, None, None)}
+SETTLED = 15  # seconds that connections stay idle before their memory is looked at
+VISIT = "refgate+visit"  # refgate with a visit's cookie on every request
+LENGTHS = {"/1k": 1024, "/32k": 32 << 10, "/1m": 1 << 20}
+
+# Of a usual size, about 32 KiB, the amount at its end.
+CONFIRMATION = (
+    "<!doctype html><html><head><title>Thank you</title></head><body><h1>Thank you for your order</h1><ul>"
+    + "<li class=item><a href=/p/1>A thing that one buys</a> <span class=price>$12.00</span></li>\n" * 340
+    + "</ul><table id=totals><tr class=subtotal><th>Subtotal</th><td>$1,249.95</td></tr></table></body></html>")
+
+
+def make_pages(folder):
+    os.makedirs(os.path.join(folder, "pages"))
+    texts = {path[1:]: ("<p>refgate</p>\n" * (length // 15 + 1))[:length] for path, length in LENGTHS.items()}
+    for name, text in {**texts, "confirmation": CONFIRMATION}.items():
+        with open(os.path.join(folder, "pages", name + ".html"), "w") as file:
+            file.write(text)
+
+
+class Group:
+    """Proxies that run at once, on the same shop. `refused` says which did not start, and what they said."""
+
+    def __init__(self, site, chosen, tls=False, workers=1, cores="1", shop_cores="0", **more):
+        self.site, self.cores, self.refused, self.running = site, shop_cores, {}, {}
+        self.shop = site.open_shop(shop_cores)
+        for name, peer in chosen.items():
+            try:
+                self.running[name] = Running(site, peer, tls, workers, cores, **more)
+            except (DoesNotStart, TimeoutError) as refusal:
+                self.refused[name] = str(refusal)
+                print("%s does not start with it: %s" % (name, refusal), flush=True)
+        self.cookie = visit(self.running["refgate"]) if "refgate" in self.running else None
+
+    def contenders(self):
+        """name → (proxy, cookie): refgate stands in it twice."""
+        found = {name: (running, None) for name, running in self.running.items()}
+        if self.cookie:
+            found[VISIT] = (self.running["refgate"], self.cookie)
+        return found
+
+    def same(self, path):
+        """All proxies must answer the same, or the comparison says nothing."""
+        for name, running in list(self.running.items()):
+            answer, body = load.get(running, path)
+            with open(os.path.join(self.site.folder, "pages", path[1:] + ".html"), "rb") as file:
+                right = answer.status == 200 and body == file.read()
+            self.site.suite.claim("%s answers %s with the shop's %d bytes" % (name, path, len(body)), right, answer.status)
+            if not right:
+                self.refused[name] = "it answers %s with %d and %d bytes" % (path, answer.status, len(body))
+                self.running.pop(name).stop()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        for name, running in self.running.items():
+            self.site.suite.claim("%s still runs" % name, running.program.poll() is None)
+            running.stop()
+        self.site.suite.stop(self.shop)
+
+
+def visit(refgate):
+    """A cookie that refgate made for a click."""
+    answer, _body = load.get(refgate, "/1k?affiliate_id=123456")
+    return answer.headers["Set-Cookie"].partition(";")[0]
+
+
+def run_load(running, work, count, cookie, cores):
+    """One run of exactly `count` requests; returns requests per second."""
+    if work.protocol == "new":
+        return load.connections(running.port, work, count, LENGTHS[work.path], running.site.certificate, cookie, cores)
+    return load.h2load(running.port, work, count, cookie, cores)
+
+
+def compare(group, work, rounds, seconds):
+    """Interleaved rounds of every contender in changing order; returns {contender: [(CPU us, requests/s)]}."""
+    contenders = group.contenders()
+    counts, found = {}, {name: [] for name in contenders}
+    for name, (running, cookie) in contenders.items():  # warms up, and says how many requests fill a round
+        warm = 64 if work.path == "/1m" or work.protocol == "new" else 1000
+        rate = run_load(running, work, warm, cookie, group.cores)
+        rate = run_load(running, work, max(warm, min(20_000, int(rate / 4))), cookie, group.cores)
+        counts[name] = max(warm, min(200_000, int(rate * seconds)))
+    names = list(contenders)
+    for at in range(rounds):
+        turn = names[at % len(names):] + names[:at % len(names)]
+        for name in turn if at % 2 == 0 else reversed(turn):
+            running, cookie = contenders[name]
+            before = measure.cpu(running.pid)
+            rate = run_load(running, work, counts[name], cookie, group.cores)
+            found[name].append(((measure.cpu(running.pid) - before) / counts[name] / 1000, rate))
+    return found
+
+
+def syscalls(group, work, count=3000):
+    """System calls per request of every contender; None where strace could not hold it."""
+    found = {}
+    for name, (running, cookie) in group.contenders().items():
+        count = 300 if work.path == "/1m" else count
+        run_load(running, work, min(count, 500), cookie, group.cores)
+        try:
+            calls = measure.syscalls(running.pid, lambda: run_load(running, work, count, cookie, group.cores))
+            found[name] = calls / count
+        except (TimeoutError, RuntimeError) as error:
+            print("no system calls of %s: %s" % (name, error), file=sys.stderr)
+    return found
+
+
+def idle(site, peer, wanted):
+    """Bytes per idle connection of one proxy, freshly started, as the growth of its Pss; and how many it held."""
+    with Group(site, {peer.name: peer}) as group:
+        if peer.name not in group.running:
+            return None
+        running = group.running[peer.name]
+        load.hold(running.port, "/1k", 50).clear()
+        time.sleep(1)
+        before = measure.memory(running.pid)
+        held = load.hold(running.port, "/1k", wanted)
+        time.sleep(SETTLED)
+        grown = measure.memory(running.pid) - before
+        for one in held:
+            one.close()
+        return grown / len(held), len(held)
