@@ -62,11 +62,11 @@ def in_instructions(bench):
             load.h2load(port, ONE, count, cookie, paths=["/checkout/thank-you/%d" % (first + at) for at in range(count)])
 
         runs = {
-            "1 KiB passed on": (same("/1k"), 1000, 0),
-            "1 KiB passed on, visit": (same("/1k", cookie), 1000, 0),
-            "32 KiB passed on": (same("/32k"), 1000, 2),
-            "32 KiB watched, order known": (same(WATCHED, cookie), 100, 2),
-            "32 KiB watched, new order": (new, 100, 2),
+            "1 KiB passed on": (same("/1k"), 500, 0),
+            "1 KiB passed on, visit": (same("/1k", cookie), 500, 0),
+            "32 KiB passed on": (same("/32k"), 500, 2),
+            "32 KiB watched, order known": (same(WATCHED, cookie), 50, 2),
+            "32 KiB watched, new order": (new, 50, 2),
         }
         found = []
         for work, many, _base in runs.values():
@@ -93,7 +93,7 @@ def scaling(bench):
                 bench.notes.append("refgate does not start with %s: %s" % (name, group.refused["refgate"]))
                 continue
             running, row = group.running["refgate"], []
-            for path, cookie, most in (("/1k", None, 1000), ("/1k", group.cookie, 1000), (WATCHED, group.cookie, 100)):
+            for path, cookie, most in (("/1k", None, 500), ("/1k", group.cookie, 500), (WATCHED, group.cookie, 50)):
                 def work(count, path=path, cookie=cookie):
                     load.h2load(running.port, Work(path, connections=1), count, cookie)
                 work(most // 10)

@@ -21,16 +21,15 @@ from suite import Suite
 KEPT = os.path.join(peers.HERE, "instructions.txt")
 GROWTH = 1.05
 WATCHED = "/checkout/thank-you/1000"
-# name → (TLS, path, with a visit's cookie, protocol). The watched order is entered once and then seen again.
+# name → (the work, with a visit's cookie). The watched order is entered once and then seen again.
 REQUESTS = {
-    "h1-1k": (False, "/1k", False, "h1"),
-    "h1-1k-visit": (False, "/1k", True, "h1"),
-    "h1-32k": (False, "/32k", False, "h1"),
-    "h1-32k-watched": (False, WATCHED, True, "h1"),
-    "tls-h2-1k": (True, "/1k", False, "h2"),
+    "h1-1k": (Work("/1k", connections=1), False),
+    "h1-1k-visit": (Work("/1k", connections=1), True),
+    "h1-1k-browser": (Work("/1k", connections=1, browser=True), False),
+    "h1-32k": (Work("/32k", connections=1), False),
+    "h1-32k-watched": (Work(WATCHED, connections=1), True),
+    "tls-h2-1k": (Work("/1k", "h2", True, 1), False),
 }
-FEW, MANY = 200, 1200
-FEW_WATCHED, MANY_WATCHED = 20, 120
 
 
 def under_callgrind(site, peer, tls, name, **more):
@@ -42,7 +41,8 @@ def under_callgrind(site, peer, tls, name, **more):
 def per_request(group, counter, name, work, cookie=None):
     """Instructions per request of one work; the first requests warm up."""
     running = group.running[name]
-    few, many = (FEW_WATCHED, MANY_WATCHED) if work.path == WATCHED else (FEW, MANY)
+    costly = work.path == WATCHED or (work.tls and work.protocol == "new")
+    few, many = (10, 50) if costly else (100, 500)
     scenarios.run_load(running, work, few, cookie, "0")
     return counter.each(running.pid, lambda count: scenarios.run_load(running, work, count, cookie, "0"), few, many)
 
@@ -53,9 +53,8 @@ def measured(site, refgate):
     for tls in (False, True):
         group, counter = under_callgrind(site, refgate, tls, "tls" if tls else "plain")
         with group:
-            for name, (wanted, path, visit, protocol) in REQUESTS.items():
-                if wanted == tls and "refgate" in group.running:
-                    work = Work(path, protocol, tls, 1)
+            for name, (work, visit) in REQUESTS.items():
+                if work.tls == tls and "refgate" in group.running:
                     found[name] = per_request(group, counter, "refgate", work, group.cookie if visit else None)
     return found
 
@@ -84,7 +83,8 @@ def main():
         for name, number in found.items():
             before = old.get(name)
             if before is None:
-                suite.claim("%-15s %6.0f: has a number in bench/instructions.txt" % (name, number), False, WHAT_TO_DO)
+                suite.claim("%-15s %6.0f: has a number in bench/instructions.txt" % (name, number), False,
+                            "it is new: bench/instructions.sh --write, and commit bench/instructions.txt")
                 continue
             suite.claim("%-15s %6.0f, was %6d (%+.1f %%)" % (name, number, before, (number / before - 1) * 100),
                         number <= before * GROWTH, WHAT_TO_DO)

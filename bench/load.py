@@ -12,8 +12,27 @@ import time
 
 from peers import HOST, pinned
 
-# What is asked for: `protocol` is h1, h2 or new (a connection a request); with `streams` requests at once on each.
-Work = collections.namedtuple("Work", "path protocol tls connections streams", defaults=("h1", False, 32, 1))
+# What is asked for: `protocol` is h1, h2 or new (a connection a request); with `streams` requests at once on each;
+# `browser`: with all the fields that a browser sends, where h2load sends two.
+Work = collections.namedtuple("Work", "path protocol tls connections streams browser",
+                              defaults=("h1", False, 32, 1, False))
+LENGTHS = {"/1k": 1024, "/32k": 32 << 10, "/1m": 1 << 20}
+BROWSER = {
+    "user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+    "accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    "accept-language": "en-US,en;q=0.9",
+    "accept-encoding": "gzip, deflate, br, zstd",
+    "sec-ch-ua": '"Chromium";v="140", "Not=A?Brand";v="24"',
+    "sec-ch-ua-mobile": "?0",
+    "sec-ch-ua-platform": '"Linux"',
+    "sec-fetch-dest": "document",
+    "sec-fetch-mode": "navigate",
+    "sec-fetch-site": "same-origin",
+    "sec-fetch-user": "?1",
+    "upgrade-insecure-requests": "1",
+    "priority": "u=0, i",
+    "referer": "https://%s/catalogue/things?page=2" % HOST,
+}
 
 LUA = """
 local prefix, from = "%s", %d
@@ -36,6 +55,7 @@ def h2load(port, work, count, cookie=None, cores="0", seconds=60, paths=()):
     command = ["h2load", "-n%d" % count, "-c%d" % connections, "-m%d" % work.streams, "-t1",
                "--connect-to=127.0.0.1:%d" % port]
     command += ["--h1"] if work.protocol == "h1" else ["--no-tls-proto=h2c"]
+    command += [word for name in (BROWSER if work.browser else ()) for word in ("-H", "%s: %s" % (name, BROWSER[name]))]
     command += ["-H", "cookie: " + cookie] if cookie else []
     command += [base + path for path in paths or [work.path]]
     started = time.monotonic()
@@ -48,12 +68,16 @@ def h2load(port, work, count, cookie=None, cores="0", seconds=60, paths=()):
     good = re.search(r"status codes: (\d+) 2xx", out)
     if not good or int(good.group(1)) != count or not re.search(r" 0 failed, 0 errored, 0 timeout", out):
         raise Failed("%s:\n%s" % (" ".join(command), out))
+    data = int(re.search(r"\((\d+)\) data$", out, re.M).group(1))
+    if not paths and work.path in LENGTHS and data != count * LENGTHS[work.path]:
+        raise Failed("%d bytes of data, not %d times %d:\n%s" % (data, count, LENGTHS[work.path], out))
     return count / spent
 
 
-def connections(port, work, count, length, certificate, cookie=None, cores="0", seconds=60):
+def connections(port, work, count, certificate, cookie=None, cores="0", seconds=60):
     """`count` requests, each on a connection of its own which the proxy must close; returns requests per second."""
-    command = [os.environ["LOAD"], "127.0.0.1:%d" % port, HOST, work.path, str(count), str(work.connections), str(length)]
+    command = [os.environ["LOAD"], "127.0.0.1:%d" % port, HOST, work.path, str(count), str(work.connections),
+               str(LENGTHS[work.path])]
     command += ["--cookie", cookie] if cookie else []
     command += ["--tls", certificate] if work.tls else []
     started = time.monotonic()

@@ -3,6 +3,7 @@ import glob
 import os
 import re
 import signal
+import statistics
 import subprocess
 import time
 
@@ -74,11 +75,14 @@ def all_traced(root):
     return True
 
 
+IDLE_SECONDS = 4
+
+
 class Counter:
     """Counts instructions of a program that runs under callgrind: `words` go before its command."""
 
     def __init__(self, folder):
-        self.folder = folder
+        self.folder, self.idle = folder, {}
         os.makedirs(folder, exist_ok=True)
         self.words = ["valgrind", "--tool=callgrind", "--callgrind-out-file=%s/out.%%p" % folder]
 
@@ -96,9 +100,27 @@ class Counter:
         return int(found.group(1))
 
     def each(self, pid, work, few, many):
-        """Instructions of one piece of work, from `work(few)` and `work(many)`: what comes once is not in it."""
-        self.take(pid)
-        work(few)
-        first = self.take(pid)
-        work(many)
-        return (self.take(pid) - first) / (many - few)
+        """Instructions of one piece of work, from `work(few)` and `work(many)`: what comes once is not in it, nor what
+        the program does by itself as time passes (on a busy machine much time passes)."""
+        if pid not in self.idle:
+            self.take(pid)
+            self.idle[pid] = self.rate(pid, lambda: time.sleep(IDLE_SECONDS))
+        found = []
+        for _again in range(3):  # on a busy machine one of them may wake up more often; the median
+            self.take(pid)
+            first, second = (self.beyond_idle(pid, lambda: work(count)) for count in (few, many))
+            found.append((second - first) / (many - few))
+        return statistics.median(found)
+
+    def rate(self, pid, work):
+        """Instructions a second while `work()` runs."""
+        started = time.monotonic()
+        work()
+        return self.take(pid) / (time.monotonic() - started)
+
+    def beyond_idle(self, pid, work):
+        """Instructions while `work()` runs, less those of an idle program in as much time."""
+        started = time.monotonic()
+        work()
+        found = self.take(pid)
+        return found - self.idle[pid] * (time.monotonic() - started)

@@ -21,6 +21,7 @@ IDLE = 10_000
 # What instructions are counted for, one connection and one request at a time.
 COUNTED_WORK = {
     "h1-1k": Work("/1k", "h1", False, 1),
+    "h1-1k-browser": Work("/1k", "h1", False, 1, browser=True),
     "h1-32k": Work("/32k", "h1", False, 1),
     "h1-new": Work("/1k", "new", False, 1),
     "tls-h1-1k": Work("/1k", "h1", True, 1),
@@ -42,12 +43,15 @@ class Bench:
         for name in self.missing:
             print("%s is not installed: skipped" % name)
         self.peers = [name for name in self.chosen if name != "refgate"]
+        self.everywhere = {name: peer for name, peer in self.chosen.items() if peer.only is None}
         self.ours = ["refgate", scenarios.VISIT]
         self.notes = []
 
     def group(self, name):
         tls, workers, cores, shop_cores = scenarios.GROUPS[name]
-        group = scenarios.Group(self.site, self.chosen, tls, workers, cores, shop_cores)
+        mine = {key for key, (group, _work) in scenarios.CPU.items() if group == name}
+        chosen = {key: peer for key, peer in self.chosen.items() if peer.only is None or peer.only in mine}
+        group = scenarios.Group(self.site, chosen, tls, workers, cores, shop_cores)
         for path in scenarios.LENGTHS:
             group.same(path)
         for refused, words in group.refused.items():
@@ -58,33 +62,29 @@ class Bench:
         """CPU per request and, if wanted, system calls: the two share their proxies."""
         times, calls = {}, {}  # {scenario: {contender: …}}
         for name in scenarios.GROUPS:
-            mine = {key: work for key, (group, work) in scenarios.CPU.items() if group == name}
-            counted = mine if "syscalls" in wanted and name != "two" else {}
+            mine = [key for key, (group, _work) in scenarios.CPU.items() if group == name]
+            counted = mine if "syscalls" in wanted and name != "two" else []
             if not any(key in wanted for key in mine) and not counted:
                 continue
             with self.group(name) as group:
-                for key, work in mine.items():
+                for key in mine:
                     if key in wanted:
-                        times[key] = self.tried(key, scenarios.compare, group, work, self.rounds, self.seconds)
+                        print("measuring %s" % key, flush=True)
+                        times[key] = scenarios.compare(group, key, self.rounds, self.seconds, self.failed(key))
                     if key in counted:
-                        calls[key] = self.tried("syscalls, " + key, scenarios.syscalls, group, work)
+                        calls[key] = scenarios.syscalls(group, key, self.failed("system calls, " + key))
         tables = report.cpu_tables(times, self.peers, self.ours) if times else []
         if calls:
             tables += report.count_tables("System calls per request", calls, self.peers, self.ours, 1)
         return tables
 
-    def tried(self, what, function, *arguments):
-        """What a measurement gave, or nothing and a fault: one of them must not end the others."""
-        print("measuring %s" % what, flush=True)
-        try:
-            return function(*arguments)
-        except Failed as error:
-            self.suite.claim("%s is measured" % what, False, str(error))
-            return {}
+    def failed(self, what):
+        """What is done with a contender that does not do its work: the others go on."""
+        return lambda name, words: self.suite.claim("%s is measured for %s" % (name, what), False, words)
 
     def instructions(self):
         found = {key: {} for key in COUNTED_WORK}
-        for name, peer in self.chosen.items():
+        for name, peer in self.everywhere.items():
             for tls in (False, True):
                 print("counting instructions of %s%s" % (name, " over TLS" if tls else ""), flush=True)
                 group, counter = under_callgrind(self.site, peer, tls, "%s-%d" % (name, tls))
@@ -95,16 +95,21 @@ class Bench:
                 if group.refused:
                     self.notes.append("%s does not start under callgrind%s: %s" % (
                         name, " with TLS" if tls else "", group.refused[name][:200]))
-        return report.count_tables("Instructions of the proxy's own code per request (callgrind)", found, self.peers,
-                                   self.ours, 0)
+        return report.count_tables("Instructions of the proxy's own code per request (callgrind)", found,
+                                   [name for name in self.peers if name in self.everywhere], self.ours, 0)
 
     def counted(self, group, counter, key, work):
-        return {name: self.tried("instructions, %s, %s" % (key, name), per_request, group, counter, running.name, work,
-                                 cookie) or None for name, (running, cookie) in group.contenders().items()}
+        found = {}
+        for name, (running, cookie) in group.contenders(key).items():
+            try:
+                found[name] = per_request(group, counter, running.name, work, cookie)
+            except Failed as error:
+                self.failed("instructions, " + key)(name, str(error))
+        return found
 
     def idle(self):
         found = {}
-        for name, peer in self.chosen.items():
+        for name, peer in self.everywhere.items():
             print("holding idle connections on %s" % name, flush=True)
             found[name] = scenarios.idle(self.site, peer, IDLE)
         held = " ".join(sorted({"{:,}".format(one[1]) for one in found.values() if one}))
@@ -136,7 +141,7 @@ def parse():
     parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1, help="of load a proxy, in each round")
-    parser.add_argument("--peers", default="nginx,haproxy,caddy,envoy")
+    parser.add_argument("--peers", default="nginx,haproxy,haproxy-splice,caddy,envoy")
     parser.add_argument("--only", nargs="+", default=everything, choices=everything, metavar="SCENARIO",
                         help="of: " + " ".join(everything))
     parser.add_argument("--markdown", action="store_true", help="ends with the tables as they stand in bench/README.md")

@@ -1,16 +1,16 @@
 """What is compared: the scenarios, the rounds of each, and what else is counted of every proxy."""
 import os
-import sys
 import time
 
 import load
 import measure
-from load import Work
+from load import LENGTHS, Failed, Work
 from peers import DoesNotStart, Running
 
 # CPU per request: name → (group of proxies started together, the work).
 CPU = {
     "h1-1k": ("plain", Work("/1k")),
+    "h1-1k-browser": ("plain", Work("/1k", browser=True)),
     "h1-32k": ("plain", Work("/32k")),
     "h1-1m": ("plain", Work("/1m", connections=8)),
     "h1-new": ("plain", Work("/1k", "new", connections=16)),
@@ -24,7 +24,6 @@ CPU = {
 GROUPS = {"plain": (False, 1, "1", "0"), "tls": (True, 1, "1", "0"), "two": (False, 2, None, None)}
 SETTLED = 15  # seconds that connections stay idle before their memory is looked at
 VISIT = "refgate+visit"  # refgate with a visit's cookie on every request
-LENGTHS = {"/1k": 1024, "/32k": 32 << 10, "/1m": 1 << 20}
 
 # Of a usual size, about 32 KiB, the amount at its end.
 CONFIRMATION = (
@@ -55,9 +54,10 @@ class Group:
                 print("%s does not start with it: %s" % (name, refusal), flush=True)
         self.cookie = visit(self.running["refgate"]) if "refgate" in self.running else None
 
-    def contenders(self):
+    def contenders(self, scenario):
         """name → (proxy, cookie): refgate stands in it twice."""
-        found = {name: (running, None) for name, running in self.running.items()}
+        found = {name: (running, None) for name, running in self.running.items()
+                 if running.peer.only in (None, scenario)}
         if self.cookie:
             found[VISIT] = (self.running["refgate"], self.cookie)
         return found
@@ -92,41 +92,54 @@ def visit(refgate):
 def run_load(running, work, count, cookie, cores):
     """One run of exactly `count` requests; returns requests per second."""
     if work.protocol == "new":
-        return load.connections(running.port, work, count, LENGTHS[work.path], running.site.certificate, cookie, cores)
+        return load.connections(running.port, work, count, running.site.certificate, cookie, cores)
     return load.h2load(running.port, work, count, cookie, cores)
 
 
-def compare(group, work, rounds, seconds):
-    """Interleaved rounds of every contender in changing order; returns {contender: [(CPU us, requests/s)]}."""
-    contenders = group.contenders()
+def compare(group, scenario, rounds, seconds, failed):
+    """Interleaved rounds of every contender in changing order; returns {contender: [(CPU us, requests/s)]}. One that
+    does not do its work is told to `failed` with its words, and left out."""
+    contenders, work = group.contenders(scenario), CPU[scenario][1]
     counts, found = {}, {name: [] for name in contenders}
-    for name, (running, cookie) in contenders.items():  # warms up, and says how many requests fill a round
-        warm = 64 if work.path == "/1m" or work.protocol == "new" else 1000
-        rate = run_load(running, work, warm, cookie, group.cores)
-        rate = run_load(running, work, max(warm, min(20_000, int(rate / 4))), cookie, group.cores)
-        counts[name] = max(warm, min(200_000, int(rate * seconds)))
-    names = list(contenders)
-    for at in range(rounds):
-        turn = names[at % len(names):] + names[:at % len(names)]
-        for name in turn if at % 2 == 0 else reversed(turn):
-            running, cookie = contenders[name]
+
+    def run(name, count):
+        running, cookie = contenders[name]
+        try:
             before = measure.cpu(running.pid)
-            rate = run_load(running, work, counts[name], cookie, group.cores)
-            found[name].append(((measure.cpu(running.pid) - before) / counts[name] / 1000, rate))
+            rate = run_load(running, work, count, cookie, group.cores)
+            return (measure.cpu(running.pid) - before) / count / 1000, rate
+        except Failed as error:
+            failed(name, str(error))
+            del contenders[name]
+            found[name] = []
+            return None
+
+    warm = 64 if work.path == "/1m" or work.protocol == "new" else 1000
+    for name in list(contenders):  # warms up, and says how many requests fill a round
+        cold = run(name, warm)
+        got = cold and run(name, max(warm, min(20_000, int(cold[1] / 4))))
+        counts[name] = got and max(warm, min(200_000, int(got[1] * seconds)))
+    for at in range(rounds):
+        names = list(contenders)
+        turn = names[at % len(names):] + names[:at % len(names)] if names else []
+        for name in turn if at % 2 == 0 else reversed(turn):
+            numbers = run(name, counts[name])
+            if numbers:
+                found[name].append(numbers)
     return found
 
 
-def syscalls(group, work, count=3000):
-    """System calls per request of every contender; None where strace could not hold it."""
-    found = {}
-    for name, (running, cookie) in group.contenders().items():
-        count = 300 if work.path == "/1m" else count
-        run_load(running, work, min(count, 500), cookie, group.cores)
+def syscalls(group, scenario, failed):
+    """System calls per request of every contender, connections' opening included."""
+    work = CPU[scenario][1]
+    found, count = {}, 300 if work.path == "/1m" else 3000
+    for name, (running, cookie) in group.contenders(scenario).items():
         try:
+            run_load(running, work, count // 6, cookie, group.cores)
             calls = measure.syscalls(running.pid, lambda: run_load(running, work, count, cookie, group.cores))
             found[name] = calls / count
-        except (TimeoutError, RuntimeError) as error:
-            print("no system calls of %s: %s" % (name, error), file=sys.stderr)
+        except (Failed, TimeoutError, RuntimeError) as error:
+            failed(name, str(error))
     return found
 
 
