@@ -33,7 +33,7 @@ def in_time(bench):
             "32 KiB passed on, visit": kept("/32k", cookie, 8000),
             "32 KiB watched, order known": kept(WATCHED, cookie, 1500),
             "32 KiB watched, new order": lambda: load.wrk(
-                port, "/checkout/thank-you/", next(orders), folder, seconds, cookie)[0],
+                port, "/checkout/thank-you/", next(orders), folder, seconds, cookie),
         }
         found = {name: [] for name in runs}
         for at in range(bench.rounds + 1):
@@ -59,7 +59,8 @@ def in_instructions(bench):
 
         def new(count):
             first = next(orders)
-            load.h2load(port, ONE, count, cookie, paths=["/checkout/thank-you/%d" % (first + at) for at in range(count)])
+            paths = ["/checkout/thank-you/%d" % (first + at) for at in range(count)]
+            load.h2load(port, ONE, count, cookie, paths=paths)
 
         runs = {
             "1 KiB passed on": (same("/1k"), 500, 0),
@@ -82,7 +83,7 @@ def in_instructions(bench):
 def scaling(bench):
     """Instructions per request with few hosts and rules and with many."""
     table = report.Table("Hosts and rules, instructions of refgate's own code per request (ratio to the first row)",
-                         ["hosts, rules", "1 KiB", "ratio", "1 KiB, visit", "ratio", "32 KiB watched, order known", "ratio"])
+                         ["hosts, rules", "1 KiB", "ratio", "1 KiB, visit", "ratio", "32 KiB watched, known", "ratio"])
     first = None
     for hosts, rules in SIZES:
         name = "{:,}, {:,}".format(hosts, rules)

@@ -11,7 +11,6 @@ import shutil
 import sys
 import tempfile
 
-import load
 import measure
 import peers
 import scenarios
@@ -95,8 +94,8 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-WHAT_TO_DO = ("more than 5 % above the number kept: find out why; if it is worth its price, bench/instructions.sh --write"
-              " and commit bench/instructions.txt with the reason")
+WHAT_TO_DO = ("more than 5 % above the number kept: find out why; if it is worth its price, "
+              "bench/instructions.sh --write, and commit bench/instructions.txt with the reason")
 
 if __name__ == "__main__":
     main()

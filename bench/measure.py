@@ -91,11 +91,11 @@ class Counter:
         before = set(glob.glob("%s/out.%d.*" % (self.folder, pid)))
         subprocess.run(["vgdb", "--pid=%d" % pid, "dump"], check=True, timeout=60, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        new = wait_until("callgrind has written", lambda: set(glob.glob("%s/out.%d.*" % (self.folder, pid))) - before, 30)
-        (path,) = new
+        (path,) = wait_until("callgrind has written",
+                             lambda: set(glob.glob("%s/out.%d.*" % (self.folder, pid))) - before, 30)
         with open(path) as file:
-            found = wait_until("callgrind is done", lambda: file.seek(0) or re.search(r"^totals: (\d+)$", file.read(), re.M),
-                               30)
+            found = wait_until("callgrind is done",
+                               lambda: file.seek(0) or re.search(r"^totals: (\d+)$", file.read(), re.M), 30)
         os.remove(path)
         return int(found.group(1))
 

@@ -129,10 +129,9 @@ class Running:
         }
         path = site.fill(peer.template, values)
         self.log = "%s-%d" % (peer.name, site.count)
-        command = list(wrap) + peer.command(peer.program, path, workers)
-        folder = os.path.dirname(path)
-        self.program = site.suite.start(
-            self.log, pinned(cores, command), None, {"GOMAXPROCS": str(workers), "XDG_DATA_HOME": folder, "HOME": folder})
+        command, folder = list(wrap) + peer.command(peer.program, path, workers), os.path.dirname(path)
+        surroundings = {"GOMAXPROCS": str(workers), "XDG_DATA_HOME": folder, "HOME": folder}
+        self.program = site.suite.start(self.log, pinned(cores, command), None, surroundings)
         try:
             wait_until("%s listens on %d" % (peer.name, self.port), lambda: listens(self.port) or self.alive(), 60)
         except TimeoutError:
@@ -148,7 +147,8 @@ class Running:
         if self.program.poll() is not None:
             words = [line for line in self.site.suite.log(self.log).splitlines()
                      if line.strip() and not line.startswith("==")]  # those are valgrind's
-            raise DoesNotStart("; ".join(words[-3:]).replace(self.site.folder + "/", "") or "it ended with %d" % self.program.returncode)
+            last = "; ".join(words[-3:]).replace(self.site.folder + "/", "")
+            raise DoesNotStart(last or "it ended with %d" % self.program.returncode)
         return False
 
     def stop(self):

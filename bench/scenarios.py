@@ -1,4 +1,5 @@
 """What is compared: the scenarios, the rounds of each, and what else is counted of every proxy."""
+import http.client
 import os
 import time
 
@@ -52,26 +53,44 @@ class Group:
             except (DoesNotStart, TimeoutError) as refusal:
                 self.refused[name] = str(refusal)
                 print("%s does not start with it: %s" % (name, refusal), flush=True)
-        self.cookie = visit(self.running["refgate"]) if "refgate" in self.running else None
+        self.cookie = self.visit()
+
+    def visit(self):
+        """A cookie that refgate makes for a click; None where refgate does not run or answer."""
+        if "refgate" not in self.running:
+            return None
+        try:
+            answer, _body = load.get(self.running["refgate"], "/1k?affiliate_id=123456")
+            return answer.headers["Set-Cookie"].partition(";")[0]
+        except (OSError, http.client.HTTPException, AttributeError) as error:
+            self.leave_out("refgate", "it gives no cookie for a click: %r" % error)
+            return None
+
+    def leave_out(self, name, why):
+        self.refused[name] = why
+        self.running.pop(name).stop()
 
     def contenders(self, scenario):
         """name → (proxy, cookie): refgate stands in it twice."""
         found = {name: (running, None) for name, running in self.running.items()
                  if running.peer.only in (None, scenario)}
-        if self.cookie:
+        if self.cookie and "refgate" in self.running:
             found[VISIT] = (self.running["refgate"], self.cookie)
         return found
 
     def same(self, path):
         """All proxies must answer the same, or the comparison says nothing."""
+        with open(os.path.join(self.site.folder, "pages", path[1:] + ".html"), "rb") as file:
+            page = file.read()
         for name, running in list(self.running.items()):
-            answer, body = load.get(running, path)
-            with open(os.path.join(self.site.folder, "pages", path[1:] + ".html"), "rb") as file:
-                right = answer.status == 200 and body == file.read()
-            self.site.suite.claim("%s answers %s with the shop's %d bytes" % (name, path, len(body)), right, answer.status)
-            if not right:
-                self.refused[name] = "it answers %s with %d and %d bytes" % (path, answer.status, len(body))
-                self.running.pop(name).stop()
+            try:
+                answer, body = load.get(running, path)
+                found = "%d and %d bytes" % (answer.status, len(body))
+                right = answer.status == 200 and body == page
+            except (OSError, http.client.HTTPException) as error:
+                found, right = repr(error), False
+            if not self.site.suite.claim("%s answers %s with the shop's %d bytes" % (name, path, len(page)), right, found):
+                self.leave_out(name, "it answers %s with %s" % (path, found))
 
     def __enter__(self):
         return self
@@ -81,12 +100,6 @@ class Group:
             self.site.suite.claim("%s still runs" % name, running.program.poll() is None)
             running.stop()
         self.site.suite.stop(self.shop)
-
-
-def visit(refgate):
-    """A cookie that refgate made for a click."""
-    answer, _body = load.get(refgate, "/1k?affiliate_id=123456")
-    return answer.headers["Set-Cookie"].partition(";")[0]
 
 
 def run_load(running, work, count, cookie, cores):
