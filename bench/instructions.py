@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 """Instructions of refgate's own code per request, held to the numbers in instructions.txt.
 
 refgate runs under callgrind with one worker; one connection asks again and again. A number that grew by more than 5 %
 is a fault, one that shrank by more is worth keeping: either way commit new numbers with the reason.
-usage: instructions.py [--write]   environment: REFGATE, the binary
+usage: bench/instructions.sh [--write]
 """
 import os
 import re

@@ -8,4 +8,5 @@ cd "$(dirname "$0")/.."
 need nginx=nginx-light h2load=nghttp2-client valgrind=valgrind openssl=openssl python3=python3
 export REFGATE=${REFGATE:-$PWD/target/release/refgate}
 [ "$REFGATE" != "$PWD/target/release/refgate" ] || cargo build --locked --quiet --release
+export PYTHONPATH=$PWD/tests/lib
 exec python3 bench/instructions.py "$@"

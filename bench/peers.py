@@ -3,12 +3,10 @@ import os
 import re
 import shutil
 import subprocess
-import sys
+
+from suite import free_port, listens, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "tests", "lib"))
-from suite import free_port, listens, wait_until  # noqa: E402
-
 HOST = "shop.localhost"
 ENVOY_TLS = """transport_socket:
             name: envoy.transport_sockets.tls

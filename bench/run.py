@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """refgate side by side with other proxies on the same work. How, and what was found: bench/README.md."""
 import argparse
 import datetime

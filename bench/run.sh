@@ -26,4 +26,5 @@ if [ -z "${REFGATE:-}" ]; then
   REFGATE=$PWD/target/bench/release/refgate
 fi
 export REFGATE
+export PYTHONPATH=$PWD/tests/lib
 exec python3 bench/run.py "$@"
