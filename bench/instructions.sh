@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Holds refgate's instructions per request to the numbers in bench/instructions.txt: under a minute, no quiet machine
 # needed.
-# usage: bench/instructions.sh [--write]   environment: REFGATE, the binary (default: builds target/release/refgate)
+# usage: bench/instructions.sh [--write | --profile REQUEST]   environment: REFGATE, the binary (default: builds
+# target/release/refgate)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . bench/install.sh

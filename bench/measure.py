@@ -81,23 +81,27 @@ IDLE_SECONDS = 4
 class Counter:
     """Counts instructions of a program that runs under callgrind: `words` go before its command."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, more=()):
         self.folder, self.idle = folder, {}
         os.makedirs(folder, exist_ok=True)
-        self.words = ["valgrind", "--tool=callgrind", "--callgrind-out-file=%s/out.%%p" % folder]
+        self.words = ["valgrind", "--tool=callgrind", "--callgrind-out-file=%s/out.%%p" % folder, *more]
 
-    def take(self, pid):
-        """Instructions since the last time."""
+    def dump(self, pid):
+        """The path of a new file with the counts since the last time."""
         before = set(glob.glob("%s/out.%d.*" % (self.folder, pid)))
         subprocess.run(["vgdb", "--pid=%d" % pid, "dump"], check=True, timeout=60, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         (path,) = wait_until("callgrind has written",
                              lambda: set(glob.glob("%s/out.%d.*" % (self.folder, pid))) - before, 30)
-        with open(path) as file:
-            found = wait_until("callgrind is done",
-                               lambda: file.seek(0) or re.search(r"^totals: (\d+)$", file.read(), re.M), 30)
+        wait_until("callgrind is done", lambda: total(path), 30)
+        return path
+
+    def take(self, pid):
+        """Instructions since the last time."""
+        path = self.dump(pid)
+        found = total(path)
         os.remove(path)
-        return int(found.group(1))
+        return found
 
     def each(self, pid, work, few, many):
         """Instructions of one piece of work, from `work(few)` and `work(many)`: what comes once is not in it, nor what
@@ -124,3 +128,10 @@ class Counter:
         work()
         found = self.take(pid)
         return found - self.idle[pid] * (time.monotonic() - started)
+
+
+def total(path):
+    """The sum at the end of a dump; None while it is being written."""
+    with open(path) as file:
+        found = re.search(r"^totals: (\d+)$", file.read(), re.M)
+    return int(found.group(1)) if found else None
