@@ -88,10 +88,10 @@ class H2:
     def head(self, method=b"GET", path=b"/", fields=(), authority=b"shop.test", scheme=b"https"):
         return [(b":method", method), (b":scheme", scheme), (b":path", path), (b":authority", authority), *fields]
 
-    def request(self, fields=None, end=True, stream=None, **options):
-        """Sends a head (`fields` as they are, or made of `options`); its stream."""
+    def request(self, whole=None, end=True, stream=None, **options):
+        """Sends a head (`whole` as it is, or made of `options`); its stream."""
         stream = stream or self.stream()
-        block = self.encoder.encode(fields if fields is not None else self.head(**options))
+        block = self.encoder.encode(whole if whole is not None else self.head(**options))
         self.frame(HEADERS, END_HEADERS | (END_STREAM if end else 0), stream, block)
         return stream
 

@@ -46,28 +46,33 @@ def make_certificates(folder):
 class Proxy:
     """One running proxy. `close` ends it by SIGTERM, then SIGKILL."""
 
-    def __init__(self, kind, binary, workdir, upstream, extra="", config=None, plain=None, settings=None, start=True):
+    def __init__(self, kind, binary, workdir, upstream, extra="", config=None, plain=None, settings=None, start=True,
+                 prefix=()):
         self.kind, self.binary, self.upstream = kind, binary, upstream
         self.folder = workdir
         os.makedirs(workdir, exist_ok=True)
         ports = free_ports(5)
         self.plain, self.tls, self.pp, self.admin, self.spare = ports
         self.plain = plain or self.plain
-        self.settings = {"WORKERS": "1", **(settings or {})}
+        self.settings, self.prefix = {"WORKERS": "1", **(settings or {})}, list(prefix)
         self.features = set(FEATURES.get(kind, ()))
         self.log_path = os.path.join(workdir, "proxy.log")
         self.config = os.path.join(workdir, FILES[kind])
+        self.text = config
         if config is not None:
             self.write(config)
         elif kind == "refgate":
             self.features = {"tls", "proxy_protocol", "admin"}
-            self.write(self.template("refgate.yaml") + extra)
+            self.text = self.template("refgate.yaml") + extra
+            self.write(self.text)
             if subprocess.run([binary, "check", "--config", self.config], stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL).returncode != 0:
                 self.features = {"admin"}
-                self.write(self.template("refgate-plain.yaml") + extra)
+                self.text = self.template("refgate-plain.yaml") + extra
+                self.write(self.text)
         else:
-            self.write(self.template(FILES[kind]) + extra)
+            self.text = self.template(FILES[kind]) + extra
+            self.write(self.text)
         self.process = None
         if start:
             self.start()
@@ -84,7 +89,7 @@ class Proxy:
             file.write(re.sub(r"@([A-Z]+)@", lambda found: str(values[found.group(1)]), text))
 
     def command(self):
-        return {
+        return self.prefix + {
             "refgate": [self.binary, "run", "--config", self.config],
             "nginx": [self.binary, "-p", self.folder, "-c", self.config, "-e", self.log_path],
             "haproxy": [self.binary, "-W", "-db", "-f", self.config],
@@ -148,6 +153,20 @@ class Proxy:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    def drain(self):
+        """Tells it to end when what is under way has ended."""
+        self.signal({"nginx": signal.SIGQUIT, "haproxy": signal.SIGUSR1}.get(self.kind, signal.SIGTERM))
+
+    def reload(self, text=None):
+        """Tells it to take its configuration anew; `text` is a new template."""
+        if text is not None:
+            self.write(text)
+        if self.kind == "caddy":
+            return subprocess.run([self.binary, "reload", "--config", self.config, "--adapter", "caddyfile", "--address",
+                                   "127.0.0.1:%d" % self.admin], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+        self.signal({"haproxy": signal.SIGUSR2}.get(self.kind, signal.SIGHUP))
+        return 0
 
     def wait(self, seconds):
         """The exit status, or None when it has not ended by then."""
