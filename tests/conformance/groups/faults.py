@@ -219,7 +219,7 @@ def half_close(t):
     client.half_close()
     try:
         answer = client.answer()
-        t.check(answer.clean and answer.body == b"GET /x\n", "a whole answer or none", answer)
+        t.check(answer.clean and (answer.status >= 400 or answer.body == b"GET /x\n"), "a whole answer or none", answer)
     except Short:
         pass
     t.check(client.ended(5), "the connection stays open")
@@ -298,7 +298,7 @@ def close_notify(t):
         pass
 
 
-@case("faults", "tls-renegotiation-and-many-records")
+@case("faults", "tls-one-byte-a-record")
 def tls_records(t):
     """One byte a record."""
     client = t.tls()
@@ -349,12 +349,17 @@ for name, header in (("absent", b""), ("garbage", b"PROXY TCP4 a b c d\r\n"), ("
 
 @case("faults", "proxy-protocol-in-pieces", only=("refgate", "nginx", "haproxy"))
 def pp_pieces(t):
+    """Its sender has to send it at once, so it may be refused in pieces; but it is never half-believed."""
     t.need("proxy_protocol")
     client = t.client(t.proxy.pp)
     for byte in b"PROXY TCP4 203.0.113.9 192.0.2.1 1234 80\r\n":
         client.send(bytes((byte,)))
         pause(0.002)
-    answer = client.get("/x")
+    try:
+        answer = client.get("/x")
+    except Short:
+        t.check(not t.upstream.requests, "it reached the shop", t.upstream.requests)
+        return
     t.equal("status", answer.status, 200)
     t.equal("X-Forwarded-For", t.one_request().get(b"x-forwarded-for"), b"203.0.113.9")
 

@@ -136,7 +136,7 @@ def slow_client(t):
 
     t.probe(2)
     memory, most = t.proxy.memory(), 0
-    t.script(script)
+    t.upstream.begin(script)
     client = t.client(patience=30, receive_buffer=262144)
     client.reader.keep = False
     client.send(b"GET /x HTTP/1.1\r\nHost: shop.test\r\n\r\n")
@@ -169,7 +169,7 @@ def slow_shop(t):
 
     t.probe(2)
     memory, most = t.proxy.memory(), 0
-    t.script(script)
+    t.upstream.begin(script)
     client = t.client(patience=30)
     client.send(b"POST /x HTTP/1.1\r\nHost: shop.test\r\nContent-Length: %d\r\n\r\n" % total)
     for at in range(total // len(block)):

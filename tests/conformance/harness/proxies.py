@@ -92,7 +92,7 @@ class Proxy:
         return self.prefix + {
             "refgate": [self.binary, "run", "--config", self.config],
             "nginx": [self.binary, "-p", self.folder, "-c", self.config, "-e", self.log_path],
-            "haproxy": [self.binary, "-W", "-db", "-f", self.config],
+            "haproxy": [self.binary, "-W", "-f", self.config],
             "caddy": [self.binary, "run", "--config", self.config, "--adapter", "caddyfile"],
         }[self.kind]
 
@@ -109,6 +109,8 @@ class Proxy:
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError("%s does not start:\n%s" % (self.kind, self.log()[-3000:]))
             time.sleep(0.02)
+        if self.kind == "haproxy":
+            time.sleep(0.3)  # its master forgets signals that come in the first tenth of a second
 
     def log(self):
         try:
