@@ -4,6 +4,7 @@
 usage: run.py [--proxy refgate|nginx|haproxy|caddy] [--binary PATH] [--group G]… [--case NAME]… [--jobs N] [--list]
 environment: REFGATE, the binary (default target/release/refgate, then target/debug/refgate)
 """
+
 import argparse
 import importlib
 import os
@@ -30,8 +31,19 @@ def into_venv():
     if not os.path.exists(mark) or open(mark, encoding="utf-8").read() != wanted:
         shutil.rmtree(VENV, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                        "-r", os.path.join(HERE, "requirements.txt")], check=True)
+        subprocess.run(
+            [
+                python,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "-r",
+                os.path.join(HERE, "requirements.txt"),
+            ],
+            check=True,
+        )
         shutil.copy(os.path.join(HERE, "requirements.txt"), mark)
     os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
 
@@ -42,6 +54,7 @@ def main():
     sys.dont_write_bytecode = True
     from harness import cases, proxies, runner
     import groups
+
     for module in pkgutil.iter_modules(groups.__path__):
         importlib.import_module("groups." + module.name)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -58,8 +71,11 @@ def main():
     options = parser.parse_args()
     cases.CASES.sort(key=lambda case: cases.GROUPS.index(case.group))
     chosen = [case for case in cases.CASES if not options.group or case.group in options.group]
-    chosen = [case for case in chosen if not options.case
-              or any(case.name.startswith(name.rpartition("/")[2]) for name in options.case)]
+    chosen = [
+        case
+        for case in chosen
+        if not options.case or any(case.name.startswith(name.rpartition("/")[2]) for name in options.case)
+    ]
     if options.list:
         for case in chosen:
             print(case.title)
@@ -78,8 +94,16 @@ def main():
     try:
         os.makedirs(os.path.join(workdir, "certificates"))
         proxies.make_certificates(os.path.join(workdir, "certificates"))
-        return runner.run(options.proxy, binary, workdir, chosen, options.jobs, options.verbose,
-                          0 if options.once else 1, options.slowest)
+        return runner.run(
+            options.proxy,
+            binary,
+            workdir,
+            chosen,
+            options.jobs,
+            options.verbose,
+            0 if options.once else 1,
+            options.slowest,
+        )
     finally:
         shutil.rmtree(workdir, ignore_errors=True)
 

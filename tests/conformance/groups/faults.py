@@ -1,13 +1,12 @@
-"""Networks and peers that fail: nobody there, nobody answering, slow, half-open, PROXY protocol that is none."""
+"""Networks and peers that fail: nobody there, nobody answering, slow, half-open."""
+
 import socket
-import ssl
-import struct
 import time
 
 from harness.cases import add, case, pause
 from harness.client import wait_for
 from harness.proxies import free_ports
-from harness.upstream import Upstream, echo, ok, serving
+from harness.upstream import Upstream, echo, ok
 from harness.wire import Short, Slow
 
 GET = b"GET /x HTTP/1.1\r\nHost: shop.test\r\n"
@@ -15,6 +14,7 @@ POST = b"POST /x HTTP/1.1\r\nHost: shop.test\r\n"
 
 
 # -- the shop is away
+
 
 @case("faults", "shop-refuses-connections")
 def refuses(t):
@@ -95,10 +95,16 @@ def no_read(t):
     client = t.client(patience=15)
     client.send(POST + b"Content-Length: 20000000\r\n\r\n" + b"x" * 1000000)
     answers, end = client.answers(patience=12)
-    t.check([answer.status in (408, 502, 504) for answer in answers] == [True] or not answers and end != "open", "expected 504", answers, end)
+    t.check(
+        [answer.status in (408, 502, 504) for answer in answers] == [True] or not answers and end != "open",
+        "expected 504",
+        answers,
+        end,
+    )
 
 
 # -- slow clients
+
 
 def ends(t, client, within, text):
     began = time.monotonic()
@@ -137,8 +143,15 @@ def slow_body(t):
     client = t.client()
     client.send(POST + b"Content-Length: 10\r\n\r\nhello")
     ends(t, client, 8, "a body that stopped")
-    t.check(all(not request.complete for request in t.upstream.requests), "a cut body must not look whole", t.upstream.requests)
-    t.check(wait_for(lambda: all(one.reader.end or one.over for one in t.upstream.connections), 3), "the shop's connection stays")
+    t.check(
+        all(not request.complete for request in t.upstream.requests),
+        "a cut body must not look whole",
+        t.upstream.requests,
+    )
+    t.check(
+        wait_for(lambda: all(one.reader.end or one.over for one in t.upstream.connections), 3),
+        "the shop's connection stays",
+    )
 
 
 @case("faults", "slow-chunk-stops")
@@ -146,7 +159,11 @@ def slow_chunk(t):
     client = t.client()
     client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
     ends(t, client, 8, "chunks that stopped")
-    t.check(all(not request.complete for request in t.upstream.requests), "a cut body must not look whole", t.upstream.requests)
+    t.check(
+        all(not request.complete for request in t.upstream.requests),
+        "a cut body must not look whole",
+        t.upstream.requests,
+    )
 
 
 @case("faults", "connection-without-a-byte")
@@ -197,9 +214,14 @@ def takes_little(t):
     t.equal("bytes", got, 3000000)
 
 
-for name, data in (("in-the-request-line", b"GET /x HT"), ("in-the-head", GET + b"X: 1"), ("in-the-body", POST + b"Content-Length: 10\r\n\r\nhel"),
-                   ("after-the-request", GET + b"\r\n")):
+for name, data in (
+    ("in-the-request-line", b"GET /x HT"),
+    ("in-the-head", GET + b"X: 1"),
+    ("in-the-body", POST + b"Content-Length: 10\r\n\r\nhel"),
+    ("after-the-request", GET + b"\r\n"),
+):
     for how in ("closes", "resets"):
+
         def run(t, data=data, how=how):
             for _at in range(5):
                 client = t.client()
@@ -207,6 +229,7 @@ for name, data in (("in-the-request-line", b"GET /x HT"), ("in-the-head", GET + 
                 pause(0.01)
                 client.close() if how == "closes" else client.reset()
             t.probe(2)
+
         add("faults", "client-%s-%s" % (how, name), run)
 
 
@@ -235,152 +258,8 @@ def half_open(t):
     t.probe(3)
 
 
-# -- TLS
-
-@case("faults", "tls-handshake-never-begins")
-def tls_silent(t):
-    t.need("tls")
-    ends(t, t.client(t.proxy.tls), 15, "a TLS connection without a byte")
-
-
-@case("faults", "tls-handshake-stops")
-def tls_stops(t):
-    t.need("tls")
-    client = t.client(t.proxy.tls)
-    client.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 40)
-    ends(t, client, 15, "half a ClientHello")
-
-
-@case("faults", "tls-garbage")
-def tls_garbage(t):
-    t.need("tls")
-    client = t.client(t.proxy.tls)
-    client.send(bytes(range(256)) * 4)
-    ends(t, client, 8, "garbage in place of a ClientHello")
-    t.equal("status", t.tls().get("/x").status, 200)
-
-
-@case("faults", "tls-100-half-handshakes")
-def tls_many(t):
-    t.need("tls")
-    clients = [t.client(t.proxy.tls) for _ in range(100)]
-    for client in clients:
-        client.send(b"\x16\x03\x01\x02\x00\x01\x00")
-    t.equal("status", t.tls().get("/x").status, 200)
-
-
-@case("faults", "tls-end-without-close-notify")
-def tls_truncated(t):
-    """A client that cuts TLS off in a body: the shop never takes it for a whole one."""
-    client = t.tls()
-    client.send(POST + b"Content-Length: 10\r\n\r\nhello")
-    pause(0.1)
-    raw = socket.socket(fileno=client.sock.detach())
-    raw.close()
-    t.check(wait_for(lambda: not t.upstream.requests or all(one.reader.end for one in t.upstream.connections), 5), "the shop's connection stays")
-    t.check(all(not request.complete for request in t.upstream.requests), "a cut body must not look whole", t.upstream.requests)
-
-
-@case("faults", "tls-answer-ends-with-close-notify")
-def close_notify(t):
-    """A close-delimited answer over TLS is only whole when TLS says so (RFC 9112 §9.8)."""
-    client = t.tls()
-    client.sock.suppress_ragged_eofs = False
-    client.send(GET + b"Connection: close\r\n\r\n")
-    client.reader.until(b"\r\n\r\n")
-    client.sock.settimeout(5)
-    try:
-        while client.sock.recv(4096):
-            pass
-    except ssl.SSLEOFError:
-        t.check(False, "TLS was cut off without close_notify")
-    except ConnectionResetError:
-        pass
-
-
-@case("faults", "tls-one-byte-a-record")
-def tls_records(t):
-    """One byte a record."""
-    client = t.tls()
-    for byte in GET + b"\r\n":
-        client.send(bytes((byte,)))
-    t.equal("body", client.answer().body, b"GET /x\n")
-
-
-# -- the PROXY protocol
-
-V2 = b"\r\n\r\n\0\r\nQUIT\n"
-
-
-def proxied(t, header):
-    t.need("proxy_protocol")
-    client = t.client(t.proxy.pp)
-    client.send(header + GET + b"\r\n")
-    return client
-
-
-for name, header, wanted in (
-        ("v1", b"PROXY TCP4 203.0.113.9 192.0.2.1 1234 80\r\n", b"203.0.113.9"),
-        ("v1-ipv6", b"PROXY TCP6 2001:db8::9 2001:db8::1 1234 80\r\n", b"2001:db8::9"),
-        ("v1-unknown", b"PROXY UNKNOWN\r\n", b"127.0.0.1"),
-        ("v1-unknown-with-more", b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", b"127.0.0.1"),
-        ("v2", V2 + b"\x21\x11\0\x0c" + bytes((203, 0, 113, 9, 192, 0, 2, 1)) + struct.pack(">HH", 1234, 80), b"203.0.113.9"),
-        ("v2-ipv6", V2 + b"\x21\x21\0\x24" + socket.inet_pton(socket.AF_INET6, "2001:db8::9") + socket.inet_pton(socket.AF_INET6, "2001:db8::1")
-         + struct.pack(">HH", 1234, 80), b"2001:db8::9"),
-        ("v2-with-tlv", V2 + b"\x21\x11\0\x13" + bytes((203, 0, 113, 9, 192, 0, 2, 1)) + struct.pack(">HH", 1234, 80) + b"\x04\0\x04abcd", b"203.0.113.9"),
-        ("v2-local", V2 + b"\x20\0\0\0", b"127.0.0.1")):
-    def run(t, header=header, wanted=wanted):
-        client = proxied(t, header)
-        answer = client.answer()
-        t.equal("status", answer.status, 200)
-        t.equal("X-Forwarded-For", t.one_request().get(b"x-forwarded-for"), wanted)
-    add("faults", "proxy-protocol-" + name, run, only=("refgate", "nginx", "haproxy"))
-
-for name, header in (("absent", b""), ("garbage", b"PROXY TCP4 a b c d\r\n"), ("v1-too-long", b"PROXY TCP4 " + b"1" * 200 + b"\r\n"),
-                     ("v1-bad-port", b"PROXY TCP4 203.0.113.9 192.0.2.1 99999 80\r\n"), ("v2-bad-version", V2 + b"\x31\x11\0\x0c" + b"x" * 12),
-                     ("v2-short-address", V2 + b"\x21\x11\0\x04abcd")):
-    def run(t, header=header):
-        """Whoever does not speak it is not served: its address would be anybody's."""
-        client = proxied(t, header)
-        t.check(client.ended(6), "expected the end")
-        t.check(not t.upstream.requests, "it reached the shop", t.upstream.requests)
-    add("faults", "proxy-protocol-" + name, run, only=("refgate", "nginx", "haproxy"))
-
-
-@case("faults", "proxy-protocol-in-pieces", only=("refgate", "nginx", "haproxy"))
-def pp_pieces(t):
-    """Its sender has to send it at once, so it may be refused in pieces; but it is never half-believed."""
-    t.need("proxy_protocol")
-    client = t.client(t.proxy.pp)
-    for byte in b"PROXY TCP4 203.0.113.9 192.0.2.1 1234 80\r\n":
-        client.send(bytes((byte,)))
-        pause(0.002)
-    try:
-        answer = client.get("/x")
-    except Short:
-        t.check(not t.upstream.requests, "it reached the shop", t.upstream.requests)
-        return
-    t.equal("status", answer.status, 200)
-    t.equal("X-Forwarded-For", t.one_request().get(b"x-forwarded-for"), b"203.0.113.9")
-
-
-@case("faults", "proxy-protocol-never-comes", only=("refgate", "nginx", "haproxy"))
-def pp_silent(t):
-    t.need("proxy_protocol")
-    ends(t, t.client(t.proxy.pp), 15, "a connection that owes its PROXY line")
-
-
-@case("faults", "proxy-protocol-on-a-listener-without")
-def pp_unasked(t):
-    """A line that nobody asked for is a bad request, and changes no address."""
-    client = t.client()
-    client.send(b"PROXY TCP4 203.0.113.9 192.0.2.1 1234 80\r\n" + GET + b"\r\n")
-    answers, _end = client.answers()
-    t.check(all(answer.status == 400 for answer in answers), "expected 400", answers)
-    t.check(all(b"203.0.113.9" not in request.head for request in t.upstream.requests), "the address was believed", t.upstream.requests)
-
-
 # -- no files left
+
 
 @case("faults", "out-of-descriptors", only=("refgate",))
 def out_of_files(t):
@@ -404,4 +283,5 @@ def out_of_files(t):
             return t.client(proxy.plain, patience=3).get("/x").status == 200
         except (Short, Slow, OSError):
             return False
+
     t.check(wait_for(served, 10, 0.2), "it does not serve again")

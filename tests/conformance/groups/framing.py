@@ -7,6 +7,7 @@ A row says which outcomes are right:
   accept  one clean request with the stated body, answered 200, and the connection still serves
 Whatever follows a doubtful request (`/smuggled`) never reaches the shop as a request.
 """
+
 import select
 import time
 
@@ -167,13 +168,23 @@ for name, fields, rest, want in CODINGS:
 
 @case("framing", "te-in-http-1.0")
 def te_in_1_0(t):
-    judge(t, b"POST /first HTTP/1.0\r\nHost: shop.test\r\nConnection: keep-alive\r\n" + TE + b"\r\n" + SMUGGLE_CHUNKED, "safe")
+    judge(
+        t,
+        b"POST /first HTTP/1.0\r\nHost: shop.test\r\nConnection: keep-alive\r\n" + TE + b"\r\n" + SMUGGLE_CHUNKED,
+        "safe",
+    )
 
 
 @case("framing", "cl-and-te-in-http-1.0")
 def cl_te_in_1_0(t):
-    judge(t, b"POST /first HTTP/1.0\r\nHost: shop.test\r\nConnection: keep-alive\r\nContent-Length: 49\r\n" + TE + b"\r\n"
-          + SMUGGLE_CHUNKED, "safe")
+    judge(
+        t,
+        b"POST /first HTTP/1.0\r\nHost: shop.test\r\nConnection: keep-alive\r\nContent-Length: 49\r\n"
+        + TE
+        + b"\r\n"
+        + SMUGGLE_CHUNKED,
+        "safe",
+    )
 
 
 @case("framing", "get-with-chunked-body")
@@ -192,8 +203,9 @@ def post_without(t):
     client = t.client()
     answer = client.ask(POST + b"\r\n")
     t.check(answer.clean and answer.status in (200, 411), "expected 200 or 411", answer)
-    t.check(all(not request.faults and not request.body for request in t.upstream.requests), "no body",
-            t.upstream.requests)
+    t.check(
+        all(not request.faults and not request.body for request in t.upstream.requests), "no body", t.upstream.requests
+    )
 
 
 # -- chunks: name, the body's bytes, outcome
@@ -287,8 +299,14 @@ def trailer_flood(t):
     flood(t, POST + TE + b"\r\n5\r\nhello\r\n0\r\n", b"X-Trailer: %s\r\n" % (b"x" * 1000) * 64, 8 << 20)
 
 
-TRAILERS = ("Content-Length: 99", "Transfer-Encoding: chunked", "Host: evil.test", "Connection: close",
-            "Authorization: x", "Cookie: a=b")
+TRAILERS = (
+    "Content-Length: 99",
+    "Transfer-Encoding: chunked",
+    "Host: evil.test",
+    "Connection: close",
+    "Authorization: x",
+    "Cookie: a=b",
+)
 
 
 @case("framing", "trailers-do-not-become-head-fields")

@@ -1,4 +1,5 @@
 """Heads that two readers could see differently: request line, Host, field lines, line ends, size."""
+
 from groups.framing import GET, NEXT, POST, flood, judge
 from harness.cases import add, case
 
@@ -189,10 +190,14 @@ def cut_body(t):
     client.send(POST + b"Content-Length: 10\r\n\r\nhello")
     client.close()
     from harness.client import wait_for
+
     wait_for(lambda: t.upstream.requests, 1.0)
     wait_for(lambda: all(connection.over for connection in t.upstream.connections), 5.0)
-    t.check(all(not request.complete for request in t.upstream.requests), "a cut body must not look whole",
-            t.upstream.requests)
+    t.check(
+        all(not request.complete for request in t.upstream.requests),
+        "a cut body must not look whole",
+        t.upstream.requests,
+    )
     t.probe()
 
 
@@ -202,21 +207,29 @@ def cut_chunk(t):
     client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nwo")
     client.close()
     from harness.client import wait_for
+
     wait_for(lambda: t.upstream.requests, 1.0)
     wait_for(lambda: all(connection.over for connection in t.upstream.connections), 5.0)
-    t.check(all(not request.complete for request in t.upstream.requests), "a cut body must not look whole",
-            t.upstream.requests)
+    t.check(
+        all(not request.complete for request in t.upstream.requests),
+        "a cut body must not look whole",
+        t.upstream.requests,
+    )
     t.probe()
 
 
 @case("framing", "connection-names-a-framing-field")
 def connection_names(t):
     """`Connection: content-length` must not take the framing away from the shop."""
-    judge(t, POST + b"Connection: Content-Length, Host, Transfer-Encoding\r\nContent-Length: %d\r\n\r\n" % len(NEXT) + NEXT,
-          "clean")
+    judge(
+        t,
+        POST + b"Connection: Content-Length, Host, Transfer-Encoding\r\nContent-Length: %d\r\n\r\n" % len(NEXT) + NEXT,
+        "clean",
+    )
 
 
 # -- size
+
 
 @case("framing", "garbage-behind-a-request")
 def garbage_behind(t):
@@ -234,7 +247,9 @@ def too_large(t, sent, statuses):
     client.send(sent)
     answers, _end = client.answers()
     t.check(not t.upstream.requests, "nothing at the upstream", t.upstream.requests)
-    t.check([answer.status in statuses for answer in answers] == [True], "expected one answer of %r" % (statuses,), answers)
+    t.check(
+        [answer.status in statuses for answer in answers] == [True], "expected one answer of %r" % (statuses,), answers
+    )
     t.probe()
 
 

@@ -2,6 +2,7 @@
 
 A seed and a round name one input: the same seed makes the same bytes, and a failure prints both.
 """
+
 import random
 import threading
 
@@ -30,9 +31,36 @@ ANSWERS = [
     b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello",
     b"HTTP/1.1 204 No Content\r\nX: 1\r\n\r\n",
 ]
-SPICE = [b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b",", b";", b"0", b"-1", b"\xff", b"\r\n\r\n", b"\x0b", b"Content-Length: 5\r\n",
-         b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: x\r\n", b"Host: evil.test\r\n", b"Connection: close\r\n", b"chunked", b"99999999999",
-         b" chunked", b"0\r\n\r\n", b"\r\n ", b"HTTP/1.1", b"Content-Length: 0\r\n", b"a" * 300, b"GET /s HTTP/1.1\r\nHost: shop.test\r\n\r\n"]
+SPICE = [
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"\0",
+    b" ",
+    b"\t",
+    b":",
+    b",",
+    b";",
+    b"0",
+    b"-1",
+    b"\xff",
+    b"\r\n\r\n",
+    b"\x0b",
+    b"Content-Length: 5\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding: x\r\n",
+    b"Host: evil.test\r\n",
+    b"Connection: close\r\n",
+    b"chunked",
+    b"99999999999",
+    b" chunked",
+    b"0\r\n\r\n",
+    b"\r\n ",
+    b"HTTP/1.1",
+    b"Content-Length: 0\r\n",
+    b"a" * 300,
+    b"GET /s HTTP/1.1\r\nHost: shop.test\r\n\r\n",
+]
 
 
 def mutate(data, chance):
@@ -44,7 +72,7 @@ def mutate(data, chance):
         if kind == 0:
             data[at:at] = chance.choice(SPICE)
         elif kind == 1:
-            del data[at:at + chance.randint(1, 6)]
+            del data[at : at + chance.randint(1, 6)]
         elif kind == 2 and at < len(data):
             data[at] = chance.randrange(256)
         elif kind == 3:
@@ -135,16 +163,33 @@ def fuzz_answers(t, seed, rounds=40):
 def fuzz_h2(t, seed, rounds=40):
     """Frames of a good exchange, mutated as bytes; and fields, mutated within good frames."""
     chance = random.Random(2000 + seed)
-    head = [(b":method", b"POST"), (b":scheme", b"https"), (b":path", b"/a"), (b":authority", b"shop.test"), (b"content-length", b"5"), (b"x-a", b"b")]
+    head = [
+        (b":method", b"POST"),
+        (b":scheme", b"https"),
+        (b":path", b"/a"),
+        (b":authority", b"shop.test"),
+        (b"content-length", b"5"),
+        (b"x-a", b"b"),
+    ]
     for at in range(rounds):
         if at % 2:
             block = b"".join(plain(*field) for field in head)
-            data = mutate(pack(HEADERS, END_HEADERS, 1, block) + pack(0, END_STREAM, 1, b"hello") + pack(6, 0, 0, b"12345678"), chance)
+            data = mutate(
+                pack(HEADERS, END_HEADERS, 1, block) + pack(0, END_STREAM, 1, b"hello") + pack(6, 0, 0, b"12345678"),
+                chance,
+            )
         else:
-            fields = [(mutate(name, chance) if chance.random() < 0.2 else name, mutate(value, chance) if chance.random() < 0.3 else value)
-                      for name, value in head]
+            fields = [
+                (
+                    mutate(name, chance) if chance.random() < 0.2 else name,
+                    mutate(value, chance) if chance.random() < 0.3 else value,
+                )
+                for name, value in head
+            ]
             chance.shuffle(fields) if chance.random() < 0.2 else None
-            data = pack(HEADERS, END_HEADERS, 1, b"".join(plain(*field) for field in fields)) + pack(0, END_STREAM, 1, b"hello")
+            data = pack(HEADERS, END_HEADERS, 1, b"".join(plain(*field) for field in fields)) + pack(
+                0, END_STREAM, 1, b"hello"
+            )
         t.upstream.begin()
         h2 = t.h2(start=False)
         h2.raw(PREFACE + pack(SETTINGS, 0, 0) + data)

@@ -1,4 +1,5 @@
 """Much at once and for long: nothing leaks, nothing grows, nobody gets another's answer."""
+
 import random
 import threading
 import time
@@ -33,8 +34,12 @@ def crowd(count, work):
 
 def expected(t, client, target, **options):
     answer = client.get(target, **options)
-    t.check(answer.clean and answer.body.startswith(b"%s %s\n" % (options.get("method", "GET").encode(), target.encode())),
-            "%s got another's answer" % target, answer, answer.body[:100])
+    t.check(
+        answer.clean and answer.body.startswith(b"%s %s\n" % (options.get("method", "GET").encode(), target.encode())),
+        "%s got another's answer" % target,
+        answer,
+        answer.body[:100],
+    )
 
 
 def settled(proxy, before, slack=8):
@@ -94,7 +99,7 @@ def aborts(t):
         chance = random.Random(number)
         for _at in range(125):
             client = t.client(patience=20)
-            client.send(sent[:chance.randrange(len(sent) * 2)])
+            client.send(sent[: chance.randrange(len(sent) * 2)])
             if chance.random() < 0.5:
                 try:
                     client.reader.more(time.monotonic() + chance.random() * 0.02)
@@ -158,7 +163,7 @@ def slow_shop(t):
     total, block = 200 * MIB, b"0123456789abcdef" * 65536
 
     def script(connection):
-        request = connection.request(body=False)
+        connection.request(body=False)
         connection.reader.keep = False
         got = 0
         while got < total and (piece := connection.reader.some()):
@@ -199,7 +204,12 @@ def downloads(t):
 
     def work(number):
         answer = t.client(patience=30).get("/%d" % number)
-        t.check(answer.clean and answer.body == bytes((number % 256,)) * (4 * MIB), "another's body", answer, answer.body[:8])
+        t.check(
+            answer.clean and answer.body == bytes((number % 256,)) * (4 * MIB),
+            "another's body",
+            answer,
+            answer.body[:8],
+        )
 
     crowd(50, work)
 
@@ -210,7 +220,9 @@ def uploads(t):
 
     def work(number):
         body = bytes((number,)) * (2 * MIB)
-        answer = t.client(patience=30).ask(b"POST /x HTTP/1.1\r\nHost: shop.test\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        answer = t.client(patience=30).ask(
+            b"POST /x HTTP/1.1\r\nHost: shop.test\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        )
         t.equal("body", answer.body, b"%d %d" % (2 * MIB, number))
 
     crowd(50, work)
@@ -228,7 +240,11 @@ def burst(t):
 @case("load", "1000-pipelined-requests", alone=True)
 def pipelined(t):
     client = t.client(patience=20)
-    sender = threading.Thread(target=lambda: client.send(b"".join(b"GET /%d HTTP/1.1\r\nHost: shop.test\r\n\r\n" % at for at in range(1000)), 20))
+    sender = threading.Thread(
+        target=lambda: client.send(
+            b"".join(b"GET /%d HTTP/1.1\r\nHost: shop.test\r\n\r\n" % at for at in range(1000)), 20
+        )
+    )
     sender.start()
     for at in range(1000):
         t.equal("body", client.answer().body, b"GET /%d\n" % at)
@@ -240,12 +256,16 @@ def reuse(t):
     client = t.client()
     for at in range(200):
         expected(t, client, "/%d" % at)
-    t.check(len(t.upstream.connections) <= 5, "200 requests, one after the other, took %d connections" % len(t.upstream.connections))
+    t.check(
+        len(t.upstream.connections) <= 5,
+        "200 requests, one after the other, took %d connections" % len(t.upstream.connections),
+    )
 
 
 @case("load", "errors-and-successes-mixed", alone=True)
 def mixed(t):
     """Broken answers in between: everybody gets their own, or an error."""
+
     def script(connection):
         while (request := connection.request()) and request.complete:
             kind = int(request.target.rpartition(b"/")[2]) % 7
@@ -291,7 +311,12 @@ def h2_requests(t):
             streams = [(h2.request(path=b"/%d/%d" % (number, at + n)), at + n) for n in range(50)]
             for stream, n in streams:
                 reply = h2.reply(stream, 30)
-                t.check(reply.clean and bytes(reply.body) == b"GET /%d/%d\n" % (number, n), "another's answer", reply, bytes(reply.body))
+                t.check(
+                    reply.clean and bytes(reply.body) == b"GET /%d/%d\n" % (number, n),
+                    "another's answer",
+                    reply,
+                    bytes(reply.body),
+                )
         h2.close()
 
     crowd(4, work)

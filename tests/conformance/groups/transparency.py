@@ -1,12 +1,11 @@
-"""What passes unchanged from the client to the shop."""
-import zlib
+"""What passes unchanged from the client to the shop: targets, methods, fields."""
 
-from harness.cases import Failed, add, case
-from harness.upstream import ok, serving
-from harness.wire import Short, chunked
+from harness.cases import add, case
+from harness.upstream import ok
 
 GET = b"GET / HTTP/1.1\r\nHost: shop.test\r\n"
 ALL_BYTES = bytes(range(256))
+
 
 # -- targets: what the shop gets is what the client wrote
 
@@ -44,10 +43,12 @@ TARGETS = [
     ("params-that-look-ours", b"/a?affiliate=1&aff=2&click=3&refgate=4"),
 ]
 for name, target in TARGETS:
+
     def run(t, target=target):
         answer, request = t.exchange(b"GET " + target + b" HTTP/1.1\r\nHost: shop.test\r\n\r\n")
         t.equal("status", answer.status, 200)
         t.equal("the target at the shop", request.target, target)
+
     add("transparency", "target-" + name, run)
 
 
@@ -73,14 +74,38 @@ def options_star(t):
 
 # -- methods
 
-for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT", "PURGE", "QUERY", "M-SEARCH",
-               "get", "X-_.!~", "A" * 20):
+for method in (
+    "GET",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "OPTIONS",
+    "PROPFIND",
+    "REPORT",
+    "PURGE",
+    "QUERY",
+    "M-SEARCH",
+    "get",
+    "X-_.!~",
+    "A" * 20,
+):
+
     def run(t, method=method.encode()):
         answer, request = t.exchange(method + b" /m HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 0\r\n\r\n")
         t.equal("status", answer.status, 200)
         t.equal("the method at the shop", request.method, method)
-    add("transparency", "method-" + ("of-20-letters" if len(method) == 20 else "lower-case" if method == "get" else
-                                     "odd-token" if "!" in method else method.lower()), run)
+
+    add(
+        "transparency",
+        "method-"
+        + (
+            "of-20-letters"
+            if len(method) == 20
+            else "lower-case" if method == "get" else "odd-token" if "!" in method else method.lower()
+        ),
+        run,
+    )
 
 
 @case("transparency", "method-head")
@@ -103,12 +128,23 @@ FIELDS = [
     ("authorization", [(b"Authorization", b"Basic dXNlcjpwYXNz==")]),
     ("cookie", [(b"Cookie", b'a=b; c="d, e"; f=; =g; h; i=j=k;l=%20; a=b')]),
     ("cookie-two-lines", [(b"Cookie", b"a=1"), (b"Cookie", b"b=2")]),
-    ("conditional", [(b"If-None-Match", b'W/"a", "b,c", *'), (b"If-Modified-Since", b"Sat, 29 Oct 1994 19:43:31 GMT"),
-                     (b"If-Match", b"*"), (b"If-Unmodified-Since", b"nonsense"), (b"If-Range", b'"x"')]),
+    (
+        "conditional",
+        [
+            (b"If-None-Match", b'W/"a", "b,c", *'),
+            (b"If-Modified-Since", b"Sat, 29 Oct 1994 19:43:31 GMT"),
+            (b"If-Match", b"*"),
+            (b"If-Unmodified-Since", b"nonsense"),
+            (b"If-Range", b'"x"'),
+        ],
+    ),
     ("range", [(b"Range", b"bytes=0-4,10-,-5")]),
     ("caching", [(b"Cache-Control", b"no-cache, max-age=0"), (b"Pragma", b"no-cache")]),
     ("origin-and-referer", [(b"Origin", b"null"), (b"Referer", b"https://x.test/a?b#c")]),
-    ("tracing", [(b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), (b"X-Request-Id", b"abc")]),
+    (
+        "tracing",
+        [(b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), (b"X-Request-Id", b"abc")],
+    ),
     ("fetch-metadata", [(b"Sec-Fetch-Dest", b"document"), (b"Sec-CH-UA", b'"A";v="1", "B";v="2"'), (b"DNT", b"1")]),
     ("via", [(b"Via", b"1.1 other")]),
     ("value-empty", [(b"X-Empty", b"")]),
@@ -124,13 +160,26 @@ FIELDS = [
     ("name-digits", [(b"1234", b"1")]),
     ("name-one-letter", [(b"Q", b"1")]),
     ("name-of-200-letters", [(b"X-" + b"n" * 198, b"1")]),
-    ("repeated-in-order", [(b"X-Same", b"1"), (b"X-Other", b"o"), (b"X-Same", b"2"), (b"x-same", b"3"), (b"X-Same", b"2")]),
-    ("content-fields", [(b"Content-Type", b"text/plain; charset=\"utf-8\"; x=y"), (b"Content-Language", b"de, en"),
-                        (b"Content-Location", b"/x")]),
+    (
+        "repeated-in-order",
+        [(b"X-Same", b"1"), (b"X-Other", b"o"), (b"X-Same", b"2"), (b"x-same", b"3"), (b"X-Same", b"2")],
+    ),
+    (
+        "content-fields",
+        [
+            (b"Content-Type", b"text/plain; charset=\"utf-8\"; x=y"),
+            (b"Content-Language", b"de, en"),
+            (b"Content-Location", b"/x"),
+        ],
+    ),
     ("date-of-a-client", [(b"Date", b"Sat, 29 Oct 1994 19:43:31 GMT")]),
-    ("digest-and-priority", [(b"Content-Digest", b"sha-256=:abc=:"), (b"Priority", b"u=1, i"), (b"Max-Forwards", b"10")]),
+    (
+        "digest-and-priority",
+        [(b"Content-Digest", b"sha-256=:abc=:"), (b"Priority", b"u=1, i"), (b"Max-Forwards", b"10")],
+    ),
 ]
 for name, fields in FIELDS:
+
     def run(t, fields=fields):
         lines = b"".join(b"%s: %s\r\n" % field for field in fields)
         answer, request = t.exchange(GET + lines + b"\r\n")
@@ -141,6 +190,7 @@ for name, fields in FIELDS:
             if field == b"cookie" and len(wanted) > 1 and found == [b"; ".join(wanted)]:
                 continue
             t.equal("%s at the shop" % field.decode(), found, wanted)
+
     add("transparency", "field-" + name, run)
 
 
@@ -148,8 +198,11 @@ for name, fields in FIELDS:
 def order(t):
     names = [b"X-%s" % bytes([97 + at * 7 % 26]) for at in range(20)]
     _answer, request = t.exchange(GET + b"".join(b"%s: 1\r\n" % name for name in names) + b"\r\n")
-    t.equal("order", [name.lower() for name, _ in request.fields if name.lower() in {n.lower() for n in names}],
-            [name.lower() for name in names])
+    t.equal(
+        "order",
+        [name.lower() for name, _ in request.fields if name.lower() in {n.lower() for n in names}],
+        [name.lower() for name in names],
+    )
 
 
 @case("transparency", "fields-keep-their-case")
@@ -165,8 +218,12 @@ def nothing_added(t):
     """A client that did not say what it accepts or is, has not said it."""
     _answer, request = t.exchange(GET + b"\r\n")
     names = {name.lower() for name, _ in request.fields}
-    added = {name for name in names if not name.startswith(b"x-forwarded-") and name not in
-             (b"host", b"connection", b"via", b"forwarded", b"x-real-ip", b"x-request-id")}
+    added = {
+        name
+        for name in names
+        if not name.startswith(b"x-forwarded-")
+        and name not in (b"host", b"connection", b"via", b"forwarded", b"x-real-ip", b"x-request-id")
+    }
     t.check(not added, "fields were added", sorted(added))
 
 
@@ -192,10 +249,14 @@ HOPS = [
     ("proxy-connection", b"Proxy-Connection: keep-alive\r\n", (b"proxy-connection",)),
     ("upgrade-without-connection", b"Upgrade: websocket\r\n", ()),
     ("te-gzip", b"TE: gzip\r\nConnection: TE\r\n", (b"te",)),
-    ("http2-settings", b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
-     (b"http2-settings",)),
+    (
+        "http2-settings",
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+        (b"http2-settings",),
+    ),
 ]
 for name, fields, gone in HOPS:
+
     def run(t, fields=fields, gone=gone):
         answer, request = t.exchange(GET + fields + b"\r\n")
         t.equal("status", answer.status, 200)
@@ -204,6 +265,7 @@ for name, fields, gone in HOPS:
         named = [token.strip().lower() for token in (request.get(b"connection") or b"").split(b",")]
         t.check(not set(named) & set(gone), "Connection at the shop names what is gone", named)
         t.check(b"h2c" not in (request.get(b"upgrade") or b""), "an h2c upgrade was forwarded", request.head)
+
     add("transparency", "hop-" + name, run)
 
 
@@ -229,118 +291,3 @@ def forwarded_stranger(t):
     _answer, request = t.exchange(GET + b"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 7.7.7.7\r\n\r\n")
     last = (request.get(b"x-forwarded-for") or b"").split(b",")[-1].strip()
     t.equal("the last of X-Forwarded-For", last, b"127.0.0.1")
-
-
-# -- bodies of requests
-
-SIZES = (0, 1, 2, 1023, 4096, 16384, 65535, 65536, 65537, 1 << 20, (5 << 20) + 3)
-
-
-def pattern(size):
-    return (ALL_BYTES * (size // 256 + 1))[:size]
-
-
-for size in SIZES:
-    def run(t, size=size):
-        body = pattern(size)
-        t.answers_with(lambda request: ok(b"%d %d" % (len(request.body), zlib.crc32(request.body))))
-        client = t.client()
-        answer = client.ask(b"POST /b HTTP/1.1\r\nHost: shop.test\r\nContent-Length: %d\r\n\r\n" % size + body)
-        t.equal("as the shop got it", answer.body, b"%d %d" % (size, zlib.crc32(body)))
-        t.equal("Content-Length at the shop", t.upstream.requests[0].get(b"content-length"), b"%d" % size)
-        pieces = [body[at:at + 8191] for at in range(0, size, 8191)]
-        answer = client.ask(b"PUT /b HTTP/1.1\r\nHost: shop.test\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(*pieces))
-        t.equal("in chunks, as the shop got it", answer.body, b"%d %d" % (size, zlib.crc32(body)))
-    add("transparency", "request-body-of-%d" % size, run)
-
-
-@case("transparency", "request-body-in-a-content-coding")
-def request_gzip(t):
-    body = zlib.compress(b"hello" * 1000)
-    answer, request = t.exchange(b"POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Encoding: deflate\r\nContent-Length: %d\r\n\r\n"
-                                 % len(body) + body, lambda request: ok(b"x"))
-    t.equal("the body", request.body, body)
-    t.equal("Content-Encoding", request.get(b"content-encoding"), b"deflate")
-
-
-@case("transparency", "request-body-with-delete")
-def delete_body(t):
-    _answer, request = t.exchange(b"DELETE /x HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 5\r\n\r\nhello")
-    t.equal("the body", request.body, b"hello")
-
-
-@case("transparency", "post-of-length-0-says-so")
-def post_zero(t):
-    _answer, request = t.exchange(b"POST /x HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 0\r\n\r\n")
-    t.equal("Content-Length at the shop", request.get(b"content-length"), b"0")
-
-
-@case("transparency", "get-has-no-length")
-def get_no_length(t):
-    _answer, request = t.exchange(GET + b"\r\n")
-    t.check(request.get(b"transfer-encoding") is None and request.get(b"content-length") in (None, b"0"), "no body", request.head)
-
-
-@case("transparency", "trailers-of-a-request")
-def request_trailers(t):
-    t.answers_with(lambda request: ok(b"x"))
-    answer = t.client().ask(b"POST /x HTTP/1.1\r\nHost: shop.test\r\nTE: trailers\r\nTrailer: X-Sum, X-Two\r\n"
-                            b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: abc\r\nX-Two: d e f\r\n\r\n")
-    t.equal("status", answer.status, 200)
-    trailers = [(name.lower(), value) for name, value in t.one_request().trailers]
-    t.equal("trailers at the shop", trailers, [(b"x-sum", b"abc"), (b"x-two", b"d e f")])
-
-
-# -- HTTP/1.0 clients
-
-@case("transparency", "http-1.0-client")
-def client_1_0(t):
-    t.answers_with(lambda request: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(b"hel", b"lo"))
-    client = t.client()
-    answer = client.get("/x", version="1.0")
-    t.check(not answer.all(b"transfer-encoding"), "no chunks for HTTP/1.0", answer.head)
-    t.equal("body", answer.body, b"hello")
-    t.check(client.ended(5), "the end of the connection")
-
-
-@case("transparency", "http-1.0-keep-alive")
-def client_1_0_keep(t):
-    client = t.client()
-    answer = client.get("/x", b"Connection: keep-alive\r\n", version="1.0")
-    t.equal("body", answer.body, b"GET /x\n")
-    if (answer.get(b"connection") or b"").lower() == b"keep-alive":
-        t.equal("again", client.get("/y", version="1.0").body, b"GET /y\n")
-    else:
-        t.check(client.ended(5), "kept open without Connection: keep-alive", answer.head)
-
-
-@case("transparency", "http-1.0-without-host")
-def client_1_0_no_host(t):
-    answer = t.client().ask(b"GET /x HTTP/1.0\r\n\r\n")
-    t.check(answer.status in (200, 400, 404, 421), "an answer", answer)
-    for request in t.upstream.requests:
-        t.check(len(request.all(b"host")) <= 1, "Host at the shop", request.head)
-
-
-@case("transparency", "http-1.0-post")
-def client_1_0_post(t):
-    answer, request = t.exchange(b"POST /x HTTP/1.0\r\nHost: shop.test\r\nContent-Length: 5\r\n\r\nhello")
-    t.equal("body", answer.body, b"POST /x\nhello")
-    t.equal("version at the shop", request.version in (b"HTTP/1.0", b"HTTP/1.1"), True)
-
-
-@case("transparency", "http-1.0-never-gets-1xx")
-def client_1_0_1xx(t):
-    t.answers_with(lambda request: b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + ok(b"hello"))
-    answer = t.client().get("/x", version="1.0")
-    t.equal("1xx", answer.interim, [])
-    t.equal("body", answer.body, b"hello")
-
-
-@case("transparency", "20-requests-on-one-connection")
-def many(t):
-    client = t.client()
-    for at in range(20):
-        answer = client.get("/%d" % at, b"X-At: %d\r\n" % at, method="POST" if at % 3 else "GET")
-        if not answer.body.endswith(b" /%d\n" % at):
-            raise Failed("request %d got %r" % (at, answer.body))

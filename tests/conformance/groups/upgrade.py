@@ -1,4 +1,5 @@
 """Upgrade: a tunnel of bytes after the shop's 101, and an ordinary answer otherwise."""
+
 import threading
 import time
 import zlib
@@ -8,14 +9,19 @@ from harness.client import wait_for
 from harness.upstream import echo, ok, serving
 from harness.wire import Short
 
-ASK = (b"GET /socket HTTP/1.1\r\nHost: shop.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-       b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
-SWITCH = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-          b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+ASK = (
+    b"GET /socket HTTP/1.1\r\nHost: shop.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+SWITCH = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+)
 
 
 def tunnel(t, inside, ask=ASK, switch=SWITCH, expect=101):
     """Opens a tunnel; `inside(connection)` is the shop's side of it."""
+
     def script(connection):
         request = connection.request()
         if request and request.target.startswith(b"/socket"):
@@ -42,7 +48,9 @@ def websocket(t):
     t.equal("Sec-WebSocket-Accept", answer.get(b"sec-websocket-accept"), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
     t.equal("Upgrade", (answer.get(b"upgrade") or b"").lower(), b"websocket")
     t.check(b"upgrade" in (answer.get(b"connection") or b"").lower(), "Connection", answer.head)
-    t.check(not answer.all(b"content-length") and not answer.all(b"transfer-encoding"), "a 101 with framing", answer.head)
+    t.check(
+        not answer.all(b"content-length") and not answer.all(b"transfer-encoding"), "a 101 with framing", answer.head
+    )
     client.send(b"\x81\x05hello\x00\xff")
     t.equal("the echo", client.reader.exactly(9), b"\x81\x05hello\x00\xff")
     request = t.upstream.requests[0]
@@ -115,12 +123,14 @@ def shop_resets(t):
 
 
 for name in ("closes", "resets"):
+
     def run(t, name=name):
         ended = threading.Event()
         client, _answer = tunnel(t, lambda connection: connection.ended(8) and ended.set())
         client.close() if name == "closes" else client.reset()
         t.check(ended.wait(5), "expected the end of the shop's connection")
         t.probe()
+
     add("upgrade", "client-" + name, run)
 
 
@@ -150,10 +160,18 @@ def one_way(t):
     t.equal("what came in 8 s", client.reader.exactly(8, 12), b"x" * 8)
 
 
-REFUSALS = (("200", b"200 OK"), ("400", b"400 Bad Request"), ("403", b"403 Forbidden"), ("426", b"426 Upgrade Required"), ("503", b"503 Busy"))
+REFUSALS = (
+    ("200", b"200 OK"),
+    ("400", b"400 Bad Request"),
+    ("403", b"403 Forbidden"),
+    ("426", b"426 Upgrade Required"),
+    ("503", b"503 Busy"),
+)
 for name, status in REFUSALS:
+
     def run(t, status=status):
         """The shop does not switch: an ordinary answer, and an ordinary connection after it."""
+
         def script(connection):
             while request := connection.request():
                 connection.send(ok(b"no", b"", status) if request.target == b"/socket" else echo(request))
@@ -168,14 +186,21 @@ for name, status in REFUSALS:
         except Short:
             return
         t.equal("the next answer", again.body, b"GET /again\n")
-        t.check(t.upstream.requests[-1].get(b"x-forwarded-for"), "the next request was tunnelled, not proxied", t.upstream.requests[-1].head)
+        t.check(
+            t.upstream.requests[-1].get(b"x-forwarded-for"),
+            "the next request was tunnelled, not proxied",
+            t.upstream.requests[-1].head,
+        )
+
     add("upgrade", "refused-with-" + name, run)
 
 
 @case("upgrade", "other-protocol")
 def other(t):
     ask = b"GET /socket HTTP/1.1\r\nHost: shop.test\r\nUpgrade: x-own/2\r\nConnection: upgrade\r\n\r\n"
-    client, answer = tunnel(t, echoing, ask, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x-own/2\r\nConnection: Upgrade\r\n\r\n")
+    client, answer = tunnel(
+        t, echoing, ask, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x-own/2\r\nConnection: Upgrade\r\n\r\n"
+    )
     t.equal("Upgrade", answer.get(b"upgrade"), b"x-own/2")
     client.send(b"hello")
     t.equal("the echo", client.reader.exactly(5), b"hello")
@@ -183,8 +208,10 @@ def other(t):
 
 @case("upgrade", "mixed-case-and-lists")
 def mixed(t):
-    ask = (b"GET /socket HTTP/1.1\r\nHost: shop.test\r\nupgrade: WebSocket\r\nConnection: keep-alive, uPgRaDe\r\n"
-           b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+    ask = (
+        b"GET /socket HTTP/1.1\r\nHost: shop.test\r\nupgrade: WebSocket\r\nConnection: keep-alive, uPgRaDe\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
     client, _answer = tunnel(t, echoing, ask)
     client.send(b"hello")
     t.equal("the echo", client.reader.exactly(5), b"hello")
@@ -192,7 +219,9 @@ def mixed(t):
 
 @case("upgrade", "several-connection-lines")
 def several(t):
-    client, _answer = tunnel(t, echoing, ASK.replace(b"Connection: Upgrade", b"Connection: keep-alive\r\nConnection: Upgrade"))
+    client, _answer = tunnel(
+        t, echoing, ASK.replace(b"Connection: Upgrade", b"Connection: keep-alive\r\nConnection: Upgrade")
+    )
     client.send(b"hello")
     t.equal("the echo", client.reader.exactly(5), b"hello")
 
@@ -222,6 +251,7 @@ def hints(t):
 @case("upgrade", "http-1.0-cannot")
 def http_1_0(t):
     """RFC 9110 §7.8: an upgrade in HTTP/1.0 is ignored."""
+
     def script(connection):
         request = connection.request()
         connection.send(SWITCH if request.get(b"upgrade") else ok(b"plain"))
@@ -236,6 +266,7 @@ def http_1_0(t):
 @case("upgrade", "h2c-opens-no-tunnel")
 def h2c(t):
     """The classic way round a proxy's rules: `Upgrade: h2c` is not passed on, so nobody switches."""
+
     def script(connection):
         request = connection.request()
         if b"h2c" in (request.get(b"upgrade") or b""):
@@ -245,8 +276,10 @@ def h2c(t):
             connection.send(ok(b"plain"))
 
     t.script(script)
-    answer = t.client().ask(b"GET /socket HTTP/1.1\r\nHost: shop.test\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n"
-                            b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n")
+    answer = t.client().ask(
+        b"GET /socket HTTP/1.1\r\nHost: shop.test\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n"
+    )
     t.check(answer.status != 101, "an h2c tunnel was opened", answer)
     t.check(all(b"h2c" not in request.head for request in t.upstream.requests), "h2c at the shop", t.upstream.received)
 
@@ -254,9 +287,14 @@ def h2c(t):
 @case("upgrade", "bad-version-then-a-hidden-request")
 def hidden(t):
     """A proxy that believes in a tunnel which the shop refused would pass the second request unseen."""
+
     def script(connection):
         while request := connection.request():
-            connection.send(ok(b"no", b"Sec-WebSocket-Version: 13\r\n", b"426 Upgrade Required") if request.get(b"upgrade") else echo(request))
+            connection.send(
+                ok(b"no", b"Sec-WebSocket-Version: 13\r\n", b"426 Upgrade Required")
+                if request.get(b"upgrade")
+                else echo(request)
+            )
 
     t.script(script)
     client = t.client()
@@ -267,7 +305,11 @@ def hidden(t):
     except Short:
         return
     request = t.upstream.requests[-1]
-    t.check(request.target == b"/hidden" and request.get(b"x-forwarded-for"), "the second request must be proxied", request.head)
+    t.check(
+        request.target == b"/hidden" and request.get(b"x-forwarded-for"),
+        "the second request must be proxied",
+        request.head,
+    )
 
 
 def much(count):

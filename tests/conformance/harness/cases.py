@@ -1,4 +1,5 @@
 """A case: a name, a group, and a function that raises when what must hold does not."""
+
 import time
 
 from .client import Client, tls_context
@@ -35,9 +36,11 @@ def add(group, name, run, alone=False, only=None):
 
 def case(group, name, alone=False, only=None):
     """The same, for a function of its own."""
+
     def register(run):
         add(group, name, run, alone, only)
         return run
+
     return register
 
 
@@ -71,6 +74,7 @@ class Context:
 
     def h2(self, **options):
         from .h2 import H2
+
         self.need("tls")
         connection = H2(self.tls(alpn=("h2",)), **options)
         self.opened.append(connection)

@@ -1,4 +1,5 @@
 """A client that sends exactly the bytes it is told to."""
+
 import socket
 import ssl
 import struct

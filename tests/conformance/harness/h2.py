@@ -1,4 +1,5 @@
 """An HTTP/2 client at the level of frames: it can send what no honest client does."""
+
 import struct
 import time
 
@@ -22,6 +23,7 @@ def settings(*pairs):
 
 def plain(name, value):
     """A field in HPACK as a literal without indexing and Huffman: any bytes at all."""
+
     def text(data):
         if len(data) < 127:
             return bytes((len(data),)) + data
@@ -29,6 +31,7 @@ def plain(name, value):
         while count >= 128:
             length, count = length + bytes((count % 128 | 128,)), count >> 7
         return length + bytes((count,)) + data
+
     return b"\0" + text(name) + text(value)
 
 
@@ -55,8 +58,11 @@ class Reply:
         return [value for key, value in self.fields or () if key == name]
 
     def __repr__(self):
-        return "h2 %d, %d bytes, %s" % (self.status, len(self.body), "reset %d" % self.reset if self.reset is not None
-                                        else "ended" if self.ended else "open")
+        return "h2 %d, %d bytes, %s" % (
+            self.status,
+            len(self.body),
+            "reset %d" % self.reset if self.reset is not None else "ended" if self.ended else "open",
+        )
 
 
 class H2:
@@ -108,7 +114,7 @@ class H2:
 
     def data(self, stream, data, end=True):
         for at in range(0, len(data) or 1, 16384):
-            piece = data[at:at + 16384]
+            piece = data[at : at + 16384]
             self.frame(DATA, END_STREAM if end and at + 16384 >= len(data) else 0, stream, piece)
 
     def upload(self, stream, data, end=True, patience=15):
@@ -135,7 +141,7 @@ class H2:
         try:
             head = self.reader.exactly(9, patience)
             length = int.from_bytes(head[:3], "big")
-            kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big") & 0x7fffffff
+            kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big") & 0x7FFFFFFF
             payload = self.reader.exactly(length, patience)
         except Short:
             return None
@@ -146,7 +152,7 @@ class H2:
     def take(self, kind, flags, stream, payload):
         reply = self.replies.get(stream)
         if kind == DATA:
-            body = payload[1:len(payload) - payload[0]] if flags & PADDED else payload
+            body = payload[1 : len(payload) - payload[0]] if flags & PADDED else payload
             if reply:
                 reply.body += body
                 reply.ended = reply.ended or bool(flags & END_STREAM)
@@ -156,7 +162,7 @@ class H2:
         elif kind in (HEADERS, CONTINUATION):
             if kind == HEADERS:
                 if flags & PADDED:
-                    payload = payload[1:len(payload) - payload[0]]
+                    payload = payload[1 : len(payload) - payload[0]]
                 if flags & PRIORITIZED:
                     payload = payload[5:]
                 self.block = (bytearray(), bool(flags & END_STREAM))
@@ -169,7 +175,10 @@ class H2:
             if flags & ACK:
                 self.acknowledged += 1
             else:
-                self.settings = {**(self.settings or {}), **{number: value for number, value in struct.iter_unpack(">HI", payload)}}
+                self.settings = {
+                    **(self.settings or {}),
+                    **{number: value for number, value in struct.iter_unpack(">HI", payload)},
+                }
                 if self.auto:
                     self.frame(SETTINGS, ACK, 0)
         elif kind == PING:
@@ -184,7 +193,9 @@ class H2:
             if stream == 0:
                 self.window += count
             else:
-                self.stream_windows[stream] = self.stream_windows.get(stream, dict(self.settings or {}).get(INITIAL_WINDOW, 65535)) + count
+                self.stream_windows[stream] = (
+                    self.stream_windows.get(stream, dict(self.settings or {}).get(INITIAL_WINDOW, 65535)) + count
+                )
         elif kind == PUSH_PROMISE:
             self.pushed = True
 

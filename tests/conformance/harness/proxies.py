@@ -1,4 +1,5 @@
 """The proxies: refgate, and the peers against which the expectations are calibrated."""
+
 import os
 import re
 import shutil
@@ -11,11 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CONFIGS = os.path.join(os.path.dirname(HERE), "proxies")
 ROOT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
 FILES = {"refgate": "refgate.yaml", "nginx": "nginx.conf", "haproxy": "haproxy.cfg", "caddy": "Caddyfile"}
-FEATURES = {
-    "nginx": {"tls", "proxy_protocol"},
-    "haproxy": {"tls", "proxy_protocol"},
-    "caddy": {"tls"},
-}
+FEATURES = {"nginx": {"tls", "proxy_protocol"}, "haproxy": {"tls", "proxy_protocol"}, "caddy": {"tls"}}
 
 
 def free_ports(count):
@@ -33,10 +30,31 @@ def make_certificates(folder):
     """A certificate for shop.test and one for other.test and *.wild.test, made by openssl."""
     for name, names in (("shop", "DNS:shop.test"), ("other", "DNS:other.test,DNS:*.wild.test")):
         crt, key = os.path.join(folder, name + ".crt"), os.path.join(folder, name + ".key")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-keyout", key, "-out", crt, "-days", "30", "-subj", "/CN=%s.test" % name,
-                        "-addext", "subjectAltName=" + names],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-keyout",
+                key,
+                "-out",
+                crt,
+                "-days",
+                "30",
+                "-subj",
+                "/CN=%s.test" % name,
+                "-addext",
+                "subjectAltName=" + names,
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         with open(os.path.join(folder, name + ".pem"), "wb") as pem:
             for part in (crt, key):
                 with open(part, "rb") as file:
@@ -46,8 +64,9 @@ def make_certificates(folder):
 class Proxy:
     """One running proxy. `close` ends it by SIGTERM, then SIGKILL."""
 
-    def __init__(self, kind, binary, workdir, upstream, extra="", config=None, plain=None, settings=None, start=True,
-                 prefix=()):
+    def __init__(
+        self, kind, binary, workdir, upstream, extra="", config=None, plain=None, settings=None, start=True, prefix=()
+    ):
         self.kind, self.binary, self.upstream = kind, binary, upstream
         self.folder = workdir
         os.makedirs(workdir, exist_ok=True)
@@ -65,8 +84,12 @@ class Proxy:
             self.features = {"tls", "proxy_protocol", "admin"}
             self.text = self.template("refgate.yaml") + extra
             self.write(self.text)
-            if subprocess.run([binary, "check", "--config", self.config], stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL).returncode != 0:
+            if (
+                subprocess.run(
+                    [binary, "check", "--config", self.config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                ).returncode
+                != 0
+            ):
                 self.features = {"admin"}
                 self.text = self.template("refgate-plain.yaml") + extra
                 self.write(self.text)
@@ -83,30 +106,44 @@ class Proxy:
 
     def write(self, text):
         certificates = os.path.join(os.path.dirname(self.folder), "certificates")
-        values = {"PLAIN": self.plain, "TLS": self.tls, "PROXY": self.pp, "ADMIN": self.admin, "SPARE": self.spare,
-                  "UPSTREAM": self.upstream, "FOLDER": self.folder, "CERTIFICATES": certificates, **self.settings}
+        values = {
+            "PLAIN": self.plain,
+            "TLS": self.tls,
+            "PROXY": self.pp,
+            "ADMIN": self.admin,
+            "SPARE": self.spare,
+            "UPSTREAM": self.upstream,
+            "FOLDER": self.folder,
+            "CERTIFICATES": certificates,
+            **self.settings,
+        }
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(re.sub(r"@([A-Z]+)@", lambda found: str(values[found.group(1)]), text))
 
     def command(self):
-        return self.prefix + {
-            "refgate": [self.binary, "run", "--config", self.config],
-            "nginx": [self.binary, "-p", self.folder, "-c", self.config, "-e", self.log_path],
-            "haproxy": [self.binary, "-W", "-f", self.config],
-            "caddy": [self.binary, "run", "--config", self.config, "--adapter", "caddyfile"],
-        }[self.kind]
+        return (
+            self.prefix
+            + {
+                "refgate": [self.binary, "run", "--config", self.config],
+                "nginx": [self.binary, "-p", self.folder, "-c", self.config, "-e", self.log_path],
+                "haproxy": [self.binary, "-W", "-f", self.config],
+                "caddy": [self.binary, "run", "--config", self.config, "--adapter", "caddyfile"],
+            }[self.kind]
+        )
 
     def spawn(self):
         log = open(self.log_path, "ab")
         environment = {**os.environ, "HOME": self.folder, "XDG_DATA_HOME": self.folder, "XDG_CONFIG_HOME": self.folder}
-        return subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                                env=environment)
+        return subprocess.Popen(
+            self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, env=environment
+        )
 
     def start(self, seconds=20):
         self.process = self.spawn()
         end = time.monotonic() + seconds
         while not listens(self.plain):
             if self.process.poll() is not None or time.monotonic() > end:
+                self.close()
                 raise RuntimeError("%s does not start:\n%s" % (self.kind, self.log()[-3000:]))
             time.sleep(0.02)
         if self.kind == "haproxy":
@@ -165,8 +202,20 @@ class Proxy:
         if text is not None:
             self.write(text)
         if self.kind == "caddy":
-            return subprocess.run([self.binary, "reload", "--config", self.config, "--adapter", "caddyfile", "--address",
-                                   "127.0.0.1:%d" % self.admin], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+            return subprocess.run(
+                [
+                    self.binary,
+                    "reload",
+                    "--config",
+                    self.config,
+                    "--adapter",
+                    "caddyfile",
+                    "--address",
+                    "127.0.0.1:%d" % self.admin,
+                ],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            ).returncode
         self.signal({"haproxy": signal.SIGUSR2}.get(self.kind, signal.SIGHUP))
         return 0
 
@@ -206,6 +255,8 @@ def find(kind, binary):
         return os.path.abspath(binary) if os.path.exists(binary) else shutil.which(binary)
     if kind == "refgate":
         wanted = os.environ.get("REFGATE")
-        places = [wanted] if wanted else [os.path.join(ROOT, "target", kind, "refgate") for kind in ("release", "debug")]
+        places = (
+            [wanted] if wanted else [os.path.join(ROOT, "target", kind, "refgate") for kind in ("release", "debug")]
+        )
         return next((place for place in places if os.path.exists(place)), None)
     return shutil.which(kind)

@@ -1,4 +1,5 @@
 """Runs the cases: each in a slot, which is a proxy process and an upstream of its own, so that slots run side by side."""
+
 import itertools
 import os
 import queue
@@ -9,6 +10,8 @@ import time
 from .cases import CASES, GROUPS, Context, Failed, Skipped
 from .proxies import Proxy
 from .upstream import Upstream
+
+MOST_AGAIN = 25
 
 
 class Slot:
@@ -48,8 +51,12 @@ class Slot:
             place = error.__traceback__
             while place.tb_next and "groups" in place.tb_next.tb_frame.f_code.co_filename:
                 place = place.tb_next
-            return "%s: %s (%s:%d)" % (type(error).__name__, error,
-                                       os.path.basename(place.tb_frame.f_code.co_filename), place.tb_lineno)
+            return "%s: %s (%s:%d)" % (
+                type(error).__name__,
+                error,
+                os.path.basename(place.tb_frame.f_code.co_filename),
+                place.tb_lineno,
+            )
         finally:
             context.cleanup()
             self.upstream.end()
@@ -104,26 +111,43 @@ def run(kind, binary, workdir, chosen, jobs, verbose=False, retries=1, slowest=0
             cases.put(case)
     slots = [Slot(number, kind, binary, workdir) for number in range(max(1, min(jobs, len(chosen))))]
     try:
-        threads = [threading.Thread(target=work, args=(slot, cases, results)) for slot in slots]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        share(slots, cases, results)
         for case in chosen:
             if case.alone:
                 attempt(slots[0], case, results)
-        for case, first in list(results.failed.items()) if retries else []:
-            if first.startswith("needs "):
-                continue
-            del results.failed[case]
-            attempt(slots[0], case, results)
-            if case not in results.failed:
-                print("again   %s held on a second try; at first: %s" % (case.title, first), flush=True)
+        again(slots, results) if retries else None
     finally:
         for slot in slots:
             slot.close()
     report(results, chosen, time.monotonic() - began, slowest)
     return 1 if results.failed or not results.passed else 0
+
+
+def share(slots, cases, results):
+    """Every slot takes the next case until there is none."""
+    threads = [threading.Thread(target=work, args=(slot, cases, results)) for slot in slots]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def again(slots, results):
+    """A second try with fewer beside it, unless so many failed that it is no accident."""
+    first = {case: seen for case, seen in results.failed.items() if not seen.startswith("needs ")}
+    if len(first) > MOST_AGAIN:
+        return
+    cases = queue.Queue()
+    for case in first:
+        del results.failed[case]
+        if not case.alone:
+            cases.put(case)
+    share(slots[:2], cases, results)
+    for case in first:
+        if case.alone:
+            attempt(slots[0], case, results)
+        if case not in results.failed:
+            print("again   %s held on a second try; at first: %s" % (case.title, first[case]), flush=True)
 
 
 def report(results, chosen, seconds, slowest):
@@ -132,8 +156,9 @@ def report(results, chosen, seconds, slowest):
         print("FAILED  %s: %s" % (case.title, results.failed[case].replace("\n", " ")))
     print()
     for group in GROUPS:
-        counts = [sum(1 for case in of if case.group == group)
-                  for of in (results.passed, results.failed, results.skipped)]
+        counts = [
+            sum(1 for case in of if case.group == group) for of in (results.passed, results.failed, results.skipped)
+        ]
         if sum(counts):
             print("%-13s %3d held, %3d did not, %3d were left out" % (group, *counts))
     for title, took in sorted(results.seconds.items(), key=lambda pair: -pair[1])[:slowest]:

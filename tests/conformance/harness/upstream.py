@@ -1,4 +1,5 @@
 """The shop: a raw server that does what the case's script says, and remembers every byte that arrived."""
+
 import socket
 import struct
 import threading
@@ -84,6 +85,7 @@ def echo(request):
 
 def serving(respond=echo):
     """A script that answers each request of a connection with `respond(request)`, until one is not whole."""
+
     def script(connection):
         while (request := connection.request()) and request.complete and not request.faults:
             data = respond(request)
@@ -91,13 +93,18 @@ def serving(respond=echo):
                 return
             if (request.get(b"connection") or b"").lower() == b"close":
                 return
+
     return script
 
 
 class Upstream:
-    """Listens on a port of 127.0.0.1; `script(connection)` runs in a thread for each connection."""
+    """Listens on a port of 127.0.0.1; `script(connection)` runs in a thread for each connection.
 
-    def __init__(self, port=0, keep=True):
+    With `tls`, a context of the server's side, it speaks HTTPS.
+    """
+
+    def __init__(self, port=0, keep=True, tls=None):
+        self.tls = tls
         self.listener = socket.create_server(("127.0.0.1", port), backlog=1024)
         self.port, self.keep = self.listener.getsockname()[1], keep
         self.script, self.connections, self.lock = serving(), [], threading.Lock()
@@ -118,6 +125,9 @@ class Upstream:
 
     def _run(self, connection, script):
         try:
+            if self.tls:
+                connection.sock.settimeout(5)
+                connection.sock = connection.reader.sock = self.tls.wrap_socket(connection.sock, server_side=True)
             script(connection)
         except (Short, Slow, OSError):
             pass
@@ -166,8 +176,11 @@ class Upstream:
     def leftovers(self):
         """What came and is no request: bytes that a script has not read as one."""
         with self.lock:
-            return [bytes(connection.reader.buffer) for connection in self.connections if connection.reader.buffer
-                    and not (connection.requests and not connection.requests[-1].complete)]
+            return [
+                bytes(connection.reader.buffer)
+                for connection in self.connections
+                if connection.reader.buffer and not (connection.requests and not connection.requests[-1].complete)
+            ]
 
     def close(self):
         """From now on connections are refused."""

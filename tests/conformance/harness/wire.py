@@ -2,6 +2,7 @@
 
 Nothing here repairs what it reads. A message keeps its bytes, and says what is wrong with them.
 """
+
 import re
 import socket
 import time
@@ -62,8 +63,8 @@ class Reader:
                 raise Short("%d bytes and no %r" % (len(self.buffer), mark))
             if not self.more(end):
                 raise Short("%s before %r" % (self.end, mark))
-        piece = bytes(self.buffer[:found + len(mark)])
-        del self.buffer[:found + len(mark)]
+        piece = bytes(self.buffer[: found + len(mark)])
+        del self.buffer[: found + len(mark)]
         return piece
 
     def exactly(self, count, patience=None):
@@ -219,8 +220,12 @@ class Request(Message):
             self.complete = True
 
     def __repr__(self):
-        return "%s%s %d bytes%s" % (self.start.decode("latin-1"), "" if self.complete else " (cut)", len(self.body),
-                                    " FAULTS %s" % self.faults if self.faults else "")
+        return "%s%s %d bytes%s" % (
+            self.start.decode("latin-1"),
+            "" if self.complete else " (cut)",
+            len(self.body),
+            " FAULTS %s" % self.faults if self.faults else "",
+        )
 
 
 class Answer(Message):
@@ -260,9 +265,14 @@ class Answer(Message):
             self.why = "" if self.complete else "ended by %s" % reader.end
 
     def __repr__(self):
-        return "%d %s %d bytes %s%s%s" % (self.status, (self.reason or b"").decode("latin-1"), len(self.body),
-                                          self.framing, "" if self.complete else " (cut: %s)" % self.why,
-                                          " FAULTS %s" % self.faults if self.faults else "")
+        return "%d %s %d bytes %s%s%s" % (
+            self.status,
+            (self.reason or b"").decode("latin-1"),
+            len(self.body),
+            self.framing,
+            "" if self.complete else " (cut: %s)" % self.why,
+            " FAULTS %s" % self.faults if self.faults else "",
+        )
 
 
 def read_answer(reader, method="GET", patience=None):
