@@ -39,6 +39,9 @@ use exchange::{End, Line};
 use framing::Asked;
 use refuse::{Refusal, Shape};
 
+/// Empty lines before a request; some clients send one.
+const BLANK: usize = 64;
+
 /// Fields in a request's head (431 above it).
 const FIELDS: usize = 256;
 
@@ -111,6 +114,8 @@ struct Connection {
     wire: Wire,
     clock: Clock,
     limits: Limits,
+    /// Empty lines since the last request.
+    blank: usize,
     /// The client owes us a head: it has begun one, or has just come.
     in_head: bool,
     /// Our end wakes this task.
@@ -133,6 +138,7 @@ impl Connection {
                 bytes: settings.head_limit,
                 fields: FIELDS,
             },
+            blank: 0,
             in_head: false,
             listening: false,
         };
@@ -166,11 +172,14 @@ impl Connection {
         cx: &mut Context<'_>,
     ) -> Poll<Next> {
         loop {
-            self.pass_blank();
+            if !self.pass_blank() {
+                return Poll::Ready(Next::Refused(Refusal::Invalid, Shape::Whole));
+            }
             if !self.wire.rest.is_empty() {
                 match parse::request(&self.wire.rest, self.limits) {
                     Ok(Some((head, length))) => {
                         self.wire.skip(length);
+                        self.blank = 0;
                         self.clock.clear();
                         return Poll::Ready(Next::of(head));
                     }
@@ -199,13 +208,16 @@ impl Connection {
         }
     }
 
-    /// Empty lines before a request are nothing (RFC 9112 §2.2), and not its beginning either.
-    fn pass_blank(&mut self) {
+    /// Empty lines before a request are nothing (RFC 9112 §2.2), and not its beginning either;
+    /// false where there are too many.
+    fn pass_blank(&mut self) -> bool {
         if self.wire.rest.starts_with(b"\r\n") {
             let pairs = self.wire.rest.chunks_exact(2);
             let blank = pairs.take_while(|pair| *pair == b"\r\n").count();
             self.wire.skip(2 * blank);
+            self.blank = self.blank.saturating_add(blank);
         }
+        self.blank <= BLANK
     }
 
     /// A part of a head has come. It may be long before the rest does.

@@ -84,11 +84,16 @@ def stranger(t):
 def limit(t):
     """Above `limits.connections` a connection waits, and is served when one has gone."""
     proxy = t.start_proxy(extra="\nlimits: { connections: 64 }\n")
-    clients = [t.client(proxy.plain) for _ in range(64)]
-    for client in clients:
-        t.equal("status", client.get("/x").status, 200)
-    late = t.client(proxy.plain)
-    late.send(ASK)
+    # Each listener of each worker holds a place of its own while it waits for a connection.
+    clients = []
+    while True:
+        late = t.client(proxy.plain)
+        late.send(ASK)
+        if not late.ended(0.5) and not late.reader.buffer:
+            break
+        t.equal("status", late.answer().status, 200)
+        clients.append(late)
+        t.check(len(clients) <= 64, "more than 64 are served")
     t.check(not late.ended(0.5) and not late.reader.buffer, "the 65th was served or ended", late.reader.taken)
     clients[0].close()
     t.equal("status", late.answer().status, 200)
