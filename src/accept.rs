@@ -11,6 +11,7 @@
 mod bind;
 mod connection;
 mod phase;
+pub mod proxy_protocol;
 
 use std::future::Future;
 use std::net::SocketAddr;
