@@ -10,6 +10,7 @@
 
 mod bind;
 mod connection;
+pub mod passed;
 mod phase;
 pub mod proxy_protocol;
 

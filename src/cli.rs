@@ -13,6 +13,7 @@ pub mod orders;
 pub mod postbacks;
 pub mod run;
 pub mod say;
+pub mod supervisor;
 pub mod test;
 
 use std::io::{self, Write};

@@ -32,6 +32,7 @@ pub mod postback;
 
 // The stages: each on its own, each with its own settings.
 pub mod accept;
+pub mod access;
 pub mod capture;
 pub mod forward;
 pub mod ledger;
