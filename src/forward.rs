@@ -12,6 +12,7 @@
 mod body;
 mod dial;
 pub mod headers;
+pub mod options;
 mod pool;
 mod stall;
 mod tunnel;

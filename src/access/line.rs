@@ -9,6 +9,7 @@ use time::{Month, OffsetDateTime};
 use super::Line;
 use crate::clock::Time;
 use crate::inert::acts;
+use crate::name::StoreName;
 
 /// What stands for a status that there was not: nginx's word for a client that went away, which
 /// what reads such logs knows.
@@ -36,7 +37,7 @@ pub(super) fn json(line: &Line, took: Duration, out: &mut Vec<u8>) {
     let mut text = String::with_capacity(256);
     let client = line.client.to_canonical();
     let _infallible = write!(text, "{{\"time\":\"{}\",\"client\":\"{client}\"", line.at);
-    let store = line.store.as_ref().map(|store| store.as_str());
+    let store = line.store.as_ref().map(StoreName::as_str);
     let words = [
         ("store", store),
         ("host", line.host.as_deref()),
