@@ -1,5 +1,7 @@
 //! A store: a set of hosts served from one upstream, with its money.
 
+pub mod upstreams;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;

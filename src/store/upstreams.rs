@@ -1,0 +1,167 @@
+//! A store's upstreams: which one is asked next, and which ones are not.
+//!
+//! All workers share this, so that they agree. One upstream alone costs nothing here: there is
+//! nothing to choose. Of several, one is passed over
+//!
+//! - where connecting to it failed a few times in a row, for a time that doubles each time it fails
+//!   again (passive). A single request then tries it; only success brings it back. Where every one
+//!   is out so, the one whose time ends first is asked all the same: an outage must not be of our
+//!   own making;
+//! - where its health checks fail (active). Where that is every one, none is asked.
+
+mod member;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use super::Upstream;
+
+pub use member::{Busy, Member, State};
+
+/// Most upstreams of a store.
+pub const MOST: usize = 64;
+
+/// How one of several is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// Each in turn.
+    #[default]
+    RoundRobin,
+    /// The one with the fewest requests under way.
+    LeastBusy,
+}
+
+/// The upstreams of a store.
+#[derive(Debug)]
+pub struct Upstreams {
+    members: Vec<Arc<Member>>,
+    balance: Balance,
+    turn: AtomicUsize,
+}
+
+/// Some of a store's upstreams, by number: those that one request has tried.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tried(u64);
+
+impl Tried {
+    const fn has(self, number: usize) -> bool {
+        self.0 & (1 << (number % MOST)) != 0
+    }
+
+    const fn add(&mut self, number: usize) {
+        self.0 |= 1 << (number % MOST);
+    }
+
+    const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Upstreams {
+    /// Upstreams of which nothing is known yet; what comes beyond [`MOST`] is left out.
+    pub fn new(upstreams: impl IntoIterator<Item = Upstream>, balance: Balance) -> Self {
+        let members = upstreams.into_iter().map(Member::new).map(Arc::new);
+        Self {
+            members: members.take(MOST).collect(),
+            balance,
+            turn: AtomicUsize::new(0),
+        }
+    }
+
+    /// The same, but what `before` knew of any of them stays known.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        for member in &mut self.members {
+            let mut known = before.members.iter();
+            if let Some(known) = known.find(|known| known.upstream == member.upstream) {
+                *member = Arc::clone(known);
+            }
+        }
+        self
+    }
+
+    /// Every one, in the operator's order.
+    pub fn members(&self) -> &[Arc<Member>] {
+        &self.members
+    }
+
+    /// Whether there is a choice.
+    pub const fn are_several(&self) -> bool {
+        self.members.len() > 1
+    }
+
+    /// The upstream to ask next, which is then among the `tried` ones; none if no other is left.
+    /// `now` is asked only about one that failed.
+    pub fn next(&self, tried: &mut Tried, now: impl Fn() -> Instant) -> Option<&Arc<Member>> {
+        let number = match self.members.as_slice() {
+            [only] => (tried.is_empty() && !only.is_down()).then_some(0)?,
+            _ => self.choose(*tried, now)?,
+        };
+        tried.add(number);
+        self.members.get(number)
+    }
+
+    /// The mark of a request under way at `member`, where that decides who is asked next.
+    pub fn occupy(&self, member: &Arc<Member>) -> Option<Busy> {
+        let counts = self.balance == Balance::LeastBusy && self.are_several();
+        counts.then(|| member.occupy())
+    }
+
+    /// How long until one that rests is tried again; none if none rests.
+    pub fn rest(&self, now: Instant) -> Option<Duration> {
+        let ends = self
+            .members
+            .iter()
+            .filter_map(|member| member.rests_until());
+        ends.min().map(|end| end.saturating_duration_since(now))
+    }
+
+    fn choose(&self, tried: Tried, now: impl Fn() -> Instant) -> Option<usize> {
+        let (mut ready, mut resting) = (Tried::default(), Tried::default());
+        for (number, member) in self.members.iter().enumerate() {
+            if tried.has(number) || member.is_down() {
+                continue;
+            }
+            let set = if member.is_ready(&now) {
+                &mut ready
+            } else {
+                &mut resting
+            };
+            set.add(number);
+        }
+        if ready.is_empty() && tried.is_empty() {
+            return self.first_back(resting);
+        }
+        let chosen = self.among(ready)?;
+        self.members.get(chosen)?.try_again(now);
+        Some(chosen)
+    }
+
+    /// One of these, by the operator's way of choosing.
+    fn among(&self, ready: Tried) -> Option<usize> {
+        let count = usize::try_from(ready.0.count_ones()).ok()?;
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let skip = turn.checked_rem(count)?;
+        let numbers = (0..MOST).filter(|number| ready.has(*number));
+        let mut in_turn = numbers.cycle().skip(skip).take(count);
+        match self.balance {
+            Balance::RoundRobin => in_turn.next(),
+            Balance::LeastBusy => {
+                let busy = |number: &usize| self.members.get(*number).map(|one| one.busy());
+                in_turn.min_by_key(busy)
+            }
+        }
+    }
+
+    /// Of those that rest the one whose time ends first.
+    fn first_back(&self, resting: Tried) -> Option<usize> {
+        let members = self.members.iter().enumerate();
+        let resting = members.filter(|(number, _)| resting.has(*number));
+        let first = resting.min_by_key(|(_, member)| member.rests_until());
+        first.map(|(number, _)| number)
+    }
+}
+
+#[cfg(test)]
+mod tests;
