@@ -99,11 +99,7 @@ impl App {
             Arc::clone(&counters),
             tracker.clone(),
         );
-        let deliver = Deliver::new(
-            ledger.clone(),
-            Arc::new(settings.deliver),
-            Arc::clone(&counters),
-        );
+        let deliver = Deliver::new(ledger.clone(), settings.deliver, Arc::clone(&counters));
         Ok(Self {
             accept: Arc::new(settings.accept),
             proxy: Arc::new(proxy::Settings {

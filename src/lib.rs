@@ -6,6 +6,7 @@
 // The words: parsed, bounded, pure.
 pub mod cause;
 pub mod clock;
+pub mod current;
 pub mod event;
 pub mod inert;
 pub mod money;
