@@ -6,11 +6,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::shards::Shards;
+
 macro_rules! events {
-    ($($(#[$doc:meta])* $event:ident = $name:literal;)+) => {
+    ($(#[doc = $help:literal] $event:ident = $name:literal;)+) => {
         /// One kind of thing that happened.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Event { $($(#[$doc])* $event,)+ }
+        pub enum Event { $(#[doc = $help] $event,)+ }
 
         impl Event {
             /// Every kind, in the order of declaration.
@@ -20,20 +22,19 @@ macro_rules! events {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$event => $name,)+ }
             }
-        }
 
-        /// How often each event has happened since the start.
-        #[derive(Debug)]
-        #[expect(non_snake_case, reason = "one field per variant, made by the macro")]
-        pub struct Counters { $($event: AtomicU64,)+ }
-
-        impl Default for Counters {
-            fn default() -> Self {
-                Self { $($event: AtomicU64::new(0),)+ }
+            /// What it is, in a sentence.
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$event => $help,)+ }
             }
         }
 
-        impl Counters {
+        /// How often each event has happened on one thread.
+        #[derive(Debug, Default)]
+        #[expect(non_snake_case, reason = "one field per variant, made by the macro")]
+        struct Counts { $($event: AtomicU64,)+ }
+
+        impl Counts {
             const fn slot(&self, event: Event) -> &AtomicU64 {
                 match event { $(Event::$event => &self.$event,)+ }
             }
@@ -110,14 +111,19 @@ events! {
     PostbackHeld = "postbacks_held";
 }
 
+/// How often each event has happened since the start.
+#[derive(Debug, Default)]
+pub struct Counters(Shards<Counts>);
+
 impl Counters {
     /// Counts one more.
     pub fn add(&self, event: Event) {
-        self.slot(event).fetch_add(1, Ordering::Relaxed);
+        self.0.own().slot(event).fetch_add(1, Ordering::Relaxed);
     }
 
     /// How often `event` has happened since the start.
     pub fn get(&self, event: Event) -> u64 {
-        self.slot(event).load(Ordering::Relaxed)
+        let each = self.0.all().map(|counts| counts.slot(event));
+        each.map(|count| count.load(Ordering::Relaxed)).sum()
     }
 }

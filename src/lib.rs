@@ -3,10 +3,13 @@
 //! Modules stand in layers; one imports only from the layers above its own
 //! (`tests/it/layers.rs` sees to it).
 
+// Beneath the words: how threads share.
+pub mod current;
+pub mod shards;
+
 // The words: parsed, bounded, pure.
 pub mod cause;
 pub mod clock;
-pub mod current;
 pub mod event;
 pub mod inert;
 pub mod money;
