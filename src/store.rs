@@ -1,5 +1,6 @@
 //! A store: a set of hosts served from one upstream, with its money.
 
+pub mod traffic;
 pub mod upstreams;
 
 use std::collections::HashMap;
