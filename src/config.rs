@@ -15,6 +15,7 @@ mod expand;
 mod fault;
 mod fields;
 mod file;
+mod forwarding;
 mod hosts;
 pub mod keys;
 mod limits;
@@ -26,6 +27,7 @@ mod rules;
 mod stores;
 mod text;
 mod units;
+mod upstreams;
 mod value;
 mod when;
 mod yaml;
@@ -36,7 +38,7 @@ use std::path::Path;
 
 use crate::secret::Secret;
 use crate::store::Stores;
-use crate::{accept, capture, deliver, forward, ledger, observe, record};
+use crate::{accept, access, capture, deliver, forward, ledger, observe, record};
 
 pub use fault::{Faults, Finding, Position, Problem, Suggestion};
 
@@ -63,6 +65,12 @@ pub struct Settings {
     pub stores: Stores,
     /// Health and counters, for the operator alone.
     pub admin: Option<SocketAddr>,
+    /// What is added to requests and responses.
+    pub forwarding: forward::options::Options,
+    /// How the line of a request looks, if there is one.
+    pub access_log: Option<access::Format>,
+    /// Whether the file is read again when it changes.
+    pub watch: bool,
     /// Where the cookie's keys are.
     pub keys: keys::Source,
     /// What variables and files gave as free text: masked wherever settings are shown.

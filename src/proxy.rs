@@ -10,6 +10,7 @@ mod target;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -22,6 +23,7 @@ use crate::capture::{self, Captured, navigation};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
 use crate::forward::{self, headers};
+use crate::store::upstreams::Tried;
 use crate::store::{Store, Stores};
 use crate::visit::VisitId;
 use crate::watch::{self, Watcher};
@@ -129,7 +131,10 @@ impl Service {
     }
 
     async fn forward(&self, store: &Store, request: Request<Incoming>) -> Response<Body> {
-        match self.client.send(&store.upstream, request).await {
+        let Some(member) = store.upstreams.next(&mut Tried::default(), Instant::now) else {
+            return answer::lost();
+        };
+        match self.client.send(&member.upstream, request).await {
             Ok(response) => self.pass(response),
             Err(error) => self.fail(store, &error),
         }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use crate::money::{Currency, Decimal, NumberFormat};
 use crate::name::{Namespace, StoreName};
+use traffic::Traffic;
+use upstreams::{Plan, Upstreams};
 
 /// How shoppers reach the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,13 @@ pub struct Upstream {
     pub port: u16,
 }
 
+impl From<Upstream> for Arc<Upstreams> {
+    /// That one alone.
+    fn from(only: Upstream) -> Self {
+        Self::new(Upstreams::new([only], Plan::default()))
+    }
+}
+
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
@@ -57,7 +66,7 @@ pub struct Store {
     /// How shoppers reach it.
     pub scheme: Scheme,
     /// Where its shop listens.
-    pub upstream: Upstream,
+    pub upstreams: Arc<Upstreams>,
     /// What its prices are in, where a page does not say.
     pub currency: Currency,
     /// How its pages write numbers.
@@ -66,6 +75,8 @@ pub struct Store {
     pub max_amount: Decimal,
     /// Where its order ids are unique.
     pub orders: Namespace,
+    /// What passes through it, counted.
+    pub traffic: Arc<Traffic>,
 }
 
 /// Every store, by host.

@@ -11,6 +11,7 @@ mod pump;
 mod relay;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::header::{
     ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE,
@@ -28,6 +29,7 @@ use crate::observe::decode::is_decoded;
 use crate::observe::{self, Decision, Pool, RequestHead, Rules};
 use crate::record::{self, Recorder};
 use crate::store::Store;
+use crate::store::upstreams::Tried;
 use crate::visit::Visit;
 use pump::Patience;
 
@@ -153,7 +155,9 @@ impl Watcher {
         let (mut answer, answered) = oneshot::channel();
         let tracker = self.tracker.clone();
         let task = async move {
-            let mut sending = std::pin::pin!(client.send(&store.upstream, request));
+            let member = store.upstreams.next(&mut Tried::default(), Instant::now);
+            let Some(member) = member else { return };
+            let mut sending = std::pin::pin!(client.send(&member.upstream, request));
             // Cancel-safe: `sending` is only borrowed.
             let (sent, place) = tokio::select! {
                 sent = &mut sending => (sent, None),

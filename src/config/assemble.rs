@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::addresses::{self, Addresses};
 use super::cookie::{self, Cookie};
+use super::forwarding;
 use super::keys::{Missing, Source};
 use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
@@ -26,6 +27,9 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let networks = networks::read(root);
     let rules = rules::read(root, &known);
     let ledger = ledger(root);
+    let forwarding = forwarding::options(root);
+    let access_log = forwarding::access_log(root);
+    let watch = forwarding::watch(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();
     warn_of_currencies(root, &stores, &networks);
@@ -34,6 +38,9 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let (keys, source) = open_keys(root, &cookie, missing)?;
     Some(Settings {
         admin: addresses.admin,
+        forwarding,
+        access_log,
+        watch,
         keys: source,
         secrets: Vec::new(),
         ledger,

@@ -10,16 +10,19 @@ use std::time::Duration;
 use super::keys::Source;
 use super::units::{roughly, shown, shown_size};
 use super::{Finding, Loaded, Settings, pattern};
+use crate::access::Format;
 use crate::capture::{Handling, Network, Parameter};
 use crate::click::{Identifies, Values};
 use crate::clock::Time;
 use crate::deliver::template::Fill;
 use crate::deliver::{Answer, Dedupe, Destination};
+use crate::forward::options::Options;
 use crate::money::{Decimal, Money};
 use crate::postback::Verdict;
 use crate::record;
 use crate::secret::mask;
 use crate::store::Scheme;
+use crate::store::upstreams::{Balance, Plan, Upstreams};
 use crate::visit::Attribution;
 
 /// The report on a loaded configuration.
@@ -56,6 +59,30 @@ fn listening(settings: &Settings, lines: &mut Vec<String>) {
     } else {
         lines.push(format!("  X-Forwarded-* of {} is believed", list(trusted)));
     }
+    lines.extend(options(settings));
+}
+
+/// What is off unless the operator wants it.
+fn options(settings: &Settings) -> Vec<String> {
+    let Options { via, request_id } = settings.forwarding;
+    let mut lines = Vec::new();
+    if via {
+        lines.push("  requests and responses say by `Via` that they came through here".to_owned());
+    }
+    if request_id {
+        lines.push("  every request to the shop has an `X-Request-ID`".to_owned());
+    }
+    if let Some(format) = settings.access_log {
+        let format = match format {
+            Format::Common => "in the Common Log Format",
+            Format::Json => "in JSON",
+        };
+        lines.push(format!("  one line a request on standard output, {format}"));
+    }
+    if settings.watch {
+        lines.push("  this file is read again when it changes".to_owned());
+    }
+    lines
 }
 
 fn stores(settings: &Settings, lines: &mut Vec<String>) {
@@ -66,12 +93,44 @@ fn stores(settings: &Settings, lines: &mut Vec<String>) {
             .iter()
             .map(|host| format!("{}://{host}", store.scheme));
         let urls = list(&urls.collect::<Vec<_>>());
-        lines.push(format!("  {}: {urls} → {}", store.name, store.upstream));
+        let upstreams = store.upstreams.members().iter();
+        let upstreams: Vec<_> = upstreams.map(|member| &member.upstream).collect();
+        lines.push(format!("  {}: {urls} → {}", store.name, list(&upstreams)));
+        lines.extend(sharing(&store.upstreams));
         lines.push(format!(
             "      prices in {}, written like {}; an order above {} {} is held for you; order numbers are unique in `{}`",
             store.currency, store.number_format, store.max_amount, store.currency, store.orders
         ));
     }
+}
+
+/// What is done with several upstreams, and where none is left.
+fn sharing(upstreams: &Upstreams) -> Vec<String> {
+    let Plan {
+        balance,
+        health,
+        unavailable,
+    } = upstreams.plan();
+    let mut lines = Vec::new();
+    if upstreams.are_several() {
+        lines.push(match balance {
+            Balance::RoundRobin => "      each upstream is asked in turn".to_owned(),
+            Balance::LeastBusy => "      the upstream with the fewest requests is asked".to_owned(),
+        });
+    }
+    if let Some(health) = health {
+        lines.push(format!(
+            "      every {} each is asked for {}: {} times in a row without {} within {} and it gets no request, {} times with it and it does again",
+            shown(health.every), health.path, health.falls, health.status, shown(health.timeout), health.rises
+        ));
+    }
+    if let Some(page) = unavailable {
+        lines.push(format!(
+            "      where none is left shoppers see your page of {} bytes",
+            page.len()
+        ));
+    }
+    lines
 }
 
 fn clicks(settings: &Settings, lines: &mut Vec<String>) {

@@ -223,9 +223,12 @@ fn shops(settings: &Settings) -> Result<Vec<(TcpListener, Currency)>, Error> {
     let mut shops = Vec::new();
     let mut taken = Vec::new();
     for store in settings.stores.all() {
-        if !taken.contains(&&store.upstream) {
-            taken.push(&store.upstream);
-            let upstream = &store.upstream;
+        for member in store.upstreams.members() {
+            let upstream = &member.upstream;
+            if taken.contains(&upstream) {
+                continue;
+            }
+            taken.push(upstream);
             let listener = listen(&upstream.host, upstream.port, upstream)?;
             shops.push((listener, store.currency));
         }

@@ -9,14 +9,18 @@
 //!   own making;
 //! - where its health checks fail (active). Where that is every one, none is asked.
 
+mod health;
 mod member;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::Upstream;
 
+pub use health::{Health, Pulse};
 pub use member::{Busy, Member, State};
 
 /// Most upstreams of a store.
@@ -32,11 +36,22 @@ pub enum Balance {
     LeastBusy,
 }
 
+/// What is done with several of them, and where none is left.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// How one is chosen.
+    pub balance: Balance,
+    /// How they are checked, if they are.
+    pub health: Option<Health>,
+    /// The operator's page for when none is left: HTML in UTF-8.
+    pub unavailable: Option<Bytes>,
+}
+
 /// The upstreams of a store.
 #[derive(Debug)]
 pub struct Upstreams {
     members: Vec<Arc<Member>>,
-    balance: Balance,
+    plan: Plan,
     turn: AtomicUsize,
 }
 
@@ -60,25 +75,35 @@ impl Tried {
 
 impl Upstreams {
     /// Upstreams of which nothing is known yet; what comes beyond [`MOST`] is left out.
-    pub fn new(upstreams: impl IntoIterator<Item = Upstream>, balance: Balance) -> Self {
+    pub fn new(upstreams: impl IntoIterator<Item = Upstream>, plan: Plan) -> Self {
         let members = upstreams.into_iter().map(Member::new).map(Arc::new);
         Self {
             members: members.take(MOST).collect(),
-            balance,
+            plan,
             turn: AtomicUsize::new(0),
         }
     }
 
-    /// The same, but what `before` knew of any of them stays known.
+    /// The same, but what `before` knew of any of them stays known. Without health checks nobody
+    /// would ever hear that one is up again, so then all are.
     #[must_use]
     pub fn after(mut self, before: &Self) -> Self {
         for member in &mut self.members {
             let mut known = before.members.iter();
-            if let Some(known) = known.find(|known| known.upstream == member.upstream) {
-                *member = Arc::clone(known);
+            let Some(known) = known.find(|known| known.upstream == member.upstream) else {
+                continue;
+            };
+            if self.plan.health.is_none() && known.is_down() {
+                known.set_up(true);
             }
+            *member = Arc::clone(known);
         }
         self
+    }
+
+    /// What is done with them.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Every one, in the operator's order.
@@ -104,7 +129,7 @@ impl Upstreams {
 
     /// The mark of a request under way at `member`, where that decides who is asked next.
     pub fn occupy(&self, member: &Arc<Member>) -> Option<Busy> {
-        let counts = self.balance == Balance::LeastBusy && self.are_several();
+        let counts = self.plan.balance == Balance::LeastBusy && self.are_several();
         counts.then(|| member.occupy())
     }
 
@@ -145,7 +170,7 @@ impl Upstreams {
         let skip = turn.checked_rem(count)?;
         let numbers = (0..MOST).filter(|number| ready.has(*number));
         let mut in_turn = numbers.cycle().skip(skip).take(count);
-        match self.balance {
+        match self.plan.balance {
             Balance::RoundRobin => in_turn.next(),
             Balance::LeastBusy => {
                 let busy = |number: &usize| self.members.get(*number).map(|one| one.busy());

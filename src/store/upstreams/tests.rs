@@ -9,7 +9,11 @@ fn upstreams(count: u16, balance: Balance) -> Upstreams {
         host: "127.0.0.1".to_owned(),
         port,
     };
-    Upstreams::new((0..count).map(upstream), balance)
+    let plan = Plan {
+        balance,
+        ..Plan::default()
+    };
+    Upstreams::new((0..count).map(upstream), plan)
 }
 
 /// The port of who is asked, after those.
@@ -158,9 +162,31 @@ fn one_that_is_down_is_never_asked() {
 fn what_is_known_stays_known() {
     let (before, now) = (upstreams(2, Balance::RoundRobin), Instant::now());
     send_to_rest(&before, 1, now);
-    let after = upstreams(3, Balance::LeastBusy).after(&before);
-    let states: Vec<State> = after.members().iter().map(|one| one.state(now)).collect();
-    assert_eq!(states, [State::Up, State::Resting, State::Up]);
+    before.members()[0].set_up(false);
+    let states = |plan: Plan| -> Vec<State> {
+        let ports = before.members().iter().map(|one| one.upstream.port);
+        let upstream = |port| Upstream {
+            host: "127.0.0.1".to_owned(),
+            port,
+        };
+        let after = Upstreams::new(ports.chain([9]).map(upstream), plan).after(&before);
+        after.members().iter().map(|one| one.state(now)).collect()
+    };
+    let health = Health {
+        path: "/".to_owned(),
+        every: seconds(5),
+        timeout: seconds(2),
+        status: 200,
+        falls: 3,
+        rises: 2,
+    };
+    let checked = Plan {
+        health: Some(health),
+        ..Plan::default()
+    };
+    assert_eq!(states(checked), [State::Down, State::Resting, State::Up]);
+    let unchecked = states(Plan::default());
+    assert_eq!(unchecked, [State::Up, State::Resting, State::Up]);
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -67,14 +67,16 @@ impl Setup {
             name: "shop".parse().unwrap(),
             hosts: vec!["shop.test".to_owned()],
             scheme: Scheme::Http,
-            upstream: Upstream {
+            upstreams: Upstream {
                 host: shop.ip().to_string(),
                 port: shop.port(),
-            },
+            }
+            .into(),
             currency: "USD".parse().unwrap(),
             number_format: "1,234.56".parse().unwrap(),
             max_amount: "5000".parse().unwrap(),
             orders: "test".parse().unwrap(),
+            traffic: Arc::default(),
         };
         Self {
             stores: vec![store],
@@ -106,7 +108,9 @@ impl Setup {
     }
 
     pub(crate) fn host(mut self, upstream: &str) -> Self {
-        self.stores[0].upstream.host = upstream.to_owned();
+        let port = self.stores[0].upstreams.members()[0].upstream.port;
+        let host = upstream.to_owned();
+        self.stores[0].upstreams = Upstream { host, port }.into();
         self
     }
 
