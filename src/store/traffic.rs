@@ -47,10 +47,9 @@ impl Traffic {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let class = usize::from(status / 100).saturating_sub(1);
         let bucket = BOUNDS.partition_point(|bound| *bound < micros);
-        for count in [counts.classes.get(class), counts.buckets.get(bucket)] {
-            if let Some(count) = count {
-                count.fetch_add(1, Ordering::Relaxed);
-            }
+        let counted = [counts.classes.get(class), counts.buckets.get(bucket)];
+        for count in counted.into_iter().flatten() {
+            count.fetch_add(1, Ordering::Relaxed);
         }
         counts.micros.fetch_add(micros, Ordering::Relaxed);
     }
