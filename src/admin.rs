@@ -25,6 +25,7 @@ use crate::current::Current;
 use crate::event::{Counters, Event};
 use crate::ledger::Ledger;
 use crate::record::spool::Spool;
+use crate::reload::{Asking, Outcome};
 use crate::store::Stores;
 use metrics::{Kind, Page};
 
@@ -54,6 +55,8 @@ pub struct View {
     pub connections: Option<Gauge>,
     /// How many lines the access log has dropped.
     pub access_dropped: Option<Gauge>,
+    /// Where another configuration is asked for.
+    pub reload: Option<Asking>,
 }
 
 /// Something whose value is asked for when it is to be shown.
@@ -106,20 +109,24 @@ async fn answer(
     admin: Arc<Admin>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    if request.method() != Method::GET {
-        return Ok(page(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "text/plain",
-            "GET only\n".into(),
-        ));
-    }
-    Ok(match request.uri().path() {
-        "/healthz" => admin.health().await,
-        "/metrics" => admin.metrics().await,
-        _ => page(
+    let plain = |status, words: &str| page(status, "text/plain; charset=utf-8", words.to_owned());
+    let not_allowed = |words| Ok(plain(StatusCode::METHOD_NOT_ALLOWED, words));
+    Ok(match (request.uri().path(), request.method()) {
+        ("/healthz", &Method::GET) => admin.health().await,
+        ("/metrics", &Method::GET) => admin.metrics().await,
+        // A browser says so of itself: a page somewhere must not do what its operator may.
+        ("/reload", &Method::POST) if request.headers().contains_key("sec-fetch-site") => {
+            plain(StatusCode::FORBIDDEN, "not from a browser\n")
+        }
+        ("/reload", &Method::POST) => match admin.reload().await {
+            Ok(words) => plain(StatusCode::OK, &format!("{words}\n")),
+            Err(words) => plain(StatusCode::CONFLICT, &format!("{words}\n")),
+        },
+        ("/healthz" | "/metrics", _) => return not_allowed("GET only\n"),
+        ("/reload", _) => return not_allowed("POST only\n"),
+        _ => plain(
             StatusCode::NOT_FOUND,
-            "text/plain",
-            "here are /healthz and /metrics\n".into(),
+            "here are /healthz, /metrics and /reload\n",
         ),
     })
 }
@@ -135,6 +142,7 @@ impl Admin {
                 stores: None,
                 connections: None,
                 access_dropped: None,
+                reload: None,
             },
             probing: Mutex::const_new(()),
         }
@@ -165,6 +173,13 @@ impl Admin {
             "postbacks_unclear": count(Event::PostbackUnclear),
         });
         page(status, "application/json", format!("{health}\n"))
+    }
+
+    async fn reload(&self) -> Outcome {
+        match &self.view.reload {
+            Some(asking) => asking.ask().await,
+            None => Err("this one was started without a file to read again".to_owned()),
+        }
     }
 
     /// Whether an order can be entered now: reads succeed also where the ledger is locked, full or
@@ -224,6 +239,7 @@ impl Admin {
             stores,
             connections,
             access_dropped,
+            reload: _,
         } = &self.view;
         if let Some(Gauge(open)) = connections {
             let help = "Connections of shoppers that are open.";

@@ -11,6 +11,7 @@ pub mod key;
 pub mod log;
 pub mod orders;
 pub mod postbacks;
+pub mod reload;
 pub mod run;
 pub mod say;
 pub mod supervisor;
@@ -85,6 +86,8 @@ enum Command {
     Postbacks(postbacks::Args),
     /// Enter the orders that were spooled while the ledger failed
     Import,
+    /// Have the one that runs read its configuration again; nobody is cut off
+    Reload,
 }
 
 /// Why a command was not done.
@@ -104,6 +107,8 @@ enum Error {
     Test(#[from] test::Error),
     #[error(transparent)]
     Demo(#[from] demo::Error),
+    #[error(transparent)]
+    Reload(#[from] reload::Error),
     #[error("cannot write the answer")]
     Write(#[from] io::Error),
 }
@@ -171,6 +176,10 @@ impl Cli {
                 let loaded = self.load(env, Missing::Pretend)?;
                 return Ok(test::run(args, &loaded.settings, self.json, out)?);
             }
+            Command::Reload => {
+                let path = self.path();
+                reload::run(config::admin(&path, env)?, self.json, out)?;
+            }
             Command::Key(args) => key::run(args, self.json, out)?,
             Command::Orders(_) | Command::Explain(_) | Command::Postbacks(_) | Command::Import => {
                 self.look(env, out)?;
@@ -204,8 +213,11 @@ impl Cli {
     }
 
     fn load(&self, env: Environment<'_>, missing: Missing) -> Result<Loaded, Faults> {
-        let path = self.config.clone().unwrap_or_else(|| "proxy.yaml".into());
-        config::load(&path, env, missing)
+        config::load(&self.path(), env, missing)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| "proxy.yaml".into())
     }
 }
 

@@ -88,6 +88,27 @@ pub struct Loaded {
     pub keys: BTreeSet<String>,
 }
 
+/// The operator's address in the file `path`, whatever else is wrong with it: that is for the one
+/// that runs to say, by its own environment.
+///
+/// # Errors
+/// The file cannot be read, is no YAML, or has something else in that place.
+pub fn admin(
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<SocketAddr>, Faults> {
+    let faults = |findings| Faults::new(path, findings);
+    let text = file::read(path).map_err(|finding| faults(vec![finding]))?;
+    let node = yaml::parse(&text).map_err(faults)?;
+    let cx = Context::new(path.parent().unwrap_or(Path::new("")), env);
+    let admin = addresses::admin(&Map::root(&cx, &node), &[]);
+    let notes = cx.finish();
+    match notes.faults.is_empty() {
+        true => Ok(admin),
+        false => Err(faults(notes.faults)),
+    }
+}
+
 /// Reads the file `path`, with variables from `env`; `missing` says what to do where the key file is not there.
 ///
 /// # Errors

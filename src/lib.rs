@@ -55,6 +55,9 @@ pub mod proxy;
 // What the operator wrote: fills every stage's settings.
 pub mod config;
 
+// What the operator asks for.
+pub mod reload;
+
 // What the operator looks at.
 pub mod admin;
 

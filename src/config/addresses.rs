@@ -22,7 +22,7 @@ const ADDRESS: &str = "an address with its port, like 127.0.0.1:8080, 0.0.0.0:80
 /// Reads them.
 pub(super) fn read(root: &Map<'_>) -> Addresses {
     let listen = listen(root);
-    let admin = root.or("admin", None, |value| admin(value, &listen).map(Some));
+    let admin = admin(root, &listen);
     let trusted_proxies = match root.get("trusted_proxies") {
         Some(value) => value.one_or_many().iter().filter_map(network).collect(),
         None => Vec::new(),
@@ -57,7 +57,12 @@ fn listen(root: &Map<'_>) -> Vec<SocketAddr> {
     listen
 }
 
-fn admin(value: &Value<'_>, listen: &[SocketAddr]) -> Option<SocketAddr> {
+/// `admin:`, which must be none of `listen`.
+pub(super) fn admin(root: &Map<'_>, listen: &[SocketAddr]) -> Option<SocketAddr> {
+    root.or("admin", None, |value| operators(value, listen).map(Some))
+}
+
+fn operators(value: &Value<'_>, listen: &[SocketAddr]) -> Option<SocketAddr> {
     let text = value.text()?;
     let address: SocketAddr = text.make_plain(str::parse, ADDRESS)?;
     if !address.ip().is_loopback() {
