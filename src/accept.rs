@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use crate::current::Current;
 use crate::event::Counters;
 use crate::store::Scheme;
 
@@ -69,7 +70,10 @@ pub struct Peer {
 /// What every worker shares: cloned into each thread.
 #[derive(Clone, Debug)]
 pub struct Worker {
-    settings: Arc<Settings>,
+    /// A connection goes by those that were current when it came.
+    settings: Arc<Current<Settings>>,
+    /// Connections at once.
+    most: usize,
     limit: Arc<Semaphore>,
     counters: Arc<Counters>,
     shutdown: CancellationToken,
@@ -79,14 +83,15 @@ pub struct Worker {
 impl Worker {
     /// `shutdown` ends accepting; `tracker` gets every connection.
     pub fn new(
-        settings: Arc<Settings>,
+        settings: Settings,
         counters: Arc<Counters>,
         shutdown: CancellationToken,
         tracker: TaskTracker,
     ) -> Self {
         let most = settings.connections.clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            settings,
+            settings: Arc::new(Current::new(settings)),
+            most,
             limit: Arc::new(Semaphore::new(most)),
             counters,
             shutdown,
@@ -116,7 +121,7 @@ impl Worker {
                 stream,
                 peer,
                 connection::Shared {
-                    settings: Arc::clone(&self.settings),
+                    settings: self.settings.get(),
                     counters: Arc::clone(&self.counters),
                     shutdown: shutdown.clone(),
                 },
@@ -129,6 +134,17 @@ impl Worker {
         }
     }
 
+    /// Goes by these settings from the next connection on. How many connections there may be at
+    /// once stays as it is.
+    pub fn adopt(&self, settings: Settings) {
+        self.settings.set(settings);
+    }
+
+    /// How many connections are open. Every listener holds a place of its own while it waits for one.
+    pub fn open(&self) -> usize {
+        self.most.saturating_sub(self.limit.available_permits())
+    }
+
     /// Waits until accepting is to end.
     pub async fn ended(&self) {
         self.shutdown.cancelled().await;
@@ -139,7 +155,7 @@ impl Worker {
     /// Returns how many were still running when the time was over.
     pub async fn drain(&self) -> usize {
         self.tracker.close();
-        match tokio::time::timeout(self.settings.drain, self.tracker.wait()).await {
+        match tokio::time::timeout(self.settings.get().drain, self.tracker.wait()).await {
             Ok(()) => 0,
             Err(_elapsed) => self.tracker.len(),
         }

@@ -4,31 +4,42 @@
 //! control runtime delivers and serves the operator. What can be refused is
 //! refused in [`App::start`], before anything is served.
 
-use std::future::Future;
+mod reload;
+mod worker;
+
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
 
 use tokio::runtime::{self, Runtime};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::accept::passed::{self, Passed};
 use crate::accept::{self, Worker};
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Gauge, View};
 use crate::clock::Time;
 use crate::config::Settings;
+use crate::current::Current;
 use crate::deliver::Deliver;
 use crate::event::Counters;
-use crate::forward;
 use crate::ledger::{self, Ledger, Role};
 use crate::observe::{Pool, Rules};
-use crate::proxy::{self, Service};
 use crate::record::Recorder;
 use crate::record::spool::Spool;
+use crate::reload::Asking;
+use crate::store::Stores;
 use crate::watch::Watcher;
+use reload::Reloader;
+use worker::{Adopt, Generation, Path, proxy};
+
+pub use reload::Again;
 
 /// Why nothing was started.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +47,9 @@ pub enum Error {
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] accept::BindError),
+    /// A socket that was passed is of no use.
+    #[error(transparent)]
+    Passed(#[from] passed::Error),
     /// The ledger cannot be opened.
     #[error("cannot open the ledger {path}")]
     Ledger {
@@ -55,9 +69,8 @@ pub enum Error {
 /// Everything that is needed, bound and open.
 #[derive(Debug)]
 pub struct App {
-    accept: Arc<accept::Settings>,
-    proxy: Arc<proxy::Settings>,
-    watcher: Arc<Watcher>,
+    settings: Settings,
+    generation: Generation,
     recorder: Recorder,
     spool: Spool,
     deliver: Deliver,
@@ -75,8 +88,21 @@ impl App {
     /// # Errors
     /// Whatever of it is refused; nothing was served then.
     pub fn start(settings: Settings, now: Time) -> Result<Self, Error> {
-        let listeners = bind(&settings.accept)?;
-        let admin = settings.admin.map(TcpListener::bind).transpose()?;
+        Self::start_on(Passed::default(), settings, now)
+    }
+
+    /// The same, on the sockets that were passed, where there are such.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); or a socket was passed that is not needed.
+    pub fn start_on(mut passed: Passed, settings: Settings, now: Time) -> Result<Self, Error> {
+        let listeners = bind(&settings.accept, &mut passed)?;
+        let admin = settings.admin.map(|address| match passed.one(address) {
+            Some(listener) => Ok(listener),
+            None => TcpListener::bind(address),
+        });
+        let admin = admin.transpose()?;
+        passed.finish()?;
         let ledger = Ledger::open(&settings.ledger, Role::Run, now);
         let ledger = ledger.map_err(|source| Error::Ledger {
             path: settings.ledger.path.clone(),
@@ -95,19 +121,18 @@ impl App {
         let watcher = Watcher::new(
             (&settings.observe, rules),
             pool,
-            (settings.record, recorder),
+            (settings.record.clone(), recorder),
             Arc::clone(&counters),
             tracker.clone(),
         );
-        let deliver = Deliver::new(ledger.clone(), settings.deliver, Arc::clone(&counters));
+        let sending = settings.deliver.clone();
+        let deliver = Deliver::new(ledger.clone(), sending, Arc::clone(&counters));
         Ok(Self {
-            accept: Arc::new(settings.accept),
-            proxy: Arc::new(proxy::Settings {
-                stores: settings.stores,
-                capture: settings.capture,
-                forward: Arc::new(settings.forward),
-            }),
-            watcher: Arc::new(watcher),
+            generation: Generation {
+                proxy: Arc::new(proxy(&settings)),
+                watcher: Arc::new(watcher),
+            },
+            settings,
             recorder: spooled,
             spool,
             deliver: deliver.map_err(Error::Deliver)?,
@@ -147,53 +172,68 @@ impl App {
     /// # Errors
     /// The system gives no runtime or thread.
     pub fn run(self, end: impl Future<Output = ()>) -> Result<usize, Error> {
+        self.run_again(end, None)
+    }
+
+    /// The same; another configuration may come from `again`, which others ask for by the
+    /// [`Asking`] beside it.
+    ///
+    /// # Errors
+    /// The system gives no runtime or thread.
+    pub fn run_again(
+        mut self,
+        end: impl Future<Output = ()>,
+        again: Option<(Again<'_>, Asking)>,
+    ) -> Result<usize, Error> {
         let shutdown = CancellationToken::new();
         let worker = Worker::new(
-            Arc::clone(&self.accept),
+            self.settings.accept.clone(),
             Arc::clone(&self.counters),
             shutdown.clone(),
             self.tracker.clone(),
         );
-        for address in self.addresses()? {
-            info!(%address, "serving");
-        }
-        let mut workers = Vec::new();
-        for (number, listeners) in self.listeners.into_iter().enumerate() {
-            let path = Path {
-                worker: worker.clone(),
-                proxy: Arc::clone(&self.proxy),
-                watcher: Arc::clone(&self.watcher),
-                counters: Arc::clone(&self.counters),
-                tracker: self.tracker.clone(),
-            };
-            let runtime = runtime()?;
-            let thread = thread::Builder::new().name(format!("worker-{number}"));
-            workers.push(thread.spawn(move || path.run(&runtime, listeners))?);
-        }
-
+        let addresses = self.addresses()?;
+        let (threads, workers) = self.spawn(&worker)?;
         let control = runtime()?;
+        let drain = self.settings.accept.drain;
+        let (again, asking) = again.unzip();
+        let (admin, deliver) = (self.admin.take(), self.deliver.clone());
+        let recorder = self.recorder.clone();
+        let stores = Arc::new(Current::new(self.settings.stores.clone()));
+        let operator = Arc::new(self.operator(&worker, &stores, asking));
+        let reloader = self.reloader(workers, worker, stores);
         let cut = control.block_on(async {
-            let admin = Admin::new(self.counters, self.ledger, self.spool);
-            let operating = admin::serve(listener(self.admin)?, Arc::new(admin), shutdown.clone());
-            let delivering = self.deliver.run(shutdown.clone(), self.accept.drain);
+            let operating = admin::serve(listener(admin)?, operator, shutdown.clone());
+            let delivering = deliver.run(shutdown.clone(), drain);
+            let mut end = std::pin::pin!(end);
+            // Whoever listens for signals does so before anybody hears that this serves.
+            let over = poll_fn(|cx| Poll::Ready(end.as_mut().poll(cx).is_ready())).await;
+            for address in addresses {
+                info!(%address, "serving");
+            }
             let ending = async {
-                end.await;
+                if !over {
+                    end.await;
+                }
                 info!("ending: requests and sends in flight may finish");
                 shutdown.cancel();
             };
             // What an earlier run could not enter.
-            let recovering = async {
-                tokio::select! {
-                    () = self.recorder.recover() => {}
-                    () = shutdown.cancelled() => {}
+            let recovering = until(&shutdown, recorder.recover());
+            let reloading = async {
+                if let Some(again) = again {
+                    reloader.run(again).await;
                 }
             };
+            let reloading = until(&shutdown, reloading);
             // Joined on this runtime, which must live to see a second signal.
             let draining = async {
                 shutdown.cancelled().await;
-                tokio::task::spawn_blocking(move || join(workers)).await
+                tokio::task::spawn_blocking(move || join(threads)).await
             };
-            let ended = tokio::join!(draining, operating, delivering, ending, recovering);
+            let ended = tokio::join!(
+                draining, operating, delivering, ending, recovering, reloading
+            );
             Ok::<_, Error>(ended.0.unwrap_or(0))
         })?;
         if cut > 0 {
@@ -201,48 +241,72 @@ impl App {
         }
         Ok(cut)
     }
-}
 
-/// One worker thread's share.
-struct Path {
-    worker: Worker,
-    proxy: Arc<proxy::Settings>,
-    watcher: Arc<Watcher>,
-    counters: Arc<Counters>,
-    tracker: TaskTracker,
-}
+    /// Starts the workers; where each of them takes another generation.
+    fn spawn(&mut self, worker: &Worker) -> Result<(Threads, Vec<mpsc::Sender<Adopt>>), Error> {
+        let (mut threads, mut workers) = (Vec::new(), Vec::new());
+        for (number, listeners) in std::mem::take(&mut self.listeners).into_iter().enumerate() {
+            let (adopt, adopting) = mpsc::channel(1);
+            let path = Path {
+                worker: worker.clone(),
+                generation: self.generation.clone(),
+                adopt: adopting,
+                counters: Arc::clone(&self.counters),
+                tracker: self.tracker.clone(),
+            };
+            let runtime = runtime()?;
+            let thread = thread::Builder::new().name(format!("worker-{number}"));
+            threads.push(thread.spawn(move || path.run(&runtime, listeners))?);
+            workers.push(adopt);
+        }
+        Ok((threads, workers))
+    }
 
-impl Path {
-    /// Serves until shutdown and drains; returns how many tasks were cut off.
-    fn run(self, runtime: &Runtime, listeners: Vec<TcpListener>) -> usize {
-        runtime.block_on(async {
-            let forward = Arc::clone(&self.proxy.forward);
-            let client =
-                forward::Client::new(forward, Arc::clone(&self.counters), self.tracker.clone());
-            let service = Arc::new(Service::new(
-                self.proxy,
-                self.watcher,
-                self.counters,
-                client,
-            ));
-            for listener in listeners {
-                let listener = match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => listener,
-                    Err(error) => {
-                        warn!(%error, "a listener cannot be used");
-                        continue;
-                    }
-                };
-                let (worker, service) = (self.worker.clone(), Arc::clone(&service));
-                self.tracker.spawn(async move {
-                    let handle = move |peer, request| Arc::clone(&service).handle(peer, request);
-                    worker.serve(listener, handle).await;
-                });
-            }
-            drop(service);
-            self.worker.ended().await;
-            self.worker.drain().await
+    /// What the operator is shown.
+    fn operator(
+        &self,
+        worker: &Worker,
+        stores: &Arc<Current<Stores>>,
+        reload: Option<Asking>,
+    ) -> Admin {
+        let worker = worker.clone();
+        let (ledger, spool) = (self.ledger.clone(), self.spool.clone());
+        Admin::new(Arc::clone(&self.counters), ledger, spool).showing(View {
+            stores: Some(Arc::clone(stores)),
+            connections: Some(Gauge::new(move || worker.open())),
+            access_dropped: None,
+            reload,
         })
+    }
+
+    fn reloader(
+        self,
+        workers: Vec<mpsc::Sender<Adopt>>,
+        worker: Worker,
+        stores: Arc<Current<Stores>>,
+    ) -> Reloader {
+        Reloader {
+            present: self.settings,
+            generation: self.generation,
+            stores,
+            workers,
+            worker,
+            deliver: self.deliver,
+            recorder: self.recorder,
+            ledger: self.ledger,
+            counters: self.counters,
+        }
+    }
+}
+
+/// The workers' threads; each returns how many tasks were cut off.
+type Threads = Vec<JoinHandle<usize>>;
+
+/// Does `what` until it is done, or the end comes.
+async fn until(shutdown: &CancellationToken, what: impl Future<Output = ()>) {
+    tokio::select! {
+        () = what => {}
+        () = shutdown.cancelled() => {}
     }
 }
 
@@ -252,7 +316,7 @@ fn runtime() -> io::Result<Runtime> {
 
 /// Waits for every worker; how many tasks were cut off. One that panicked has
 /// said so, and its requests are gone.
-fn join(workers: Vec<JoinHandle<usize>>) -> usize {
+fn join(workers: Threads) -> usize {
     let ends = workers.into_iter().map(JoinHandle::join);
     ends.filter_map(Result::ok).max().unwrap_or(0)
 }
@@ -267,11 +331,15 @@ fn listener(admin: Option<TcpListener>) -> io::Result<Option<tokio::net::TcpList
 }
 
 /// One listener per address for each worker.
-fn bind(settings: &accept::Settings) -> Result<Vec<Vec<TcpListener>>, Error> {
+fn bind(settings: &accept::Settings, passed: &mut Passed) -> Result<Vec<Vec<TcpListener>>, Error> {
     let mut by_worker: Vec<Vec<TcpListener>> = Vec::new();
     by_worker.resize_with(settings.workers.max(1), Vec::new);
     for address in &settings.listen {
-        let listeners = accept::bind(*address, by_worker.len(), settings.stall_timeout)?;
+        let (workers, stall) = (by_worker.len(), settings.stall_timeout);
+        let listeners = match passed.shared(*address, workers, stall)? {
+            Some(shared) => shared,
+            None => accept::bind(*address, workers, stall)?,
+        };
         for (worker, listener) in by_worker.iter_mut().zip(listeners) {
             worker.push(listener);
         }

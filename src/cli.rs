@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio::runtime;
 
+use crate::accept::passed::Passed;
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::config::keys::Missing;
@@ -164,8 +165,10 @@ impl Cli {
     fn done(&self, env: Environment<'_>, out: &mut dyn Write) -> Result<ExitCode, Error> {
         match &self.command {
             Command::Run => {
+                // Before the log's thread: it changes the environment.
+                let passed = Passed::take().map_err(crate::app::Error::from)?;
                 let _written_at_the_end = log::start(self.log_format, &self.filter)?;
-                run::run(self.load(env, Missing::Create)?)?;
+                run::run(self.load(env, Missing::Create)?, passed, &self.path(), env)?;
             }
             Command::Demo(args) => {
                 let how = (self.config.as_deref(), self.filter.as_str());

@@ -7,6 +7,7 @@
 //!
 //! It reads no environment by itself and, but for the key file, writes nothing.
 
+mod added;
 mod addresses;
 mod answers;
 mod assemble;
@@ -15,7 +16,6 @@ mod expand;
 mod fault;
 mod fields;
 mod file;
-mod forwarding;
 mod hosts;
 pub mod keys;
 mod limits;

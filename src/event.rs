@@ -109,6 +109,10 @@ events! {
     PostbackDead = "postbacks_dead";
     /// A postback that was due could not be sent as the configuration stands; the operator is asked.
     PostbackHeld = "postbacks_held";
+    /// Another configuration came into force.
+    Reloaded = "reloads";
+    /// Another configuration was asked for and refused; the one before stays in force.
+    ReloadRefused = "reloads_refused";
 }
 
 /// How often each event has happened since the start.

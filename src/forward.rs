@@ -40,7 +40,7 @@ use crate::store::Upstream;
 pub use body::Body;
 
 /// How the shop is spoken to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Peers whose `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<IpNet>,

@@ -52,17 +52,17 @@ pub struct Service {
 
 impl Service {
     /// The path of one worker; `client` is that worker's own.
-    pub fn new(
+    pub const fn new(
         settings: Arc<Settings>,
         watcher: Arc<Watcher>,
         counters: Arc<Counters>,
-        client: forward::Client,
+        client: Arc<forward::Client>,
     ) -> Self {
         Self {
             settings,
             watcher,
             counters,
-            client: Arc::new(client),
+            client,
         }
     }
 

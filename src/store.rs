@@ -97,6 +97,20 @@ impl Stores {
         Self { by_host }
     }
 
+    /// The same, but what was known and counted of a store of that name `before` stays so.
+    #[must_use]
+    pub fn after(&self, before: &Self) -> Self {
+        let known = before.all();
+        Self::new(self.all().into_iter().map(|store| {
+            let mut store = Store::clone(store);
+            if let Some(known) = known.iter().find(|known| known.name == store.name) {
+                store.upstreams = Arc::new(store.upstreams.after(&known.upstreams));
+                store.traffic = Arc::clone(&known.traffic);
+            }
+            store
+        }))
+    }
+
     /// The store that serves `host` (any case, without port).
     pub fn find(&self, host: &str) -> Option<&Arc<Store>> {
         if host.bytes().any(|byte| byte.is_ascii_uppercase()) {

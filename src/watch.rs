@@ -41,9 +41,9 @@ pub struct Watcher {
     rules: Rules,
     pool: Pool,
     /// One permit for each copy that the pool takes: more wait here instead of being refused.
-    places: Semaphore,
+    places: Arc<Semaphore>,
     /// One for each copy that is read or waits for it.
-    waiting: Semaphore,
+    waiting: Arc<Semaphore>,
     recorder: Recorder,
     record: record::Settings,
     patience: Patience,
@@ -90,8 +90,8 @@ impl Watcher {
         Self {
             rules,
             pool,
-            places: Semaphore::new(settings.readers.max(1)),
-            waiting: Semaphore::new(WAITING),
+            places: Arc::new(Semaphore::new(settings.readers.max(1))),
+            waiting: Arc::new(Semaphore::new(WAITING)),
             recorder,
             record,
             patience: Patience {
@@ -100,6 +100,29 @@ impl Watcher {
             },
             counters,
             tracker,
+        }
+    }
+
+    /// One that goes by other rules and settings; what is under way counts for both.
+    #[must_use]
+    pub fn with(
+        &self,
+        (settings, rules): (&observe::Settings, Rules),
+        (record, recorder): (record::Settings, Recorder),
+    ) -> Self {
+        Self {
+            rules,
+            pool: self.pool.with(settings.read_timeout),
+            places: Arc::clone(&self.places),
+            waiting: Arc::clone(&self.waiting),
+            recorder,
+            record,
+            patience: Patience {
+                timeout: settings.abandoned_timeout,
+                places: Arc::clone(&self.patience.places),
+            },
+            counters: Arc::clone(&self.counters),
+            tracker: self.tracker.clone(),
         }
     }
 

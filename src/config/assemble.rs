@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::added;
 use super::addresses::{self, Addresses};
 use super::cookie::{self, Cookie};
-use super::forwarding;
 use super::keys::{Missing, Source};
 use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
@@ -27,9 +27,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let networks = networks::read(root);
     let rules = rules::read(root, &known);
     let ledger = ledger(root);
-    let forwarding = forwarding::options(root);
-    let access_log = forwarding::access_log(root);
-    let watch = forwarding::watch(root);
+    let added = added::read(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();
     warn_of_currencies(root, &stores, &networks);
@@ -38,9 +36,9 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let (keys, source) = open_keys(root, &cookie, missing)?;
     Some(Settings {
         admin: addresses.admin,
-        forwarding,
-        access_log,
-        watch,
+        forwarding: added.forwarding,
+        access_log: added.access_log,
+        watch: added.watch,
         keys: source,
         secrets: Vec::new(),
         ledger,

@@ -87,18 +87,22 @@ impl Upstreams {
     /// The same, but what `before` knew of any of them stays known. Without health checks nobody
     /// would ever hear that one is up again, so then all are.
     #[must_use]
-    pub fn after(mut self, before: &Self) -> Self {
-        for member in &mut self.members {
+    pub fn after(&self, before: &Self) -> Self {
+        let members = self.members.iter().map(|member| {
             let mut known = before.members.iter();
-            let Some(known) = known.find(|known| known.upstream == member.upstream) else {
-                continue;
-            };
-            if self.plan.health.is_none() && known.is_down() {
+            let known = known.find(|known| known.upstream == member.upstream);
+            if let Some(known) = known.filter(|known| known.is_down())
+                && self.plan.health.is_none()
+            {
                 known.set_up(true);
             }
-            *member = Arc::clone(known);
+            Arc::clone(known.unwrap_or(member))
+        });
+        Self {
+            members: members.collect(),
+            plan: self.plan.clone(),
+            turn: AtomicUsize::new(0),
         }
-        self
     }
 
     /// What is done with them.

@@ -25,5 +25,7 @@ mod operator;
 mod order;
 mod pages;
 mod record;
+mod reload;
+mod supervise;
 mod support;
 mod watch;

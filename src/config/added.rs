@@ -5,8 +5,25 @@ use super::value::Value;
 use crate::access::Format;
 use crate::forward::options::Options;
 
-/// What may be added to requests and responses.
-pub(super) fn options(root: &Map<'_>) -> Options {
+/// What the operator wants.
+pub(super) struct Added {
+    pub(super) forwarding: Options,
+    /// How a request's line looks; none where there is to be none.
+    pub(super) access_log: Option<Format>,
+    /// Whether the file is read again when it changes.
+    pub(super) watch: bool,
+}
+
+/// Reads it.
+pub(super) fn read(root: &Map<'_>) -> Added {
+    Added {
+        forwarding: options(root),
+        access_log: access_log(root),
+        watch: watch(root),
+    }
+}
+
+fn options(root: &Map<'_>) -> Options {
     let map = root.section("forwarding");
     let options = Options {
         via: map.or("via", false, Value::flag),
@@ -16,8 +33,7 @@ pub(super) fn options(root: &Map<'_>) -> Options {
     options
 }
 
-/// How a request's line looks; none where there is to be none.
-pub(super) fn access_log(root: &Map<'_>) -> Option<Format> {
+fn access_log(root: &Map<'_>) -> Option<Format> {
     let words = [
         ("off", None),
         ("common", Some(Format::Common)),
@@ -26,8 +42,7 @@ pub(super) fn access_log(root: &Map<'_>) -> Option<Format> {
     root.or("access_log", None, |value| value.one_of(&words))
 }
 
-/// Whether the file is read again when it changes.
-pub(super) fn watch(root: &Map<'_>) -> bool {
+fn watch(root: &Map<'_>) -> bool {
     let map = root.section("reload");
     let watch = map.or("watch", false, Value::flag);
     map.finish();
