@@ -12,8 +12,8 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
+use refgate::message::Fields;
 use refgate::observe::rule::{Direction, Pick, Read, Rule, Source, Then, When};
 use refgate::observe::{Decision, Matched, RequestHead, Rules, Settings};
 use refgate::store::{Scheme, Store, Stores, Upstream};
@@ -102,31 +102,31 @@ fn page() -> Vec<u8> {
     page.into_bytes()
 }
 
-fn head<'a>(path: &'a str, headers: &'a HeaderMap) -> RequestHead<'a> {
+fn head<'a>(path: &'a str, headers: &'a Fields) -> RequestHead<'a> {
     RequestHead {
         host: "shop.example",
         method: &Method::GET,
         path,
         query: None,
-        headers,
+        fields: headers,
     }
 }
 
 fn matched(rules: &Rules, coding: &'static str) -> Matched {
-    let none = HeaderMap::new();
+    let none = Fields::default();
     let watch = match rules.request(&head("/checkout/thank-you/1", &none)) {
         Decision::Watched(watch) => Some(watch),
         Decision::Unwatched | Decision::Ambiguous => None,
     };
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
+    let mut headers = Fields::default();
+    headers.append(b"content-type", b"text/html");
+    headers.append(b"content-encoding", coding.as_bytes());
     watch.unwrap().response(StatusCode::OK, &headers).unwrap()
 }
 
 fn ask(bench: &mut Criterion) {
     let rules = rules();
-    let none = HeaderMap::new();
+    let none = Fields::default();
     for (name, path) in [
         ("ask: another path", "/static/css/style.css"),
         ("ask: another path, ambiguous", "/static//css/style.css"),

@@ -2,26 +2,19 @@
 //!
 //! One [`Worker`] per thread, each on a `current_thread` runtime with a listener
 //! of its own; what a connection asks is handed to one service function. This
-//! module knows sockets and HTTP/1.1 framing, and nothing of stores or shops.
-//!
-//! A client that closes its sending side has gone away: its request is
-//! cancelled (hyper's `half_close` stays off). Otherwise nobody would notice a
-//! closed tab before the answer is written; nginx decides the same.
+//! module knows sockets and framing, and nothing of stores or shops.
 
 mod bind;
-mod connection;
+mod http1;
 pub mod passed;
-mod phase;
 pub mod proxy_protocol;
+mod tunnel;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use hyper::body::{Body, Incoming};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +23,9 @@ use tracing::warn;
 
 use crate::current::Current;
 use crate::event::Counters;
+use crate::message::{Body, Request, Response};
 use crate::store::Scheme;
+use crate::wire::{Stream, Wire};
 
 pub use bind::{Error as BindError, bind};
 
@@ -67,6 +62,14 @@ pub struct Peer {
     pub scheme: Scheme,
 }
 
+/// What a connection gets from its worker.
+#[derive(Debug)]
+struct Shared {
+    settings: Arc<Settings>,
+    counters: Arc<Counters>,
+    shutdown: CancellationToken,
+}
+
 /// What every worker shares: cloned into each thread.
 #[derive(Clone, Debug)]
 pub struct Worker {
@@ -78,6 +81,8 @@ pub struct Worker {
     counters: Arc<Counters>,
     shutdown: CancellationToken,
     tracker: TaskTracker,
+    /// Connections that have switched protocols: nobody waits for their end.
+    tunnels: TaskTracker,
 }
 
 impl Worker {
@@ -96,6 +101,7 @@ impl Worker {
             counters,
             shutdown,
             tracker,
+            tunnels: TaskTracker::new(),
         }
     }
 
@@ -105,10 +111,9 @@ impl Worker {
     /// see [`Worker::drain`].
     pub async fn serve<S, F, B>(&self, listener: TcpListener, service: S)
     where
-        S: Fn(Peer, Request<Incoming>) -> F + Clone + Send + 'static,
+        S: Fn(Peer, Request) -> F + Clone + Send + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
-        B: Body<Data = Bytes> + Send + Unpin + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        B: Body + 'static,
     {
         // A token of this worker's own: polls of many connections do not meet on one lock.
         let shutdown = self.shutdown.child_token();
@@ -117,19 +122,22 @@ impl Worker {
                 addr: plain(addr),
                 scheme: Scheme::Http,
             };
-            let connection = connection::serve(
-                stream,
-                peer,
-                connection::Shared {
-                    settings: self.settings.get(),
-                    counters: Arc::clone(&self.counters),
-                    shutdown: shutdown.clone(),
-                },
-                service.clone(),
-            );
+            let shared = Shared {
+                settings: self.settings.get(),
+                counters: Arc::clone(&self.counters),
+                shutdown: shutdown.clone(),
+            };
+            let wire = Wire::new(Stream::Plain(stream));
+            let connection = http1::serve(wire, peer, shared, service.clone());
+            let tunnels = self.tunnels.clone();
             self.tracker.spawn(async move {
-                connection.await;
-                drop(permit);
+                let switched = connection.await;
+                if let Some((wire, tunnel)) = switched {
+                    tunnels.spawn(async move {
+                        tunnel::run(wire, tunnel).await;
+                        drop(permit);
+                    });
+                }
             });
         }
     }

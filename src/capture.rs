@@ -10,16 +10,18 @@ pub mod navigation;
 pub mod query;
 mod remember;
 
+pub use remember::CookieName;
+
 use std::time::Duration;
 
-use http::header::HeaderValue;
-use http::{HeaderMap, Method};
+use http::Method;
 use regex::Regex;
 use tracing::{debug, info};
 
 use crate::click::{Click, Identifies, Values};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
+use crate::message::Fields;
 use crate::name::NetworkName;
 use crate::seal;
 use crate::store::Store;
@@ -28,8 +30,8 @@ use crate::visit::{Arrival, Attribution, Visit, VisitId};
 /// How clicks are recognised and remembered.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The cookie's name without prefix: `refgate` → `__Host-refgate`.
-    pub cookie: String,
+    /// What the cookie is called.
+    pub cookie: CookieName,
     /// First seals, every one opens.
     pub keys: seal::Keys,
     /// How long a click is worth something, from its own time.
@@ -87,18 +89,33 @@ pub struct Head<'a> {
     /// The `Host`, as sent.
     pub host: &'a str,
     /// Its fields; our cookie is taken out.
-    pub headers: &'a mut HeaderMap,
+    pub fields: &'a mut Fields,
 }
 
 /// What capture found, and what follows from it.
 #[derive(Debug, Default)]
 pub struct Captured {
-    /// The visit, with the click of this request.
-    pub visit: Option<Visit>,
+    /// Whose visit it is: to be asked for by [`Settings::visit`].
+    pub visitor: Visitor,
     /// The target for the shop, where it is another one.
     pub target: Option<String>,
     /// What the browser is told.
     pub answer: answer::Answer,
+}
+
+/// Whose request it is. Most requests need not know: a cookie is opened for those that do.
+#[derive(Debug)]
+pub enum Visitor {
+    /// What the request's cookies hold, still sealed.
+    Sealed(cookies::Ours),
+    /// The visit, with the click of this request; none: a stranger.
+    Known(Option<Visit>),
+}
+
+impl Default for Visitor {
+    fn default() -> Self {
+        Self::Known(None)
+    }
 }
 
 impl Settings {
@@ -111,43 +128,53 @@ impl Settings {
         (now, fresh): (Time, &dyn Fn() -> Option<VisitId>),
         counters: &Counters,
     ) -> Captured {
-        let names = self.cookie_names(store.scheme);
-        let ours = cookies::take(head.headers, &names);
-        let name = names.first().map_or("", String::as_str);
-        let known = self.known(name, &ours, now, counters);
-
+        let ours = cookies::take(head.fields, self.cookie.in_store(store.scheme));
         let apart = query::take_apart(head.target, |name| self.parameter_named(name));
-        let mut captured = Captured {
-            visit: known,
-            ..Captured::default()
-        };
+        let mut captured = Captured::default();
         if apart.ours.is_empty() {
+            captured.visitor = Visitor::Sealed(ours);
             return captured;
         }
         captured.answer.personal = true;
         let clicks = self.clicks(&apart.ours, now, counters);
-        if navigation::is_document(head.method, head.headers) {
-            let arrival = navigation::arrival(head.headers, head.host);
+        let mut visit = self.known(store.scheme, &ours, now, counters);
+        if navigation::is_document(head.method, head.fields) {
+            let arrival = navigation::arrival(head.fields, head.host);
             for (click, identifies) in clicks {
                 let told = (click.network.clone(), click.values.clone());
-                if !self.take(&mut captured.visit, (click, identifies), arrival, fresh) {
+                if !self.take(&mut visit, (click, identifies), arrival, fresh) {
                     continue;
                 }
                 counters.add(Event::ClickCaptured);
                 info!(store = %store.name, network = %told.0, click = ?told.1, "click captured");
-                captured.answer.set_cookie = self.cookie(name, store, &captured.visit, now);
+                captured.answer.set_cookie = self.cookie(store.scheme, &visit, now);
             }
             if self.parameter == Handling::Redirect
                 && let Some(rest) = &apart.rest
             {
                 let location = format!("{}://{}{rest}", store.scheme, head.host);
-                captured.answer.redirect = HeaderValue::from_str(&location).ok();
+                captured.answer.redirect = Some(location);
             }
         }
         if self.parameter != Handling::Keep {
             captured.target = apart.rest;
         }
+        captured.visitor = Visitor::Known(visit);
         captured
+    }
+
+    /// The visit of a captured request to `store`.
+    pub fn visit(
+        &self,
+        visitor: &Visitor,
+        store: &Store,
+        now: Time,
+        counters: &Counters,
+    ) -> Option<Visit> {
+        match visitor {
+            Visitor::Known(visit) => visit.clone(),
+            Visitor::Sealed(ours) => self.known(store.scheme, ours, now, counters),
+        }
     }
 
     /// Takes `click` into the visit, or begins one with it; false if it changes nothing.

@@ -57,6 +57,8 @@ events! {
     ShopTruncated = "shop_truncated";
     /// A request was sent again on another connection, no byte having been acted on.
     ForwardRetried = "forward_retried";
+    /// Connecting to an upstream failed; the request went to another one, if one was left.
+    UpstreamFailed = "upstreams_failed";
     /// An affiliate's link was followed.
     ClickCaptured = "clicks_captured";
     /// A parameter was there but its value was refused (pattern, length, repeated, empty).

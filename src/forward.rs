@@ -1,41 +1,48 @@
 //! Forward: a request to the shop, its response back, pooled and streamed.
 //!
-//! [`Client`] belongs to one worker. A request goes out once: again only, and
-//! only on a new connection, when hyper gives it back unsent because a pooled
-//! connection had been closed. Nothing here knows of affiliates.
+//! [`Client`] belongs to one worker. A request goes out once. It goes out again,
+//! and only on a new connection, where no byte of it can have reached the shop; or
+//! where the caller says that it may ([`Resend`]) and a connection that had been
+//! used before ended without a byte of an answer. Nothing here knows of affiliates.
+//!
+//! No task runs for a connection: whoever polls [`Client::send`] and then the
+//! response's [`Body`] sends and receives by it.
 //!
 //! Time-outs, each with an error of its own: connecting; the response's head,
 //! counted from the last byte that was taken of the request; silence within a
 //! body, either way. A shop that reads nothing of a request, and so never gets
-//! that last byte, is ended by the kernel (`TCP_USER_TIMEOUT`).
+//! that last byte, is also ended by the kernel (`TCP_USER_TIMEOUT`).
 
 mod body;
+mod clock;
 mod dial;
+mod exchange;
 pub mod headers;
+mod inflow;
 pub mod options;
+mod out;
 mod pool;
-mod stall;
-mod tunnel;
+mod reach;
+mod request;
 mod upload;
 
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
-use hyper::upgrade::OnUpgrade;
 use ipnet::IpNet;
-use tokio::sync::oneshot;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::event::{Counters, Event};
+use crate::message::incoming::Broken;
+use crate::message::{Incoming, Request, RequestHead, Response, chunked, parse};
 use crate::store::Upstream;
+use exchange::Exchange;
+use request::Asked;
+use upload::Upload;
 
 pub use body::Body;
 
@@ -44,7 +51,7 @@ pub use body::Body;
 pub struct Settings {
     /// Peers whose `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// For a TCP connection to the shop.
+    /// For a connection to the shop, with its TLS.
     pub connect_timeout: Duration,
     /// From the request's last byte to the response's head.
     pub response_timeout: Duration,
@@ -68,6 +75,9 @@ impl Settings {
 /// Why there is no response, or no more of one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Every upstream is down by its health checks.
+    #[error("no upstream of the shop is up")]
+    NoUpstream,
     /// The upstream's name has no address.
     #[error("the shop's name has no address")]
     Lookup(#[source] io::Error),
@@ -79,84 +89,116 @@ pub enum Error {
     ConnectTimeout(Duration),
     /// The shop closed, or sent no HTTP/1.1 head.
     #[error("the shop broke off before its response's head")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] Fault),
     /// No head within `response_timeout` of the request's last byte.
     #[error("no response from the shop in {0:?}")]
     ResponseTimeout(Duration),
     /// The shop took nothing of the request for `body_timeout`.
     #[error("the shop took nothing of the request for too long")]
-    UploadTimeout(#[source] hyper::Error),
+    UploadTimeout(#[source] io::Error),
     /// The client went away, or its body is no valid chunked coding.
     #[error("the request's body broke off")]
-    ClientBroke(#[source] hyper::Error),
+    ClientBroke(#[source] Broken),
     /// The client sent nothing of its body for `body_timeout`.
     #[error("nothing of the request's body came in {0:?}")]
     ClientTimeout(Duration),
     /// The response has a transfer coding that nobody asked for (RFC 9112 §6.1).
     #[error("the shop's transfer coding is not chunked")]
     TransferCoding,
+    /// The response's lengths differ, or one is none (RFC 9112 §6.3).
+    #[error("the shop's content length is not valid")]
+    Framing,
     /// A 101 that nobody asked for.
     #[error("the shop switched protocols without being asked")]
     Switched,
     /// The response's body ended before its end.
     #[error("the shop's response broke off in its body")]
-    Truncated(#[source] hyper::Error),
+    Truncated(#[source] Fault),
     /// The shop sent nothing of its body for `body_timeout`.
     #[error("nothing of the shop's body came in {0:?}")]
     BodyTimeout(Duration),
 }
 
-/// What a request body must be.
-pub trait RequestBody:
-    hyper::body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-    + Send
-    + Unpin
-    + 'static
-{
+impl Error {
+    /// Whether there was no connection, so that nothing has reached the shop.
+    pub const fn is_unreached(&self) -> bool {
+        matches!(
+            self,
+            Self::NoUpstream | Self::Lookup(_) | Self::Connect(_) | Self::ConnectTimeout(_)
+        )
+    }
 }
 
-impl<B> RequestBody for B where
-    B: hyper::body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + Unpin
-        + 'static
-{
+/// What came from the shop in place of what was due.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The connection's end.
+    #[error("the connection ended")]
+    End,
+    /// The connection broke.
+    #[error("the connection broke")]
+    Io(#[from] io::Error),
+    /// Bytes that are no head.
+    #[error("not an HTTP/1.1 head")]
+    Head(#[from] parse::Fault),
+    /// Bytes that are no chunk.
+    #[error("not a chunked body")]
+    Chunk(#[from] chunked::Fault),
+    /// One interim response after another.
+    #[error("too many interim responses")]
+    Interims,
+    /// A success that is no switch of protocols, where the client would take it for one.
+    #[error("it did not switch protocols, and said that all was well")]
+    Unswitched,
 }
 
-type Sender<B> = SendRequest<upload::Upload<B>>;
+/// What became of a request that has no response.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: Error,
+    /// The request again, where no byte of it reached a shop.
+    pub unsent: Option<Box<Request>>,
+}
+
+/// Whether a request may go out once more, when a connection that had been used
+/// before ends without a byte of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resend {
+    /// It is safe (RFC 9110 §9.2.1), has no body, and no rule watches it.
+    Safe,
+    /// Some pages work once, and a POST may be an order.
+    Never,
+}
 
 /// One worker's way to the shops.
 #[derive(Debug)]
-pub struct Client<B: RequestBody = Incoming> {
+pub struct Client {
     settings: Arc<Settings>,
     counters: Arc<Counters>,
-    tracker: TaskTracker,
-    /// Not waited for: a WebSocket would hold up every end for as long as it may.
-    tunnels: TaskTracker,
-    pool: Arc<pool::Pool<B>>,
+    pool: Arc<pool::Pool>,
     /// Ends the sweeping of the pool.
     _end: DropGuard,
 }
 
-impl<B: RequestBody> Client<B> {
+impl Client {
     /// A client with an empty pool. To be made on the runtime that will use it.
-    pub fn new(settings: Arc<Settings>, counters: Arc<Counters>, tracker: TaskTracker) -> Self {
-        let pool = Arc::new(pool::Pool::new(&settings));
+    pub fn new(settings: Arc<Settings>, counters: Arc<Counters>, tracker: &TaskTracker) -> Self {
+        let pool = Arc::new(pool::Pool::new(Arc::clone(&settings)));
         let end = CancellationToken::new();
         let sweeping = pool::sweep(Arc::downgrade(&pool), settings.pool_idle, end.clone());
         tracker.spawn(sweeping);
         Self {
             settings,
             counters,
-            tracker,
-            tunnels: TaskTracker::new(),
             pool,
             _end: end.drop_guard(),
         }
     }
 
     /// Asks the shop. The request's fields have been through [`headers::to_shop`]; those of the
-    /// response have been through [`headers::from_shop`].
+    /// response have been through [`headers::from_shop`]. An extended CONNECT (RFC 8441) must be
+    /// for `websocket`; the shop is asked for an upgrade.
     ///
     /// Dropping the future, or the response's body, cancels the request.
     ///
@@ -166,140 +208,97 @@ impl<B: RequestBody> Client<B> {
     pub async fn send(
         &self,
         upstream: &Upstream,
-        mut request: Request<B>,
-    ) -> Result<Response<Body<B>>, Error> {
-        *request.version_mut() = Version::HTTP_11;
-        let client = request
-            .headers()
-            .contains_key(header::UPGRADE)
-            .then(|| hyper::upgrade::on(&mut request));
-        let (mut request, upload) = upload::wrap(request, self.settings.body_timeout);
-        let gate = upload::gate(&mut request);
-
+        request: Request,
+        resend: Resend,
+    ) -> Result<Response<Body>, Failed> {
+        let Request {
+            mut head,
+            body,
+            interim,
+        } = request;
+        let asked = Asked::of(&head);
         let shelf = self.pool.shelf(upstream);
-        let (sender, response) = self.ask(upstream, shelf.take(), request, upload).await?;
-        let lease = pool::Lease::new(sender, shelf);
-        self.receive(response, lease, client, gate)
-    }
-
-    async fn ask(
-        &self,
-        upstream: &Upstream,
-        pooled: Option<Sender<B>>,
-        request: Request<upload::Upload<B>>,
-        mut sent: Option<oneshot::Receiver<Infallible>>,
-    ) -> Result<(Sender<B>, Response<Incoming>), Error> {
-        let Some(mut sender) = pooled else {
-            let mut sender = self.dial(upstream).await?;
-            let response = self.head(&mut sender, request, &mut sent).await;
-            return Ok((sender, response.map_err(Failed::into_error)?));
-        };
-        let request = match self.head(&mut sender, request, &mut sent).await {
-            Ok(response) => return Ok((sender, response)),
-            Err(Failed::Unsent(_error, request)) => *request,
-            Err(Failed::Sent(error)) => return Err(error),
-        };
-        // The pooled connection was closed before a byte of this request was written to it.
-        self.counters.add(Event::ForwardRetried);
-        let mut sender = self.dial(upstream).await?;
-        let response = self.head(&mut sender, request, &mut sent).await;
-        Ok((sender, response.map_err(Failed::into_error)?))
-    }
-
-    async fn dial(&self, upstream: &Upstream) -> Result<Sender<B>, Error> {
-        dial::dial(upstream, &self.settings, &self.tracker).await
-    }
-
-    async fn head(
-        &self,
-        sender: &mut Sender<B>,
-        request: Request<upload::Upload<B>>,
-        sent: &mut Option<oneshot::Receiver<Infallible>>,
-    ) -> Result<Response<Incoming>, Failed<B>> {
-        let answer = sender.try_send_request(request);
-        tokio::pin!(answer);
-        if let Some(sent) = sent {
-            // Cancel-safe: `answer` is only borrowed. `sent` resolves when its other half is dropped.
-            tokio::select! {
-                biased;
-                response = &mut answer => return response.map_err(Failed::from),
-                _ = sent => {}
+        let mut again = Again::Whole(body);
+        if let Some(connection) = shelf.take() {
+            let upload = again.upload(&mut head)?;
+            let shelf = Arc::clone(&shelf);
+            let mut exchange = Exchange::new(connection, shelf, upload, asked, interim.clone());
+            let error = match poll_fn(|cx| exchange.poll_head(cx)).await {
+                Ok(head) => return Ok(exchange.into_response(head)),
+                Err(error) => error,
+            };
+            again = Again::of(exchange, &error, resend).ok_or(error)?;
+            self.counters.add(Event::ForwardRetried);
+        }
+        // Seldom: what it takes is not to lie in every request's future.
+        let connection = match Box::pin(dial::dial(upstream, &self.settings)).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                let unsent = again.into_body().map(|body| {
+                    Box::new(Request {
+                        head,
+                        body,
+                        interim,
+                    })
+                });
+                return Err(Failed { error, unsent });
             }
-        }
-        let limit = self.settings.response_timeout;
-        match tokio::time::timeout(limit, answer).await {
-            Ok(response) => response.map_err(Failed::from),
-            Err(_elapsed) => Err(Failed::Sent(Error::ResponseTimeout(limit))),
-        }
-    }
-
-    /// The response as it may go to the client.
-    fn receive(
-        &self,
-        mut response: Response<Incoming>,
-        mut lease: pool::Lease<B>,
-        client: Option<OnUpgrade>,
-        gate: Option<upload::Gate>,
-    ) -> Result<Response<Body<B>>, Error> {
-        if response.version() < Version::HTTP_11 {
-            // hyper would speak HTTP/1.0 on this connection from now on and drop a chunked request's body.
-            lease.forbid();
-        }
-        // Ours, not the shop's: an HTTP/1.0 shop does not end the client's connection.
-        *response.version_mut() = Version::HTTP_11;
-        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        if !hyper::body::Body::is_end_stream(response.body()) {
-            refuse_coding(response.headers())?;
-        }
-        let kept = headers::from_shop(response.headers_mut(), switched);
-        lease.kept_by_shop(kept);
-        if switched {
-            let client = client.ok_or(Error::Switched)?;
-            let shop = hyper::upgrade::on(&mut response);
-            lease.forbid();
-            self.tunnels
-                .spawn(tunnel::run(client, shop, self.settings.tunnel_timeout));
-        }
-        let limit = self.settings.body_timeout;
-        Ok(response.map(|shop| Body::new(shop, lease, gate, limit)))
+        };
+        let upload = again.upload(&mut head)?;
+        let mut exchange = Exchange::new(connection, shelf, upload, asked, interim);
+        let head = poll_fn(|cx| exchange.poll_head(cx)).await?;
+        Ok(exchange.into_response(head))
     }
 }
 
-/// Only `chunked` alone can be undone here and made again towards the client.
-fn refuse_coding(headers: &HeaderMap) -> Result<(), Error> {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(Error::TransferCoding),
+/// What there is of a request, before it goes out or for its second try.
+enum Again {
+    /// Its head and its body, of which nothing was taken.
+    Whole(Incoming),
+    /// As it was to be written, not a byte of which was.
+    Unsent(Box<Upload>),
+    /// Its head; all of it has gone out once, and it has no body.
+    Safe,
+}
+
+impl Again {
+    /// What is left after a connection that had been used before came to nothing; none if the
+    /// request must not go out once more.
+    fn of(exchange: Exchange, error: &Error, resend: Resend) -> Option<Self> {
+        if !exchange.is_unheard(error) {
+            return None;
+        }
+        let upload = exchange.into_upload();
+        if upload.is_unsent() {
+            return Some(Self::Unsent(Box::new(upload)));
+        }
+        (resend == Resend::Safe && upload.is_bodiless()).then_some(Self::Safe)
     }
-}
 
-/// Why one try gave no head.
-enum Failed<B> {
-    /// Not a byte was written; here the request is again.
-    Unsent(hyper::Error, Box<Request<upload::Upload<B>>>),
-    Sent(Error),
-}
+    fn upload(self, head: &mut RequestHead) -> Result<Upload, Error> {
+        let body = match self {
+            Self::Whole(body) => body,
+            Self::Safe => Incoming::empty(),
+            Self::Unsent(upload) => return Ok(*upload),
+        };
+        Upload::new(head, body).map_err(|error| Error::Broken(Fault::Io(error)))
+    }
 
-impl<B> Failed<B> {
-    fn into_error(self) -> Error {
+    /// The body, where no byte of the request can have reached a shop.
+    fn into_body(self) -> Option<Incoming> {
         match self {
-            Self::Unsent(error, _request) => Error::Broken(error),
-            Self::Sent(error) => error,
+            Self::Whole(body) => Some(body),
+            Self::Unsent(upload) => upload.into_body(),
+            Self::Safe => None,
         }
     }
 }
 
-type Unanswered<B> = hyper::client::conn::TrySendError<Request<upload::Upload<B>>>;
-
-impl<B> From<Unanswered<B>> for Failed<B> {
-    fn from(mut failed: Unanswered<B>) -> Self {
-        let request = failed.take_message();
-        let error = failed.into_error();
-        match request {
-            Some(request) => Self::Unsent(error, Box::new(request)),
-            None => Self::Sent(upload::judge(error)),
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            unsent: None,
         }
     }
 }

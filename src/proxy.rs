@@ -7,23 +7,18 @@ mod answer;
 mod body;
 mod target;
 
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
 
-use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
-use hyper::body::{Body as _, Incoming};
+use http::Method;
 use tracing::{debug, error, warn};
 
 use crate::accept::Peer;
-use crate::capture::{self, Captured, navigation};
+use crate::capture::{self, Captured, Visitor};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
-use crate::forward::{self, headers};
-use crate::store::upstreams::Tried;
+use crate::forward::{self, Resend, headers};
+use crate::message::{Body as _, Request, RequestHead, Response, Target};
 use crate::store::{Store, Stores};
 use crate::visit::VisitId;
 use crate::watch::{self, Watcher};
@@ -68,10 +63,14 @@ impl Service {
 
     /// Answers one request. Dropping the future cancels the request at the shop,
     /// unless a rule means it.
-    pub async fn handle(self: Arc<Self>, peer: Peer, request: Request<Incoming>) -> Response<Body> {
+    pub async fn handle(self: Arc<Self>, peer: Peer, request: Request) -> Response<Body> {
         self.counters.add(Event::Request);
-        let (mut head, body) = request.into_parts();
-        let host = match target::settle(&mut head) {
+        let Request {
+            mut head,
+            body,
+            interim,
+        } = request;
+        let host = match target::settle(&mut head, self.settings.stores.only_host()) {
             Ok(host) => host,
             Err(refusal) => return self.refuse(&refusal),
         };
@@ -84,44 +83,46 @@ impl Service {
 
         let captured = self.capture(&mut head, &host, store);
         if let Some(location) = &captured.answer.redirect {
-            let mut response = answer::redirect(location.clone());
-            captured
-                .answer
-                .write(response.status(), response.headers_mut());
+            let mut response = answer::redirect(location);
+            let head = &mut response.head;
+            captured.answer.write(head.status, &mut head.fields);
             return response;
         }
-        let speculative = navigation::is_speculative(&head.headers);
         headers::to_shop(
-            &mut head.headers,
+            &mut head.fields,
             &self.asker(peer, store, &host, head.version),
         );
-        let watched = self.look(&mut head, name, speculative, &captured);
+        let watched = self.look(&mut head, name, store, &captured.visitor);
 
-        let request = Request::from_parts(head, body);
+        let request = Request {
+            head,
+            body,
+            interim,
+        };
         let mut response = match watched {
             None => self.forward(store, request).await,
             Some(watched) => self.watch(store, request, watched).await,
         };
-        captured
-            .answer
-            .write(response.status(), response.headers_mut());
+        let head = &mut response.head;
+        captured.answer.write(head.status, &mut head.fields);
         response
     }
 
     /// Whether a rule means the request. What switches protocols is no confirmation.
     fn look(
         &self,
-        head: &mut Parts,
+        head: &mut RequestHead,
         name: &str,
-        speculative: bool,
-        captured: &Captured,
+        store: &Store,
+        visitor: &Visitor,
     ) -> Option<watch::Watched> {
-        if head.headers.contains_key(header::UPGRADE) {
+        if head.protocol.is_some() || head.fields.contains("upgrade") {
             return None;
         }
         let looking = || {
-            let visit = captured.visit.as_ref();
-            self.watcher.look(head, name, speculative, visit)
+            let capture = &self.settings.capture;
+            let visit = || capture.visit(visitor, store, Time::now(), &self.counters);
+            self.watcher.look(head, name, visit)
         };
         catch_unwind(AssertUnwindSafe(looking)).unwrap_or_else(|_panic| {
             self.counters.add(Event::ObserverFailed);
@@ -130,11 +131,9 @@ impl Service {
         })
     }
 
-    async fn forward(&self, store: &Store, request: Request<Incoming>) -> Response<Body> {
-        let Some(member) = store.upstreams.next(&mut Tried::default(), Instant::now) else {
-            return answer::lost();
-        };
-        match self.client.send(&member.upstream, request).await {
+    async fn forward(&self, store: &Store, request: Request) -> Response<Body> {
+        let resend = resend(&request);
+        match self.client.reach(&store.upstreams, request, resend).await {
             Ok(response) => self.pass(response),
             Err(error) => self.fail(store, &error),
         }
@@ -143,18 +142,18 @@ impl Service {
     async fn watch(
         &self,
         store: &Arc<Store>,
-        request: Request<Incoming>,
+        request: Request,
         watched: watch::Watched,
     ) -> Response<Body> {
         let watcher = Arc::clone(&self.watcher);
         let (client, shop) = (Arc::clone(&self.client), Arc::clone(store));
         match watcher.exchange(client, shop, request, watched).await {
             Some(Ok(response)) => {
-                let (head, body) = response.into_parts();
-                match body {
-                    watch::Body::Plain(body) => self.pass(Response::from_parts(head, body)),
-                    watch::Body::Watched(relay) => Response::from_parts(head, Body::watched(relay)),
-                }
+                let counters = Arc::clone(&self.counters);
+                response.map(|body| match body {
+                    watch::Body::Plain(body) => Body::shop(body, counters),
+                    watch::Body::Watched(relay) => Body::watched(relay),
+                })
             }
             Some(Err(error)) => self.fail(store, &error),
             None => {
@@ -167,16 +166,15 @@ impl Service {
 
     /// Whose visitor it is. Our parameter and our cookie are gone from `head`
     /// then; if capturing panics, the request goes on as it is.
-    fn capture(&self, head: &mut Parts, host: &HeaderValue, store: &Store) -> Captured {
-        let target = head.uri.path_and_query().cloned();
-        let (Some(target), Ok(host)) = (target, host.to_str()) else {
+    fn capture(&self, head: &mut RequestHead, host: &str, store: &Store) -> Captured {
+        let Some(target) = head.target.as_str() else {
             return Captured::default();
         };
         let mut asked = capture::Head {
             method: &head.method,
-            target: target.as_str(),
+            target,
             host,
-            headers: &mut head.headers,
+            fields: &mut head.fields,
         };
         let settings = &self.settings.capture;
         let capturing =
@@ -186,9 +184,8 @@ impl Service {
             error!(store = %store.name, "capturing panicked; the request goes on untouched");
             return Captured::default();
         };
-        let stripped = captured.target.take().map(PathAndQuery::try_from);
-        if let Some(Ok(stripped)) = stripped {
-            head.uri = Uri::from(stripped);
+        if let Some(stripped) = captured.target.take() {
+            head.target = Target::new(stripped.into_bytes());
         }
         captured
     }
@@ -197,27 +194,23 @@ impl Service {
         &self,
         peer: Peer,
         store: &Store,
-        host: &'a HeaderValue,
+        host: &'a str,
         version: http::Version,
     ) -> headers::Asker<'a> {
-        let addr: IpAddr = peer.addr.ip();
+        let addr = peer.addr.ip();
         let trusted = self.settings.forward.trusts(addr);
         headers::Asker {
             addr,
             trusted,
             scheme: if trusted { store.scheme } else { peer.scheme },
-            host,
+            host: host.as_bytes(),
             version,
         }
     }
 
     /// The shop's response, unchanged, to the client as it comes.
     fn pass(&self, response: Response<forward::Body>) -> Response<Body> {
-        let announced = announced(&response);
-        response.map(|shop| match announced {
-            Some(length) => Body::announced(length),
-            None => Body::shop(shop, Arc::clone(&self.counters)),
-        })
+        response.map(|shop| Body::shop(shop, Arc::clone(&self.counters)))
     }
 
     fn refuse(&self, refusal: &target::Refusal) -> Response<Body> {
@@ -239,13 +232,14 @@ impl Service {
     }
 }
 
-/// The length that a 304 speaks of without having it; hyper would leave it out.
-fn announced(response: &Response<forward::Body>) -> Option<u64> {
-    if response.status() != StatusCode::NOT_MODIFIED || !response.body().is_end_stream() {
-        return None;
+/// Only what is safe to do twice may be done twice (RFC 9110 §9.2.1).
+fn resend(request: &Request) -> Resend {
+    let safe = [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE];
+    if safe.contains(&request.head.method) && request.body.is_end() {
+        Resend::Safe
+    } else {
+        Resend::Never
     }
-    let length = response.headers().get(header::CONTENT_LENGTH)?;
-    length.to_str().ok()?.parse().ok()
 }
 
 /// 128 random bits; none if the system gives none, and then there is no click.

@@ -31,7 +31,7 @@ impl fmt::Display for Scheme {
 }
 
 /// Where a store's shop listens: `http://HOST:PORT`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Upstream {
     /// A name or an address, IPv6 without brackets.
     pub host: String,
@@ -117,6 +117,13 @@ impl Stores {
             return self.by_host.get(&host.to_ascii_lowercase());
         }
         self.by_host.get(host)
+    }
+
+    /// The host, where there is only one.
+    pub fn only_host(&self) -> Option<&str> {
+        let mut hosts = self.by_host.keys();
+        let first = hosts.next()?;
+        hosts.next().is_none().then_some(first)
     }
 
     /// Every store once, by name.

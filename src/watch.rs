@@ -11,25 +11,20 @@ mod pump;
 mod relay;
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use http::header::{
-    ACCEPT_ENCODING, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE,
-};
-use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, Version};
-use hyper::body::Incoming;
+use http::{Method, Version};
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span, debug};
 
+use crate::capture::navigation;
 use crate::event::{Counters, Event};
-use crate::forward::{self, Client};
+use crate::forward::{self, Client, Resend};
+use crate::message::{Fields, Request, RequestHead as Head, Response};
 use crate::observe::decode::is_decoded;
 use crate::observe::{self, Decision, Pool, RequestHead, Rules};
 use crate::record::{self, Recorder};
 use crate::store::Store;
-use crate::store::upstreams::Tried;
 use crate::visit::Visit;
 use pump::Patience;
 
@@ -126,21 +121,21 @@ impl Watcher {
         }
     }
 
-    /// Whether a rule means this request. If so its head is made such that the
+    /// Whether a rule means this request, then also whose `visit` it is. If so its head is made such that the
     /// answer can be read: whole, and in codings that we decode.
     pub fn look(
         &self,
-        head: &mut Parts,
+        head: &mut Head,
         host: &str,
-        speculative: bool,
-        visit: Option<&Visit>,
+        visit: impl FnOnce() -> Option<Visit>,
     ) -> Option<Watched> {
+        let path = head.target.path()?;
         let asked = RequestHead {
             host,
             method: &head.method,
-            path: head.uri.path(),
-            query: head.uri.query(),
-            headers: &head.headers,
+            path,
+            query: head.target.query(),
+            fields: &head.fields,
         };
         let watch = match self.rules.request(&asked) {
             Decision::Unwatched => return None,
@@ -151,14 +146,16 @@ impl Watcher {
             }
             Decision::Watched(watch) => watch,
         };
-        if speculative && visit.is_none() {
+        let visit = visit();
+        if visit.is_none() && navigation::is_speculative(&head.fields) {
             return None;
         }
-        make_readable(&head.method, &mut head.headers);
+        let request = format!("{} {path}", head.method);
+        make_readable(&head.method, &mut head.fields);
         Some(Watched {
             watch,
-            visit: visit.cloned(),
-            request: format!("{} {}", head.method, head.uri.path()),
+            visit,
+            request,
             is_old: head.version < Version::HTTP_11,
         })
     }
@@ -172,15 +169,15 @@ impl Watcher {
         self: Arc<Self>,
         client: Arc<Client>,
         store: Arc<Store>,
-        request: Request<Incoming>,
+        request: Request,
         watched: Watched,
     ) -> Option<Result<Response<Body>, forward::Error>> {
         let (mut answer, answered) = oneshot::channel();
         let tracker = self.tracker.clone();
         let task = async move {
-            let member = store.upstreams.next(&mut Tried::default(), Instant::now);
-            let Some(member) = member else { return };
-            let mut sending = std::pin::pin!(client.send(&member.upstream, request));
+            // Some confirmation pages work once: never sent again.
+            let sending = client.reach(&store.upstreams, request, Resend::Never);
+            let mut sending = std::pin::pin!(sending);
             // Cancel-safe: `sending` is only borrowed.
             let (sent, place) = tokio::select! {
                 sent = &mut sending => (sent, None),
@@ -211,19 +208,18 @@ impl Watcher {
 
 /// On a watched route a GET asks for the whole page (other methods may mean
 /// what they say by these fields), in a coding that we decode.
-fn make_readable(method: &Method, headers: &mut HeaderMap) {
+fn make_readable(method: &Method, fields: &mut Fields) {
     if method == Method::GET {
-        for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
-            headers.remove(name);
+        for name in ["if-none-match", "if-modified-since", "range", "if-range"] {
+            fields.remove(name);
         }
     }
-    if !headers.contains_key(ACCEPT_ENCODING) {
+    if !fields.contains("accept-encoding") {
         return;
     }
-    let wanted: Vec<String> = headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
+    let wanted: Vec<String> = fields
+        .get_all("accept-encoding")
+        .filter_map(|value| std::str::from_utf8(value).ok())
         .flat_map(|value| value.split(','))
         .map(|coding| coding.trim().to_owned())
         .filter(|coding| is_decoded(coding))
@@ -232,9 +228,7 @@ fn make_readable(method: &Method, headers: &mut HeaderMap) {
         true => "identity".to_owned(),
         false => wanted.join(", "),
     };
-    if let Ok(value) = HeaderValue::from_str(&narrowed) {
-        headers.insert(ACCEPT_ENCODING, value);
-    }
+    fields.set("accept-encoding", narrowed.as_bytes());
 }
 
 #[cfg(test)]
@@ -244,13 +238,15 @@ mod tests {
     #[test]
     fn a_watched_get_asks_for_a_whole_page_that_we_can_decode() {
         let narrowed = |method: Method, encodings: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encodings));
-            headers.insert(IF_NONE_MATCH, HeaderValue::from_static("\"a\""));
-            headers.insert(RANGE, HeaderValue::from_static("bytes=0-1"));
-            make_readable(&method, &mut headers);
-            let encodings = headers.get(ACCEPT_ENCODING).unwrap().to_str().unwrap();
-            (encodings.to_owned(), headers.contains_key(RANGE))
+            let asked = [
+                ("Accept-Encoding", encodings),
+                ("If-None-Match", "\"a\""),
+                ("Range", "bytes=0-1"),
+            ];
+            let mut fields: Fields = asked.into_iter().collect();
+            make_readable(&method, &mut fields);
+            let encodings = fields.text("accept-encoding").unwrap();
+            (encodings.to_owned(), fields.contains("range"))
         };
         for (asked, expected) in [
             ("gzip, deflate, br, zstd", "gzip, deflate, br, zstd"),

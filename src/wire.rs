@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -69,10 +69,10 @@ impl Wire {
     pub fn poll_fill(&mut self, cx: &mut Context<'_>, expected: usize) -> Poll<io::Result<usize>> {
         /// At once, where much is known to come: fewer calls, and the cache still holds it.
         const MOST: usize = 256 * 1024;
-        if self.rest.is_empty() && expected <= ROOM {
+        if expected <= ROOM {
             return self.poll_fill_shared(cx);
         }
-        self.rest.reserve(expected.clamp(ROOM, MOST));
+        self.rest.reserve(expected.min(MOST));
         poll_read(&mut self.stream, cx, &mut self.rest)
     }
 
@@ -84,10 +84,53 @@ impl Wire {
         }
         let read = poll_read(&mut self.stream, cx, &mut shared);
         if let Poll::Ready(Ok(length)) = read {
-            self.rest = shared.split_to(length);
+            let came = shared.split_to(length);
+            if self.rest.is_empty() {
+                self.rest = came;
+            } else {
+                self.join(&came);
+            }
         }
         SHARED.set(shared);
         read
+    }
+
+    fn join(&mut self, came: &[u8]) {
+        let whole = self.rest.len() + came.len();
+        // A slice of the block has no room; growing it in place would take a block of its own.
+        if self.rest.capacity() < whole {
+            let mut own = BytesMut::with_capacity(whole.next_power_of_two());
+            own.extend_from_slice(&self.rest);
+            self.rest = own;
+        }
+        self.rest.extend_from_slice(came);
+    }
+
+    /// Takes what is there out of the shared block: it may have to wait long for more, and
+    /// a few bytes would keep the whole block from being used again.
+    pub fn hold(&mut self) {
+        self.rest = BytesMut::from(self.rest.as_ref());
+    }
+
+    /// Whether nothing has come that was not used, not even the stream's end. Asks the kernel
+    /// only where the runtime knows of something; registers nobody to be woken.
+    pub fn is_quiet(&mut self) -> bool {
+        let mut scrap = [0; 1];
+        if !self.rest.is_empty() {
+            return false;
+        }
+        match &mut self.stream {
+            Stream::Plain(socket) => {
+                let read = socket.try_read(&mut scrap);
+                read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+            // What is TLS's own (session tickets) is taken in.
+            Stream::Tls(stream) => {
+                let mut cx = Context::from_waker(Waker::noop());
+                let read = Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut scrap));
+                read.is_pending()
+            }
+        }
     }
 
     /// Passes over `length` bytes; lets go of the buffer with the last of them.

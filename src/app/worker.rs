@@ -91,8 +91,8 @@ impl Path {
 
     fn client(&self, generation: &Generation) -> Arc<forward::Client> {
         let settings = Arc::clone(&generation.proxy.forward);
-        let (counters, tracker) = (Arc::clone(&self.counters), self.tracker.clone());
-        Arc::new(forward::Client::new(settings, counters, tracker))
+        let counters = Arc::clone(&self.counters);
+        Arc::new(forward::Client::new(settings, counters, &self.tracker))
     }
 
     fn service(&self, client: &Arc<forward::Client>) -> Service {

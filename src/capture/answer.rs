@@ -4,8 +4,9 @@
 //! a shared cache that kept it would make everybody the same affiliate's
 //! customer (domain.md §9, the Turpentine case).
 
-use http::header::{CACHE_CONTROL, HeaderValue, SET_COOKIE};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::StatusCode;
+
+use crate::message::Fields;
 
 /// What is changed in the answer to a captured request.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -13,9 +14,9 @@ pub struct Answer {
     /// The request carried a parameter of ours: no shared cache may keep the answer.
     pub personal: bool,
     /// The visit's cookie, where it is new.
-    pub set_cookie: Option<HeaderValue>,
+    pub set_cookie: Option<String>,
     /// Answer ourselves: the browser is sent here.
-    pub redirect: Option<HeaderValue>,
+    pub redirect: Option<String>,
 }
 
 /// Fields that tell some cache between us and the browser something else than `Cache-Control`;
@@ -29,39 +30,33 @@ const OTHER_CACHES: [&str; 4] = [
 
 impl Answer {
     /// Writes the changes into an answer's head.
-    pub fn write(self, status: StatusCode, headers: &mut HeaderMap) {
+    pub fn write(self, status: StatusCode, fields: &mut Fields) {
         if self.personal || self.set_cookie.is_some() {
             let value = if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
                 "no-store"
-            } else if forbids_storing(headers) {
+            } else if forbids_storing(fields) {
                 "private, no-cache, no-store"
             } else {
                 "private, no-cache"
             };
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static(value));
-            let others: Vec<HeaderName> = headers
-                .keys()
-                .filter(|name| is_other(name))
-                .cloned()
-                .collect();
-            for name in others {
-                headers.remove(name);
-            }
+            fields.set("cache-control", value.as_bytes());
+            fields.retain(|name, _value| !is_other(name));
         }
         if let Some(cookie) = self.set_cookie {
-            headers.append(SET_COOKIE, cookie);
+            fields.append(b"Set-Cookie", cookie.as_bytes());
         }
     }
 }
 
-fn is_other(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    name.ends_with("cdn-cache-control") || OTHER_CACHES.contains(&name)
+fn is_other(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with(b"cdn-cache-control")
+        || OTHER_CACHES.iter().any(|other| name == other.as_bytes())
 }
 
-fn forbids_storing(headers: &HeaderMap) -> bool {
-    headers.get_all(CACHE_CONTROL).iter().any(|value| {
-        let value = value.to_str().unwrap_or("").to_ascii_lowercase();
+fn forbids_storing(fields: &Fields) -> bool {
+    fields.get_all("cache-control").any(|value| {
+        let value = String::from_utf8_lossy(value).to_ascii_lowercase();
         value.contains("no-store")
     })
 }
@@ -70,17 +65,17 @@ fn forbids_storing(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
-    fn written(answer: Answer, status: u16, caching: &'static str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
-        headers.insert("surrogate-control", HeaderValue::from_static("max-age=60"));
-        headers.insert(
-            "cloudflare-cdn-cache-control",
-            HeaderValue::from_static("max-age=60"),
-        );
-        headers.append(SET_COOKIE, HeaderValue::from_static("shop=1"));
-        answer.write(StatusCode::from_u16(status).unwrap(), &mut headers);
-        headers
+    fn written(answer: Answer, status: u16, caching: &str) -> Fields {
+        let mut fields: Fields = [
+            ("Cache-Control", caching),
+            ("Surrogate-Control", "max-age=60"),
+            ("Cloudflare-CDN-Cache-Control", "max-age=60"),
+            ("Set-Cookie", "shop=1"),
+        ]
+        .into_iter()
+        .collect();
+        answer.write(StatusCode::from_u16(status).unwrap(), &mut fields);
+        fields
     }
 
     #[test]
@@ -95,22 +90,22 @@ mod tests {
                 personal: true,
                 ..Answer::default()
             };
-            let headers = written(personal, status, shop);
+            let fields = written(personal, status, shop);
             assert_eq!(
-                headers.get(CACHE_CONTROL).unwrap(),
-                expected,
+                fields.text("cache-control"),
+                Some(expected),
                 "{status} {shop}"
             );
             for name in ["surrogate-control", "cloudflare-cdn-cache-control"] {
-                assert!(!headers.contains_key(name), "{name}");
+                assert!(!fields.contains(name), "{name}");
             }
         }
     }
 
     #[test]
     fn our_cookie_comes_beside_the_shops() {
-        let set_cookie = Some(HeaderValue::from_static("ours=2"));
-        let headers = written(
+        let set_cookie = Some("ours=2".to_owned());
+        let fields = written(
             Answer {
                 set_cookie,
                 ..Answer::default()
@@ -118,15 +113,15 @@ mod tests {
             200,
             "public",
         );
-        let cookies: Vec<_> = headers.get_all(SET_COOKIE).iter().collect();
-        assert_eq!(cookies, ["shop=1", "ours=2"]);
-        assert_eq!(headers.get(CACHE_CONTROL).unwrap(), "private, no-cache");
+        let cookies: Vec<_> = fields.get_all("set-cookie").collect();
+        assert_eq!(cookies, [&b"shop=1"[..], b"ours=2"]);
+        assert_eq!(fields.text("cache-control"), Some("private, no-cache"));
     }
 
     #[test]
     fn any_other_answer_stays_as_it_is() {
-        let headers = written(Answer::default(), 200, "public");
-        assert_eq!(headers.get(CACHE_CONTROL).unwrap(), "public");
-        assert!(headers.contains_key("surrogate-control"));
+        let fields = written(Answer::default(), 200, "public");
+        assert_eq!(fields.text("cache-control"), Some("public"));
+        assert!(fields.contains("surrogate-control"));
     }
 }

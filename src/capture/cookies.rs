@@ -4,8 +4,7 @@
 //! A parser that trims Unicode space, unquotes or keeps the last of two equal
 //! names would change what the shop sees (RFC 6265 §5.4 leaves all of that open).
 
-use http::HeaderMap;
-use http::header::{COOKIE, HeaderValue};
+use crate::message::Fields;
 
 /// The longest value that is looked at; ours are far shorter.
 const VALUE_LIMIT: usize = 4096;
@@ -24,34 +23,17 @@ pub struct Ours {
 
 /// Takes every cookie named in `names` out of `headers`; those under the first
 /// name are given back.
-pub fn take(headers: &mut HeaderMap, names: &[String]) -> Ours {
+pub fn take(fields: &mut Fields, names: &[String]) -> Ours {
     let mut ours = Ours::default();
-    let carries = |value: &HeaderValue| pieces(value.as_bytes()).any(|piece| is_one(piece, names));
-    if !headers.get_all(COOKIE).iter().any(carries) {
-        return ours;
-    }
-    let fields: Vec<HeaderValue> = headers.get_all(COOKIE).iter().cloned().collect();
-    let rests: Vec<HeaderValue> = fields
-        .iter()
-        .filter_map(|field| without_ours(field.as_bytes(), names, &mut ours))
-        .collect();
-    if rests.len() == fields.len() {
-        // In place, so that the order of the fields stays.
-        let values = headers.iter_mut().filter(|(name, _)| *name == COOKIE);
-        values
-            .zip(rests)
-            .for_each(|((_, value), rest)| *value = rest);
-        return ours;
-    }
-    headers.remove(COOKIE);
-    for rest in rests {
-        headers.append(COOKIE, rest);
+    let carries = |value: &[u8]| pieces(value).any(|piece| is_one(piece, names));
+    if fields.get_all("cookie").any(carries) {
+        fields.edit("cookie", |value| without_ours(value, names, &mut ours));
     }
     ours
 }
 
 /// The field's other cookies, as they came; none if there are none.
-fn without_ours(field: &[u8], names: &[String], ours: &mut Ours) -> Option<HeaderValue> {
+fn without_ours(field: &[u8], names: &[String], ours: &mut Ours) -> Option<Vec<u8>> {
     let mut kept: Vec<&[u8]> = Vec::new();
     for piece in pieces(field) {
         if !is_one(piece, names) {
@@ -68,7 +50,7 @@ fn without_ours(field: &[u8], names: &[String], ours: &mut Ours) -> Option<Heade
     if rest.is_empty() {
         return None;
     }
-    HeaderValue::from_bytes(rest).ok()
+    Some(rest.to_vec())
 }
 
 impl Ours {
@@ -107,14 +89,11 @@ mod tests {
     use super::*;
 
     fn taken(fields: &[&[u8]]) -> (Vec<Vec<u8>>, Ours) {
-        let mut headers = HeaderMap::new();
-        for field in fields {
-            headers.append(COOKIE, HeaderValue::from_bytes(field).unwrap());
-        }
+        let mut fields: Fields = fields.iter().map(|field| ("Cookie", field)).collect();
         let names = ["__Host-r".to_owned(), "r".to_owned()];
-        let ours = take(&mut headers, &names);
-        let rest = headers.get_all(COOKIE).iter();
-        (rest.map(|value| value.as_bytes().to_vec()).collect(), ours)
+        let ours = take(&mut fields, &names);
+        let rest = fields.get_all("cookie");
+        (rest.map(<[u8]>::to_vec).collect(), ours)
     }
 
     #[test]

@@ -1,34 +1,39 @@
 //! What a request's fields tell of how it came about (Fetch Metadata; domain.md §5).
 
-use http::header::REFERER;
-use http::{HeaderMap, Method};
+use http::Method;
 
+use crate::message::Fields;
 use crate::visit::Arrival;
 
 /// Whether the request is a person opening a page: GET, for a document, not ahead of time.
 ///
 /// Old browsers send no `Sec-Fetch-*`: absent counts as a document.
-pub fn is_document(method: &Method, headers: &HeaderMap) -> bool {
-    let document = text(headers, "sec-fetch-dest").is_none_or(|dest| dest == "document");
-    method == Method::GET && document && !is_speculative(headers)
+pub fn is_document(method: &Method, fields: &Fields) -> bool {
+    let document = fields
+        .text("sec-fetch-dest")
+        .is_none_or(|dest| dest == "document");
+    method == Method::GET && document && !is_speculative(fields)
 }
 
 /// Whether the page is fetched ahead of time (`Sec-Purpose`, and its forerunners).
-pub fn is_speculative(headers: &HeaderMap) -> bool {
+pub fn is_speculative(fields: &Fields) -> bool {
     ["sec-purpose", "purpose", "x-purpose", "x-moz"]
         .iter()
-        .filter_map(|name| text(headers, name))
+        .filter_map(|name| fields.text(name))
         .any(|purpose| purpose.contains("prefetch") || purpose.contains("preview"))
 }
 
 /// How the link was followed. A reload repeats the `Sec-Fetch-Site` of the
 /// first time; `Cache-Control` gives it away.
-pub fn arrival(headers: &HeaderMap, host: &str) -> Arrival {
-    let reload = text(headers, "cache-control")
+pub fn arrival(fields: &Fields, host: &str) -> Arrival {
+    let reload = fields
+        .text("cache-control")
         .is_some_and(|value| value.contains("max-age=0") || value.contains("no-cache"));
-    let cross_site = match text(headers, "sec-fetch-site") {
+    let cross_site = match fields.text("sec-fetch-site") {
         Some(site) => site == "cross-site",
-        None => text(headers, REFERER.as_str()).is_some_and(|from| is_elsewhere(from, host)),
+        None => fields
+            .text("referer")
+            .is_some_and(|from| is_elsewhere(from, host)),
     };
     match (reload, cross_site) {
         (true, _) => Arrival::Reload,
@@ -43,28 +48,15 @@ fn is_elsewhere(referer: &str, host: &str) -> bool {
     !authority.is_empty() && !authority.eq_ignore_ascii_case(host)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-    use http::header::HOST;
-
     use super::*;
 
-    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let field = |(name, value): &(&'static str, &'static str)| {
-            (
-                http::HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            )
-        };
+    fn headers(fields: &[(&str, &str)]) -> Fields {
         fields
             .iter()
-            .map(field)
-            .chain([(HOST, HeaderValue::from_static("shop.example"))])
+            .copied()
+            .chain([("host", "shop.example")])
             .collect()
     }
 

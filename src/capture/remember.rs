@@ -3,14 +3,13 @@
 //! Host-only, and set by the server on a top-level navigation: what script or
 //! subresources set, browsers cut to days (domain.md §5).
 
-use http::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
 use super::{Settings, cookies};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
-use crate::store::{Scheme, Store};
+use crate::store::Scheme;
 use crate::visit::{Attribution, Visit};
 
 /// The longest cookie value that we set; browsers take 4096 bytes with name and attributes.
@@ -31,28 +30,59 @@ const PURPOSE: &str = "visit";
 /// The stores that share a visit; one group until they are told apart.
 const GROUP: &str = "all";
 
-impl Settings {
-    /// The name that the cookie has in a store of `scheme`, then those that it
-    /// may have had: none of them is the shop's business.
-    pub(super) fn cookie_names(&self, scheme: Scheme) -> [String; 3] {
-        let bare = self.cookie.clone();
+/// What the cookie is called: a name of the operator's, with a prefix where it travels by TLS
+/// (`refgate` → `__Host-refgate`).
+#[derive(Clone, Debug)]
+pub struct CookieName {
+    bare: String,
+    http: [String; 3],
+    https: [String; 3],
+}
+
+impl CookieName {
+    /// The cookie of this name without prefix.
+    pub fn new(bare: String) -> Self {
         let host = format!("__Host-{bare}");
         let secure = format!("__Secure-{bare}");
-        match scheme {
-            Scheme::Https => [host, secure, bare],
-            Scheme::Http => [bare, host, secure],
+        Self {
+            http: [bare.clone(), host.clone(), secure.clone()],
+            https: [host, secure, bare.clone()],
+            bare,
         }
     }
 
+    /// The name without prefix.
+    pub fn bare(&self) -> &str {
+        &self.bare
+    }
+
+    /// The name that the cookie has in a store of `scheme`, then those that it
+    /// may have had: none of them is the shop's business.
+    pub(super) const fn in_store(&self, scheme: Scheme) -> &[String; 3] {
+        match scheme {
+            Scheme::Https => &self.https,
+            Scheme::Http => &self.http,
+        }
+    }
+
+    /// The name that it has in a store of `scheme`, which is sealed with it.
+    const fn sealed(&self, scheme: Scheme) -> &String {
+        let [name, ..] = self.in_store(scheme);
+        name
+    }
+}
+
+impl Settings {
     /// The visit that the request's cookies tell of; of several the newest
     /// click decides, or the oldest under first click.
     pub(super) fn known(
         &self,
-        name: &str,
+        scheme: Scheme,
         ours: &cookies::Ours,
         now: Time,
         counters: &Counters,
     ) -> Option<Visit> {
+        let name = self.cookie.sealed(scheme);
         for _ in 0..ours.refused {
             counters.add(Event::CookieRefused);
             debug!("a cookie of ours is too long, not ASCII, or one too many");
@@ -101,11 +131,11 @@ impl Settings {
     /// `Set-Cookie` for the visit; its oldest clicks give way where it would grow too long.
     pub(super) fn cookie(
         &self,
-        name: &str,
-        store: &Store,
+        scheme: Scheme,
         visit: &Option<Visit>,
         now: Time,
-    ) -> Option<HeaderValue> {
+    ) -> Option<String> {
+        let name = self.cookie.sealed(scheme);
         let mut visit = visit.clone()?;
         let mut sealed = self.seal(name, &visit)?;
         while sealed.len() > SEALED_LIMIT && visit.clicks.len() > 1 {
@@ -114,12 +144,12 @@ impl Settings {
         }
         let newest = visit.clicks.last()?.at;
         let left = newest.plus(self.window).since(now).as_secs();
-        let secure = match store.scheme {
+        let secure = match scheme {
             Scheme::Https => "; Secure",
             Scheme::Http => "",
         };
         let field =
             format!("{name}={sealed}; Path=/; Max-Age={left}; HttpOnly; SameSite=Lax{secure}");
-        HeaderValue::from_str(&field).ok()
+        Some(field)
     }
 }

@@ -11,6 +11,7 @@ use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
 use super::{Settings, rules, stores};
+use crate::capture::CookieName;
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
 use crate::store::{Store, Stores};
@@ -50,7 +51,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             destinations: networks.recorded,
         },
         capture: capture::Settings {
-            cookie: cookie.name,
+            cookie: CookieName::new(cookie.name),
             keys,
             window: cookie.window,
             attribution: cookie.attribution,

@@ -174,7 +174,7 @@ fn clicks(settings: &Settings, lines: &mut Vec<String>) {
         Source::New(path) => format!("a key that `run` will make in {}", path.display()),
         Source::Given(count) => format!("{count} key(s) from the environment"),
     };
-    let name = &capture.cookie;
+    let name = capture.cookie.bare();
     lines.push(format!(
         "  the cookie is {prefix}{name}, sealed with {keys}"
     ));

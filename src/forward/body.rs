@@ -1,90 +1,106 @@
 //! The response's body on its way to the client.
 
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 
-use super::pool::Lease;
-use super::stall::Stall;
-use super::upload::Gate;
-use super::{Error, RequestBody};
+use super::Error;
+use super::exchange::Exchange;
+use crate::message::{self, Fields, Frame};
+use crate::store::upstreams::Busy;
 
 /// A response body that streams: what is not polled is not read from the shop.
 ///
 /// With its last frame the connection goes back to the pool; dropped before, it
 /// is closed, which tells the shop to stop. A body that ends early is an
-/// [`Error`], never a clean end.
+/// [`Error`], never a clean end. A request body that is still on its way is sent on
+/// while this is polled.
 #[derive(Debug)]
-pub struct Body<B: RequestBody = Incoming> {
-    shop: Incoming,
-    lease: Option<Lease<B>>,
-    /// Kept to the end: letting go of it ends a request body that the shop never asked for.
-    gate: Option<Gate>,
-    stall: Stall,
+pub struct Body {
+    /// What came with the head.
+    first: Option<Bytes>,
+    /// Where the rest comes from.
+    exchange: Option<Box<Exchange>>,
+    trailers: Option<Fields>,
+    /// Whether the head told the length.
+    sized: bool,
+    /// Marks the upstream as busy until this is let go.
+    busy: Option<Busy>,
 }
 
-impl<B: RequestBody> Body<B> {
-    pub(super) fn new(
-        shop: Incoming,
-        lease: Lease<B>,
-        gate: Option<Gate>,
-        limit: Duration,
-    ) -> Self {
-        let mut body = Self {
-            shop,
-            lease: Some(lease),
-            gate,
-            stall: Stall::new(limit),
-        };
-        if body.shop.is_end_stream() {
-            body.finish();
+impl Body {
+    pub(super) const fn empty() -> Self {
+        Self {
+            first: None,
+            exchange: None,
+            trailers: None,
+            sized: true,
+            busy: None,
+        }
+    }
+
+    /// Holds the mark of a busy upstream to its own end.
+    pub(super) fn occupies(&mut self, busy: Option<Busy>) {
+        self.busy = busy;
+    }
+
+    /// The body of a response whose head has come.
+    pub(super) fn new(mut exchange: Exchange) -> Self {
+        let mut body = Self::empty();
+        body.sized = exchange.inflow().is_whole() || exchange.inflow().left().is_some();
+        // What is wrong with it is told when it is asked for.
+        match exchange.take() {
+            Ok(Some(Frame::Data(data))) => body.first = Some(data),
+            Ok(Some(Frame::Trailers(trailers))) => body.trailers = Some(trailers),
+            Ok(None) | Err(_) => {}
+        }
+        if exchange.inflow().is_whole() {
+            body.trailers = body.trailers.or(exchange.finish());
+        } else {
+            body.exchange = Some(Box::new(exchange));
         }
         body
     }
-
-    /// Everything came.
-    fn finish(&mut self) {
-        self.gate = None;
-        if let Some(lease) = self.lease.take() {
-            lease.give_back();
-        }
-    }
 }
 
-impl<B: RequestBody> hyper::body::Body for Body<B> {
-    type Data = Bytes;
+impl message::Body for Body {
     type Error = Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = match Pin::new(&mut self.shop).poll_frame(cx) {
-            Poll::Ready(frame) => frame,
-            Poll::Pending => {
-                let limit = ready!(self.stall.poll(cx));
-                self.lease = None;
-                return Poll::Ready(Some(Err(Error::BodyTimeout(limit))));
-            }
-        };
-        self.stall.moved();
-        match frame {
-            None => self.finish(),
-            Some(Ok(_)) if self.shop.is_end_stream() => self.finish(),
-            Some(Ok(_)) => {}
-            Some(Err(_)) => self.lease = None,
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::Data(first))));
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(Error::Truncated)))
+        let Some(exchange) = &mut self.exchange else {
+            return Poll::Ready(
+                self.trailers
+                    .take()
+                    .map(|trailers| Ok(Frame::Trailers(trailers))),
+            );
+        };
+        let frame = ready!(exchange.poll_frame(cx));
+        if frame.is_err() {
+            self.exchange = None;
+        } else if exchange.inflow().is_whole()
+            && let Some(exchange) = self.exchange.take()
+        {
+            self.trailers = exchange.finish();
+        }
+        Poll::Ready(frame.transpose())
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.shop.is_end_stream()
+    fn left(&self) -> Option<u64> {
+        if !self.sized {
+            return None;
+        }
+        let first = self.first.as_ref().map_or(0, Bytes::len);
+        let rest = self
+            .exchange
+            .as_ref()
+            .and_then(|exchange| exchange.inflow().left());
+        u64::try_from(first).ok()?.checked_add(rest.unwrap_or(0))
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.shop.size_hint()
+    fn is_end(&self) -> bool {
+        self.first.is_none() && self.exchange.is_none() && self.trailers.is_none()
     }
 }

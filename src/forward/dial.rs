@@ -3,43 +3,31 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::net::{TcpStream, lookup_host};
-use tokio_util::task::TaskTracker;
-use tracing::debug;
 
-use super::{Error, RequestBody, Sender, Settings};
+use super::clock::Clock;
+use super::pool::Connection;
+use super::{Error, Settings};
 use crate::store::Upstream;
+use crate::wire::{Stream, Wire};
 
-/// Fields in a response's head; hyper's own 100 would turn a page that works into a 502.
-const FIELDS: usize = 256;
-
-/// Connects, and leaves the connection's own work to a task on `tracker`.
-pub(super) async fn dial<B: RequestBody>(
-    upstream: &Upstream,
-    settings: &Settings,
-    tracker: &TaskTracker,
-) -> Result<Sender<B>, Error> {
+/// Connects within `connect_timeout`.
+pub(super) async fn dial(upstream: &Upstream, settings: &Settings) -> Result<Connection, Error> {
     let limit = settings.connect_timeout;
-    let stream = tokio::time::timeout(limit, connect(upstream))
+    let stream = tokio::time::timeout(limit, open(upstream, settings))
         .await
         .unwrap_or(Err(Error::ConnectTimeout(limit)))?;
-    prepare(&stream, settings.body_timeout).map_err(Error::Connect)?;
-    let (sender, connection) = http1::Builder::new()
-        .preserve_header_case(true)
-        .max_headers(FIELDS)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(Error::Broken)?;
-    tracker.spawn(async move {
-        // Whoever waits for an answer on it is told the same.
-        if let Err(error) = connection.with_upgrades().await {
-            debug!(%error, "a connection to the shop ended early");
-        }
-    });
-    Ok(sender)
+    Ok(Connection {
+        wire: Wire::new(stream),
+        clock: Clock::default(),
+    })
+}
+
+async fn open(upstream: &Upstream, settings: &Settings) -> Result<Stream, Error> {
+    let socket = connect(upstream).await?;
+    prepare(&socket, settings.body_timeout).map_err(Error::Connect)?;
+    Ok(Stream::Plain(socket))
 }
 
 async fn connect(upstream: &Upstream) -> Result<TcpStream, Error> {
@@ -63,7 +51,7 @@ async fn connect(upstream: &Upstream) -> Result<TcpStream, Error> {
     ))
 }
 
-fn prepare(stream: &TcpStream, stall: Duration) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_user_timeout(Some(stall))
+fn prepare(socket: &TcpStream, stall: Duration) -> std::io::Result<()> {
+    socket.set_nodelay(true)?;
+    SockRef::from(socket).set_tcp_user_timeout(Some(stall))
 }

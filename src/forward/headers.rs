@@ -1,23 +1,26 @@
 //! Which fields end at this hop, and which ones tell the shop who asks. Pure.
 //!
-//! Every field but the ones named here passes byte for byte. One look at the
-//! names decides what there is to do; most messages need nothing removed but
-//! `Connection`.
+//! Every field but the ones named here passes byte for byte. One pass over the
+//! fields removes what is of one connection and notes what else there is to do;
+//! most messages need nothing more.
 
 mod hop;
 
+use std::io::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TE};
-use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use http::Version;
 
+use crate::message::Fields;
 use crate::store::Scheme;
-use hop::Seen;
+use hop::{Kind, Named};
 
-const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(super) use hop::{may_trail, number};
+
+const FOR: &str = "x-forwarded-for";
+const HOST: &str = "x-forwarded-host";
+const PROTO: &str = "x-forwarded-proto";
 
 /// Who asks, as the shop is to be told.
 #[derive(Clone, Copy, Debug)]
@@ -29,116 +32,225 @@ pub struct Asker<'a> {
     /// How it speaks to us, or to the trusted proxy if that does not say.
     pub scheme: Scheme,
     /// What it asked for, as it wrote it.
-    pub host: &'a HeaderValue,
+    pub host: &'a [u8],
     /// What it speaks.
     pub version: Version,
 }
 
+/// What the shop said of its message and its connection, in fields that end here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    /// How long it keeps the connection open (`Keep-Alive: timeout=N`), where it says so.
+    pub kept: Option<Duration>,
+    /// Whether it ends the connection (`Connection: close`).
+    pub close: bool,
+    /// How it has coded the body.
+    pub coding: Coding,
+    /// How long it says that the body is.
+    pub length: Length,
+}
+
+/// A message's `Transfer-Encoding`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Coding {
+    /// There is none.
+    #[default]
+    None,
+    /// `chunked`, once.
+    Chunked,
+    /// Anything else.
+    Other,
+}
+
+/// A message's `Content-Length`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Length {
+    /// There is none.
+    #[default]
+    None,
+    /// The one length that every line and every list member agrees on.
+    Known(u64),
+    /// They differ, or one is no number below 2^64.
+    Invalid,
+}
+
 /// Makes a client's fields those of our own request to the shop.
 ///
-/// `Transfer-Encoding` stays: the caller has refused any but `chunked`, and hyper frames by it.
-pub fn to_shop(headers: &mut HeaderMap, asker: &Asker<'_>) {
-    let seen = Seen::look(headers);
-    let upgrade = asker.version == Version::HTTP_11 && hop::may_upgrade(headers, &seen);
-    let trailers = seen.te && hop::wants_trailers(headers);
-    hop::remove_named(headers, &seen);
-    hop::remove(headers, &seen);
-    if !upgrade {
-        hop::remove_upgrade(headers, &seen);
-    }
+/// `Transfer-Encoding` stays: the caller has refused any but `chunked`.
+pub fn to_shop(fields: &mut Fields, asker: &Asker<'_>) {
+    let mut named = Named::default();
+    let (mut upgrade, mut body, mut trailers) = (false, false, false);
+    fields.retain(|name, value| match Kind::of(name) {
+        Kind::Plain => true,
+        Kind::Connection => {
+            named.read(value);
+            false
+        }
+        Kind::Te => {
+            trailers |= hop::has(value, b"trailers");
+            false
+        }
+        Kind::KeepAlive | Kind::Settings => false,
+        Kind::Upgrade => {
+            upgrade = true;
+            true
+        }
+        Kind::Coding => {
+            body = true;
+            true
+        }
+        Kind::Length => {
+            body |= value != b"0";
+            true
+        }
+        // RFC 9110 §10.1.1: an HTTP/1.0 client cannot mean it, and would not understand the 100.
+        Kind::Expect => asker.version >= Version::HTTP_11,
+        // `X_Forwarded_For` reads as `X-Forwarded-For` to CGI, WSGI and PHP: nobody sends it in good faith.
+        Kind::Forwarded => asker.trusted && !name.contains(&b'_'),
+    });
+    named.remove(fields);
+    // A request with a body is answered as a plain one.
+    let may = named.upgrade && !body && asker.version == Version::HTTP_11;
+    let upgrade = upgrade && keep_upgrade(fields, may);
     match (upgrade, trailers) {
         (false, false) => {}
-        (true, false) => say(headers, CONNECTION, "Upgrade"),
-        (false, true) => say(headers, CONNECTION, "TE"),
-        (true, true) => say(headers, CONNECTION, "Upgrade, TE"),
+        (true, false) => fields.append(b"Connection", b"Upgrade"),
+        (false, true) => fields.append(b"Connection", b"TE"),
+        (true, true) => fields.append(b"Connection", b"Upgrade, TE"),
     }
     if trailers {
-        say(headers, TE, "trailers");
+        fields.append(b"TE", b"trailers");
     }
-    if asker.version < Version::HTTP_11 {
-        // RFC 9110 §10.1.1: an HTTP/1.0 client cannot mean it, and would not understand the 100.
-        headers.remove(EXPECT);
-    }
-    forwarded(headers, &seen, asker);
+    forwarded(fields, asker);
 }
 
-/// Makes the shop's fields those of our own response. Returns how long the shop keeps the
-/// connection open (`Keep-Alive: timeout=N`), where it says so.
+/// Whether an `Upgrade` stays; never to h2c: behind the tunnel, requests would pass unseen.
+fn keep_upgrade(fields: &mut Fields, may: bool) -> bool {
+    let mut tokens = fields.get_all("upgrade").flat_map(hop::tokens);
+    if may && tokens.all(|token| !hop::is_h2c(token)) {
+        return true;
+    }
+    drop(tokens);
+    fields.remove("upgrade");
+    false
+}
+
+/// Makes the shop's fields those of our own response: `Content-Length` stays, once, where all say
+/// the same and nothing else frames the body; `Transfer-Encoding` is ours to make anew.
 ///
-/// With a 101 (`switched`) the `Upgrade` stays. Of both `Transfer-Encoding` and `Content-Length`
-/// only the former has framed the body, so only it stays (RFC 9112 §6.3); equal lengths become one.
-pub fn from_shop(headers: &mut HeaderMap, switched: bool) -> Option<Duration> {
-    let seen = Seen::look(headers);
-    let kept = if seen.keep_alive {
-        hop::kept(headers)
-    } else {
-        None
-    };
-    hop::remove_named(headers, &seen);
-    hop::remove(headers, &seen);
+/// With a 101 (`switched`) the `Upgrade` stays.
+pub fn from_shop(fields: &mut Fields, switched: bool) -> Told {
+    let mut named = Named::default();
+    let mut told = Told::default();
+    let mut lengths: u32 = 0;
+    fields.retain(|name, value| match Kind::of(name) {
+        Kind::Plain | Kind::Expect | Kind::Forwarded => true,
+        Kind::Connection => {
+            named.read(value);
+            false
+        }
+        Kind::KeepAlive => {
+            told.kept = told.kept.or_else(|| hop::kept(value));
+            false
+        }
+        Kind::Te | Kind::Settings => false,
+        Kind::Upgrade => switched,
+        Kind::Coding => {
+            told.coding = told.coding.and(value);
+            false
+        }
+        Kind::Length => {
+            lengths += 1;
+            told.length = told.length.and(value);
+            // A list of one and the same is written as one below.
+            lengths += u32::from(value.contains(&b','));
+            true
+        }
+    });
+    told.close = named.close;
+    named.remove(fields);
     if switched {
-        say(headers, CONNECTION, "Upgrade");
-    } else {
-        hop::remove_upgrade(headers, &seen);
+        fields.append(b"Connection", b"Upgrade");
     }
-    if seen.length {
-        one_length(headers, &seen);
-    }
-    kept
-}
-
-fn one_length(headers: &mut HeaderMap, seen: &Seen) {
-    if seen.coding {
-        headers.remove(CONTENT_LENGTH);
-        return;
-    }
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    let (first, second) = (lengths.next(), lengths.next());
-    if second.is_none() && first.is_some_and(|length| hop::is_number(length.as_bytes())) {
-        return;
-    }
-    // hyper has checked that they agree wherever there is a body; elsewhere (HEAD, 304) it has not.
-    let one = hop::agreed_length(headers.get_all(CONTENT_LENGTH).iter());
-    headers.remove(CONTENT_LENGTH);
-    if let Some(one) = one {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(one));
-    }
-}
-
-fn forwarded(headers: &mut HeaderMap, seen: &Seen, asker: &Asker<'_>) {
-    for name in &seen.forwarded {
-        // `X_Forwarded_For` reads as `X-Forwarded-For` to CGI, WSGI and PHP: nobody sends it in good faith.
-        if !asker.trusted || name.as_str().contains('_') {
-            headers.remove(name);
+    match told.length {
+        Length::None => {}
+        Length::Known(_) if told.coding == Coding::None && lengths == 1 => {}
+        Length::Known(length) if told.coding == Coding::None => {
+            fields.set("content-length", length.to_string().as_bytes());
+        }
+        Length::Known(_) | Length::Invalid => {
+            fields.remove("content-length");
         }
     }
-    let addr = asker.addr.to_canonical();
-    let before = hop::joined(headers.get_all(&FOR).iter());
-    let chain = before.map_or_else(
-        || HeaderValue::try_from(addr.to_string()),
-        |mut before| {
-            before.extend_from_slice(b", ");
-            before.extend_from_slice(addr.to_string().as_bytes());
-            HeaderValue::try_from(before)
-        },
-    );
-    if let Ok(chain) = chain {
-        headers.insert(FOR, chain);
-    }
-    if !headers.contains_key(&PROTO) {
-        let scheme = match asker.scheme {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        };
-        say(headers, PROTO, scheme);
-    }
-    if !headers.contains_key(&HOST) {
-        headers.insert(HOST, asker.host.clone());
+    told
+}
+
+impl Coding {
+    /// With another line of it: only `chunked` alone can be undone here and made again towards the client.
+    fn and(self, value: &[u8]) -> Self {
+        match self {
+            Self::None if value.eq_ignore_ascii_case(b"chunked") => Self::Chunked,
+            _ => Self::Other,
+        }
     }
 }
 
-fn say(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
-    headers.insert(name, HeaderValue::from_static(value));
+impl Length {
+    /// With another line of it (RFC 9110 §8.6).
+    fn and(self, value: &[u8]) -> Self {
+        let mut agreed = self;
+        for member in value.split(|byte| *byte == b',') {
+            agreed = match (agreed, number(member.trim_ascii())) {
+                (Self::None, Some(length)) => Self::Known(length),
+                (Self::Known(before), Some(length)) if before == length => agreed,
+                _ => return Self::Invalid,
+            };
+        }
+        agreed
+    }
+}
+
+fn forwarded(fields: &mut Fields, asker: &Asker<'_>) {
+    let scheme: &[u8] = match asker.scheme {
+        Scheme::Http => b"http",
+        Scheme::Https => b"https",
+    };
+    let addr = asker.addr.to_canonical();
+    // All others of a stranger's are gone.
+    if !asker.trusted || !fields.contains(FOR) {
+        fields.append_by(FOR.as_bytes(), |out| write_address(addr, out));
+    } else {
+        let mut chain = fields.get_all(FOR).collect::<Vec<_>>().join(&b", "[..]);
+        chain.extend_from_slice(b", ");
+        write_address(addr, &mut chain);
+        fields.set(FOR, &chain);
+    }
+    if !asker.trusted || !fields.contains(PROTO) {
+        fields.append(PROTO.as_bytes(), scheme);
+    }
+    if !asker.trusted || !fields.contains(HOST) {
+        fields.append(HOST.as_bytes(), asker.host);
+    }
+}
+
+fn write_address(addr: IpAddr, out: &mut Vec<u8>) {
+    let IpAddr::V4(v4) = addr else {
+        // Writing to a Vec does not fail.
+        write!(out, "{addr}").ok();
+        return;
+    };
+    for (n, octet) in v4.octets().into_iter().enumerate() {
+        if n > 0 {
+            out.push(b'.');
+        }
+        if octet >= 100 {
+            out.push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            out.push(b'0' + octet / 10 % 10);
+        }
+        out.push(b'0' + octet % 10);
+    }
 }
 
 #[cfg(test)]

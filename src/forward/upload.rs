@@ -1,175 +1,271 @@
-//! The request's body on its way to the shop.
+//! The request on its way to the shop: its head, then its body as it comes.
 //!
-//! It says when its last byte was taken, ends when the client is silent for too
-//! long, and waits where the client waits: with `Expect: 100-continue` the body
-//! is not polled (hyper's server answers 100 when it is) before the shop itself
-//! has sent a 100, or [`PATIENCE`] is over. A shop that answers at once gets no
-//! body, and the client's connection is closed after the answer (RFC 9110
+//! Where the client waits for it (`Expect: 100-continue`), the body is not taken
+//! before the shop itself has sent a 100, or [`PATIENCE`] is over: whoever takes it
+//! tells the client to send it. A shop that answers at once gets no body (RFC 9110
 //! §10.1.1).
 
-use std::convert::Infallible;
-use std::error::Error as StdError;
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
-use hyper::body::{Body, Frame, SizeHint};
-use tokio::sync::oneshot;
-use tokio::time::Sleep;
+use tokio::io::AsyncWrite as _;
+use tokio::time::Instant;
 
-use super::stall::Stall;
-use super::{Error, RequestBody};
+use super::headers::may_trail;
+use super::out::Out;
+use super::request::{self, Framing};
+use crate::message::incoming::Broken;
+use crate::message::{Body as _, Fields, Frame, Incoming, RequestHead, chunked};
+use crate::wire::Stream;
 
 /// How long a shop that knows nothing of `Expect` keeps the client waiting.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The request's body, watched.
+/// A request under way.
 #[derive(Debug)]
-pub(super) struct Upload<B> {
-    body: B,
-    /// Dropped with the last byte.
-    sent: Option<oneshot::Sender<Infallible>>,
-    gate: Option<Waiting>,
-    stall: Stall,
+pub(super) struct Upload {
+    out: Out,
+    body: Incoming,
+    framing: Framing,
+    phase: Phase,
+    touched: Touched,
+    /// Since when nothing has moved.
+    since: Option<Instant>,
 }
 
-/// The shop's side of the wait; dropped, it says that the body is not wanted.
-#[derive(Clone, Debug)]
-pub(super) struct Gate(Arc<Mutex<Option<oneshot::Sender<()>>>>);
-
-#[derive(Debug)]
-struct Waiting {
-    go: oneshot::Receiver<()>,
-    patience: Pin<Box<Sleep>>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// The body waits for the shop's 100.
+    Held,
+    /// The body is taken.
+    Open,
+    /// The body was taken whole; its last bytes wait.
+    Taken,
+    /// All of it is with the kernel.
+    Sent,
+    /// It will never be whole.
+    Stopped,
 }
 
-#[derive(Debug, thiserror::Error)]
+/// How much of it cannot be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Touched {
+    /// Nothing.
+    No,
+    /// Some of the body was taken.
+    Body,
+    /// A byte may have been written.
+    Wire,
+}
+
+/// What the upload waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The shop's 100.
+    Held,
+    /// The client's next bytes.
+    Client,
+    /// The shop takes none.
+    Shop,
+    /// Nothing: it is over.
+    Over,
+}
+
+/// Why an upload ended early.
+#[derive(Debug)]
 pub(super) enum Fault {
-    #[error("the client's body broke off")]
-    Broke(#[source] Box<dyn StdError + Send + Sync>),
-    #[error("the client sent nothing for {0:?}")]
-    Silent(Duration),
-    #[error("the shop did not want the body")]
-    Unwanted,
+    /// The client's body has no clean end.
+    Client(Broken),
+    /// The connection to the shop is broken.
+    Shop(io::Error),
 }
 
-/// Watches the request's body; the receiver resolves when it was taken whole, and is none where
-/// there is no body.
-pub(super) fn wrap<B: RequestBody>(
-    request: Request<B>,
-    limit: Duration,
-) -> (Request<Upload<B>>, Option<oneshot::Receiver<Infallible>>) {
-    let mut taken = None;
-    let request = request.map(|body| {
-        let sent = (!body.is_end_stream()).then(|| {
-            let (sent, receiver) = oneshot::channel();
-            taken = Some(receiver);
-            sent
-        });
-        Upload {
+/// What came of asking for more of the body.
+enum Fed {
+    Full,
+    Held,
+    Waits,
+    End,
+}
+
+impl Upload {
+    /// Of this request. The head stays, for another try.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub(super) fn new(head: &mut RequestHead, body: Incoming) -> io::Result<Self> {
+        let framing = request::frame(head, &body);
+        let mut out = Out::default();
+        request::write(head, out.front())?;
+        let none = matches!(framing, Framing::None | Framing::Length(0));
+        let phase = if none {
+            Phase::Taken
+        } else if !body.is_end() && expects(&head.fields) {
+            Phase::Held
+        } else {
+            Phase::Open
+        };
+        Ok(Self {
+            out,
             body,
-            sent,
-            gate: None,
-            stall: Stall::new(limit),
-        }
-    });
-    (request, taken)
-}
-
-/// Makes the body wait for the shop's 100 where the client waits for it.
-pub(super) fn gate<B: RequestBody>(request: &mut Request<Upload<B>>) -> Option<Gate> {
-    let expected = request.headers().get(header::EXPECT)?;
-    if request.body().is_end_stream() || !expected.as_bytes().eq_ignore_ascii_case(b"100-continue")
-    {
-        return None;
+            framing,
+            phase,
+            touched: Touched::No,
+            since: None,
+        })
     }
-    let (open, go) = oneshot::channel();
-    let gate = Gate(Arc::new(Mutex::new(Some(open))));
-    request.body_mut().gate = Some(Waiting {
-        go,
-        patience: Box::pin(tokio::time::sleep(PATIENCE)),
-    });
-    let opening = gate.clone();
-    hyper::ext::on_informational(request, move |response| {
-        if response.status() == StatusCode::CONTINUE {
-            let mut open = opening.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(open) = open.take() {
-                // The body may be gone already; then nobody waits.
-                open.send(()).ok();
-            }
-        }
-    });
-    Some(gate)
-}
 
-/// Whose fault a request that was (partly) written came to nothing by.
-pub(super) fn judge(error: hyper::Error) -> Error {
-    let cause = StdError::source(&error);
-    if let Some(fault) = cause.and_then(|cause| cause.downcast_ref::<Fault>()) {
-        return match *fault {
-            Fault::Silent(limit) => Error::ClientTimeout(limit),
-            Fault::Broke(_) => Error::ClientBroke(error),
-            Fault::Unwanted => Error::Broken(error),
-        };
-    }
-    let timed_out = cause
-        .and_then(|cause| cause.downcast_ref::<io::Error>())
-        .is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut);
-    if timed_out {
-        return Error::UploadTimeout(error);
-    }
-    Error::Broken(error)
-}
-
-impl<B: RequestBody> Body for Upload<B> {
-    type Data = Bytes;
-    type Error = Fault;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
+    /// Sends what can be sent; what it waits for then.
+    pub(super) fn drive(
+        &mut self,
+        stream: &mut Stream,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let this = &mut *self;
-        if let Some(gate) = &mut this.gate {
-            match ready!(gate.poll(cx)) {
-                Ok(()) => this.gate = None,
-                Err(fault) => return Poll::Ready(Some(Err(fault))),
+    ) -> Result<Stage, Fault> {
+        while self.phase < Phase::Sent {
+            let fed = self.fill(cx).map_err(Fault::Client)?;
+            while !self.out.is_empty() {
+                if matches!(stream, Stream::Tls(_)) {
+                    // What TLS has taken may be on its way although it says that it failed.
+                    self.touched = Touched::Wire;
+                }
+                match self.out.poll_write(stream, cx) {
+                    Poll::Ready(Ok(())) => {
+                        self.touched = Touched::Wire;
+                        self.since = None;
+                    }
+                    Poll::Ready(Err(error)) => return Err(Fault::Shop(error)),
+                    Poll::Pending => return Ok(Stage::Shop),
+                }
+            }
+            match Pin::new(&mut *stream).poll_flush(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Err(Fault::Shop(error)),
+                Poll::Pending => return Ok(Stage::Shop),
+            }
+            match fed {
+                Fed::Full => {}
+                Fed::Held => return Ok(Stage::Held),
+                Fed::Waits => return Ok(Stage::Client),
+                Fed::End => self.phase = Phase::Sent,
             }
         }
-        let frame = match Pin::new(&mut this.body).poll_frame(cx) {
-            Poll::Ready(frame) => frame,
-            Poll::Pending => {
-                let limit = ready!(this.stall.poll(cx));
-                return Poll::Ready(Some(Err(Fault::Silent(limit))));
+        Ok(Stage::Over)
+    }
+
+    /// Takes frames of the body as long as there is room for them.
+    fn fill(&mut self, cx: &mut Context<'_>) -> Result<Fed, Broken> {
+        while self.phase < Phase::Taken {
+            if self.phase == Phase::Held {
+                return Ok(Fed::Held);
             }
+            if !self.out.has_room() {
+                return Ok(Fed::Full);
+            }
+            let Poll::Ready(frame) = self.body.poll_frame(cx) else {
+                return Ok(Fed::Waits);
+            };
+            self.touched = self.touched.max(Touched::Body);
+            self.since = None;
+            match frame.transpose()? {
+                Some(Frame::Data(data)) => self.push(data)?,
+                Some(Frame::Trailers(trailers)) => self.finish(trailers)?,
+                None => self.finish(Fields::default())?,
+            }
+        }
+        Ok(Fed::End)
+    }
+
+    fn push(&mut self, data: Bytes) -> Result<(), Broken> {
+        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        let tail = match &mut self.framing {
+            Framing::None => return Err(Broken::Invalid),
+            Framing::Length(left) => {
+                *left = left.checked_sub(length).ok_or(Broken::Invalid)?;
+                if *left == 0 {
+                    self.phase = Phase::Taken;
+                }
+                ""
+            }
+            Framing::Chunked if self.body.is_end() => {
+                self.phase = Phase::Taken;
+                "\r\n0\r\n\r\n"
+            }
+            Framing::Chunked => "\r\n",
         };
-        this.stall.moved();
-        if frame.is_none() || this.body.is_end_stream() {
-            this.sent = None;
+        if self.framing == Framing::Chunked {
+            chunked::begin(data.len(), self.out.front());
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(|error| Fault::Broke(error.into()))))
+        self.out.push(data, tail.as_bytes());
+        Ok(())
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+    fn finish(&mut self, mut trailers: Fields) -> Result<(), Broken> {
+        match self.framing {
+            Framing::None | Framing::Length(0) => {}
+            Framing::Length(_) => return Err(Broken::Gone),
+            Framing::Chunked => {
+                trailers.retain(|name, _| may_trail(name));
+                chunked::finish(&trailers, self.out.front());
+            }
+        }
+        self.phase = Phase::Taken;
+        Ok(())
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    /// Lets the body go on; whether it waited for that.
+    pub(super) fn open(&mut self) -> bool {
+        let held = self.phase == Phase::Held;
+        if held {
+            self.phase = Phase::Open;
+            self.since = None;
+        }
+        held
+    }
+
+    /// No more of it.
+    pub(super) fn stop(&mut self) {
+        if self.phase < Phase::Sent {
+            self.phase = Phase::Stopped;
+        }
+    }
+
+    /// Ends a body that the shop has not asked for.
+    pub(super) fn refuse(&mut self) {
+        if self.phase == Phase::Held {
+            self.phase = Phase::Stopped;
+        }
+    }
+
+    /// Whether the shop has all of it.
+    pub(super) fn is_sent(&self) -> bool {
+        self.phase == Phase::Sent
+    }
+
+    /// Whether not a byte of it can have reached the shop.
+    pub(super) fn is_unsent(&self) -> bool {
+        self.touched < Touched::Wire
+    }
+
+    /// Whether it is a head alone.
+    pub(super) fn is_bodiless(&self) -> bool {
+        self.framing == Framing::None
+    }
+
+    /// The body, where nothing was taken of it.
+    pub(super) fn into_body(self) -> Option<Incoming> {
+        (self.touched == Touched::No).then_some(self.body)
+    }
+
+    /// Since when nothing has moved: from now, if something has.
+    pub(super) fn since(&mut self) -> Instant {
+        *self.since.get_or_insert_with(Instant::now)
     }
 }
 
-impl Waiting {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        match Pin::new(&mut self.go).poll(cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-            Poll::Ready(Err(_dropped)) => Poll::Ready(Err(Fault::Unwanted)),
-            Poll::Pending => self.patience.as_mut().poll(cx).map(Ok),
-        }
-    }
+fn expects(fields: &Fields) -> bool {
+    let expected = fields.get("expect");
+    expected.is_some_and(|expected| expected.eq_ignore_ascii_case(b"100-continue"))
 }

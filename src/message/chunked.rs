@@ -101,6 +101,14 @@ impl Decoder {
         }
     }
 
+    /// Bytes that the current chunk still has, where its size is known.
+    pub const fn expected(&self) -> u64 {
+        match self.state {
+            State::Data(left) => left,
+            State::Size | State::DataEnd | State::Trailers => 0,
+        }
+    }
+
     fn size(&mut self, bytes: &[u8]) -> Result<Step, Fault> {
         let bounded = bytes.get(..LINE).unwrap_or(bytes);
         let Some(at) = memchr(b'\n', bounded) else {

@@ -68,18 +68,29 @@ impl Fields {
     /// Adds a field behind all others. The caller has seen to it that `name` is a
     /// token and `value` has neither CR, LF nor NUL (RFC 9110 §5.1, §5.5).
     pub fn append(&mut self, name: &[u8], value: &[u8]) {
-        let start = self.text.len();
         self.text
             .reserve(name.len() + value.len() + COLON.len() + CRLF.len());
+        self.append_by(name, |out| out.extend_from_slice(value));
+    }
+
+    /// Adds a field whose value `write` puts behind what is there, as by [`Self::append`].
+    pub fn append_by(&mut self, name: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.text.len();
         self.text.extend_from_slice(name);
         self.text.extend_from_slice(COLON);
-        self.text.extend_from_slice(value);
+        write(&mut self.text);
         self.text.extend_from_slice(CRLF);
         self.lines.push(Line {
             start: offset(start),
             name: offset(name.len()),
             end: offset(self.text.len()),
         });
+    }
+
+    /// Adds a field in front of all others; otherwise as [`Fields::append`].
+    pub fn prepend(&mut self, name: &[u8], value: &[u8]) {
+        self.append(name, value);
+        self.lines.rotate_right(1);
     }
 
     /// Makes it the only field of this name, in the place of the first one.

@@ -50,7 +50,10 @@ pub type Parsed<H> = Option<(H, usize)>;
 pub fn request(bytes: &[u8], limits: Limits) -> Result<Parsed<RequestHead>, Fault> {
     let skipped = blank(bytes);
     let Some(head) = section(bytes, skipped, limits)? else {
-        return Ok(None);
+        return match bytes.get(skipped..) {
+            Some(begun) if !may_begin(begun) => Err(Fault::Line),
+            _ => Ok(None),
+        };
     };
     let mut lines = Lines(head.text);
     let first = lines
@@ -147,6 +150,17 @@ fn early(bytes: &[u8]) -> Result<(), Fault> {
         rest = behind.get(1..).unwrap_or_default();
     }
     Ok(())
+}
+
+/// Whether a request may begin like this: who speaks another protocol, TLS say, need not
+/// send a whole head of it to be told.
+fn may_begin(bytes: &[u8]) -> bool {
+    let end = bytes.iter().position(|byte| !is_token_byte(*byte));
+    match end.map(|end| bytes.split_at(end)) {
+        None => true,
+        Some((method, [b' ', ..])) => !method.is_empty(),
+        Some((method, rest)) => method.is_empty() && rest == b"\r",
+    }
 }
 
 /// The bytes of the empty lines in front.
@@ -345,6 +359,13 @@ mod tests {
         assert_eq!(asked(&long), Err(Fault::LongLine));
         let large = format!("GET / HTTP/1.1\r\na: {}", "a".repeat(300));
         assert_eq!(asked(&large), Err(Fault::Large));
+    }
+
+    #[test]
+    fn what_begins_no_request_is_refused_before_it_is_whole() {
+        for text in ["\x16\x03\x01\x02", " ", "G@T", "\rG", "GET\t", "\r\n{"] {
+            assert_eq!(asked(text), Err(Fault::Line), "{text:?}");
+        }
     }
 
     #[test]

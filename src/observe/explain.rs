@@ -126,7 +126,7 @@ impl Rules {
         if !rule.is_for(head.host, store) {
             return Err(Miss::Host(head.host.to_owned()));
         }
-        let is_overridden = target::overrides(head.headers).next().is_some();
+        let is_overridden = target::overrides(head.fields).next().is_some();
         let segments = target::segments(head.path).filter(|_| !is_overridden);
         let segments = segments.ok_or(Miss::Ambiguous)?;
         let parameters = || target::parameters(head.query.unwrap_or(""));

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::{HeaderMap, Method};
+use http::Method;
 
+use crate::message::Fields;
 use crate::store::{Store, Stores};
 
 use super::Settings;
@@ -56,8 +57,8 @@ pub struct RequestHead<'a> {
     pub path: &'a str,
     /// The query, as sent, without the question mark.
     pub query: Option<&'a str>,
-    /// The fields.
-    pub headers: &'a HeaderMap,
+    /// Its fields.
+    pub fields: &'a Fields,
 }
 
 /// What the rules say of a request.
@@ -201,7 +202,7 @@ impl Host {
 
     /// If path or method are overridden: whether a rule means the one or the other path.
     fn is_overridden(&self, head: &RequestHead<'_>) -> Option<bool> {
-        let mut overrides = target::overrides(head.headers).peekable();
+        let mut overrides = target::overrides(head.fields).peekable();
         overrides.peek()?;
         let may_mean = |path: &str| self.may_mean(&target::guess(path));
         Some(may_mean(head.path) || overrides.any(|path| may_mean(&path)))

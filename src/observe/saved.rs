@@ -7,8 +7,7 @@
 mod parse;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, StatusCode};
 
 pub use parse::{SavedError, exchange, is_exchange, page};
 
@@ -17,6 +16,7 @@ use super::decode::decode;
 use super::reading::Reading;
 use super::rules::{Decision, RequestHead, Rules};
 use super::watch::Matched;
+use crate::message::Fields;
 
 /// One exchange, whole.
 #[derive(Clone, Debug)]
@@ -30,11 +30,11 @@ pub struct Exchange {
     /// The request's query, as sent.
     pub query: Option<String>,
     /// The request's fields.
-    pub request_headers: HeaderMap,
+    pub request_fields: Fields,
     /// The response's status.
     pub status: StatusCode,
     /// The response's fields.
-    pub headers: HeaderMap,
+    pub fields: Fields,
     /// The response's body, as sent.
     pub body: Bytes,
 }
@@ -62,26 +62,23 @@ impl Exchange {
             method: &self.method,
             path: &self.path,
             query: self.query.as_deref(),
-            headers: &self.request_headers,
+            fields: &self.request_fields,
         }
     }
 
     pub(super) fn media_type(&self) -> String {
-        charset::essence(self.field(&CONTENT_TYPE))
+        charset::essence(self.field("content-type"))
     }
 
-    fn field(&self, name: &http::HeaderName) -> &str {
-        let value = self.headers.get(name);
-        value
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+    fn field(&self, name: &str) -> &str {
+        self.fields.text(name).unwrap_or_default()
     }
 
     /// The body as the guards see it.
     pub(super) fn text(&self, rules: &Rules) -> Option<String> {
         let limit = rules.decoded_limit();
-        let body = decode(&self.body, self.field(&CONTENT_ENCODING), limit).ok()?;
-        Some(charset::text(&body, self.field(&CONTENT_TYPE)).into_owned())
+        let body = decode(&self.body, self.field("content-encoding"), limit).ok()?;
+        Some(charset::text(&body, self.field("content-type")).into_owned())
     }
 }
 
@@ -89,7 +86,7 @@ impl Rules {
     /// The exchange's head, if rules mean it.
     pub fn exchange(&self, exchange: &Exchange) -> Option<Matched> {
         match self.request(&exchange.request_head()) {
-            Decision::Watched(watch) => watch.response(exchange.status, &exchange.headers),
+            Decision::Watched(watch) => watch.response(exchange.status, &exchange.fields),
             Decision::Unwatched | Decision::Ambiguous => None,
         }
     }

@@ -3,24 +3,25 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 
+use crate::message::Fields;
+
 /// Fields by which some shops let a request name another path or method.
-static OVERRIDES: [HeaderName; 5] = [
-    HeaderName::from_static("x-original-url"),
-    HeaderName::from_static("x-rewrite-url"),
-    HeaderName::from_static("x-http-method-override"),
-    HeaderName::from_static("x-http-method"),
-    HeaderName::from_static("x-method-override"),
+const OVERRIDES: [&str; 5] = [
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
 ];
 
 /// The values of the fields that override path or method.
-pub(crate) fn overrides(headers: &HeaderMap) -> impl Iterator<Item = Cow<'_, str>> {
+pub(crate) fn overrides(fields: &Fields) -> impl Iterator<Item = Cow<'_, str>> {
     OVERRIDES
         .iter()
-        .filter_map(|name| headers.get(name))
-        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .filter_map(|name| fields.get(name))
+        .map(String::from_utf8_lossy)
 }
 
 /// The first segment of a path that needs no second look: nothing is encoded

@@ -3,9 +3,9 @@
 use std::cell::LazyCell;
 use std::sync::Arc;
 
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderName, StatusCode};
 
+use crate::message::Fields;
 use crate::store::Store;
 
 use super::charset::{essence, is_html};
@@ -70,8 +70,8 @@ impl Watch {
     }
 
     /// Whether a rule still means the exchange, now that the response's head is there.
-    pub fn response(mut self, status: StatusCode, headers: &HeaderMap) -> Option<Matched> {
-        let content_type = joined(headers, &CONTENT_TYPE);
+    pub fn response(mut self, status: StatusCode, fields: &Fields) -> Option<Matched> {
+        let content_type = joined(fields, "content-type");
         let essence = essence(&content_type);
         self.candidates
             .retain(|candidate| candidate.rule.means_response(status, &essence).is_ok());
@@ -89,15 +89,14 @@ impl Watch {
         names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         names.dedup();
         let values = names.into_iter().flat_map(|name| {
-            let values = headers.get_all(&name).iter().map(|value| {
-                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                (name.clone(), text)
-            });
+            let values = fields
+                .get_all(name.as_str())
+                .map(|value| (name.clone(), String::from_utf8_lossy(value).into_owned()));
             values.collect::<Vec<_>>()
         });
         Some(Matched {
             headers: values.collect(),
-            content_encoding: joined(headers, &CONTENT_ENCODING),
+            content_encoding: joined(fields, "content-encoding"),
             content_type,
             watch: self,
         })
@@ -128,11 +127,8 @@ impl Matched {
 }
 
 /// All values of a list field, or of one that should stand once.
-fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
-    let values = headers.get_all(name).iter();
-    let values: Vec<_> = values
-        .map(|value| String::from_utf8_lossy(value.as_bytes()))
-        .collect();
+fn joined(fields: &Fields, name: &str) -> String {
+    let values: Vec<_> = fields.get_all(name).map(String::from_utf8_lossy).collect();
     values.join(", ")
 }
 

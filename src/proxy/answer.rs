@@ -1,12 +1,13 @@
 //! Answers of our own: small, plain, and without a detail a stranger could use.
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::StatusCode;
 
 use super::body::Body;
 use super::target::Refusal;
 use crate::event::Event;
 use crate::forward::Error;
+use crate::message::Response;
 
 /// What becomes of a request that the shop did not answer.
 #[derive(Debug)]
@@ -27,12 +28,16 @@ impl Failure {
 /// Whose fault it is.
 pub(super) const fn failure(error: &Error) -> Failure {
     let (status, event, text) = match error {
-        Error::Lookup(_) | Error::Connect(_) => (
+        Error::NoUpstream | Error::Lookup(_) | Error::Connect(_) => (
             StatusCode::BAD_GATEWAY,
             Event::ShopUnreachable,
             "The shop cannot be reached.\n",
         ),
-        Error::Broken(_) | Error::TransferCoding | Error::Switched | Error::Truncated(_) => (
+        Error::Broken(_)
+        | Error::TransferCoding
+        | Error::Framing
+        | Error::Switched
+        | Error::Truncated(_) => (
             StatusCode::BAD_GATEWAY,
             Event::ShopUnreachable,
             "The shop gave no valid answer.\n",
@@ -85,10 +90,10 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Body> {
         | Refusal::Target => StatusCode::BAD_REQUEST,
     };
     let mut response = plain(status, "", true);
-    *response.body_mut() = Body::own(text.into());
+    response.body = Body::own(text.into());
     if status == StatusCode::METHOD_NOT_ALLOWED {
-        let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-        response.headers_mut().insert(header::ALLOW, allowed);
+        let allowed = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+        response.head.fields.append(b"Allow", allowed);
     }
     response
 }
@@ -112,23 +117,23 @@ pub(super) fn lost() -> Response<Body> {
 }
 
 /// The same page, without our parameter.
-pub(super) fn redirect(location: HeaderValue) -> Response<Body> {
+pub(super) fn redirect(location: &str) -> Response<Body> {
     let mut response = plain(StatusCode::FOUND, "", false);
-    response.headers_mut().insert(header::LOCATION, location);
+    response
+        .head
+        .fields
+        .append(b"Location", location.as_bytes());
     response
 }
 
 fn plain(status: StatusCode, text: &'static str, close: bool) -> Response<Body> {
-    let mut response = Response::new(Body::own(Bytes::from_static(text.as_bytes())));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let body = Body::own(Bytes::from_static(text.as_bytes()));
+    let mut response = Response::new(status, body);
+    let fields = &mut response.head.fields;
+    fields.append(b"Content-Type", b"text/plain; charset=utf-8");
+    fields.append(b"Cache-Control", b"no-store");
     if close {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        fields.append(b"Connection", b"close");
     }
     response
 }

@@ -1,14 +1,11 @@
 //! What a request asks for, where there is no doubt about it.
 //!
-//! hyper has already refused what is no HTTP/1.1: folded lines, NUL, differing or
-//! malformed lengths, a transfer coding that does not end in `chunked`, or any
-//! in HTTP/1.0. Of a request with both a length and `chunked` it drops the
-//! length. What is left to refuse, so that the shop never has to guess, is here.
+//! Accept has already refused what is no HTTP, and every doubt about where a message
+//! ends. What is left to refuse, so that the shop never has to guess, is here.
 
-use http::header::{HOST, HeaderMap, TRANSFER_ENCODING};
-use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Uri};
+use http::{Method, Version};
+
+use crate::message::{Fields, RequestHead, Target};
 
 /// Why a request is not forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,17 +34,15 @@ pub(super) enum Refusal {
 }
 
 /// Refuses, or settles the request on origin form and one `Host`, which is returned.
-pub(super) fn settle(head: &mut Parts) -> Result<HeaderValue, Refusal> {
-    if head.method == Method::CONNECT {
+///
+/// An HTTP/1.0 request may come without one (RFC 9112 §3.2): it means `only`, where there is only
+/// one host that it can mean.
+pub(super) fn settle(head: &mut RequestHead, only: Option<&str>) -> Result<String, Refusal> {
+    if head.method == Method::CONNECT && head.protocol.is_none() {
         return Err(Refusal::Connect);
     }
-    one_coding(&head.headers)?;
-    let mut hosts = head.headers.get_all(HOST).iter();
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.clone(),
-        (None, _) => return Err(Refusal::NoHost),
-        (Some(_), Some(_)) => return Err(Refusal::SeveralHosts),
-    };
+    one_coding(&head.fields)?;
+    let host = host(head, only)?;
     if !is_host(host.as_bytes()) {
         return Err(Refusal::InvalidHost);
     }
@@ -55,53 +50,75 @@ pub(super) fn settle(head: &mut Parts) -> Result<HeaderValue, Refusal> {
     Ok(host)
 }
 
+/// The one `Host`. That of HTTP/2 (`:authority`) is made one, in front (RFC 9113 §8.3.1).
+fn host(head: &mut RequestHead, only: Option<&str>) -> Result<String, Refusal> {
+    let text =
+        |host: &[u8]| String::from_utf8(host.to_vec()).map_err(|_no_text| Refusal::InvalidHost);
+    if head.fields.get_all("host").nth(1).is_some() {
+        return Err(Refusal::SeveralHosts);
+    }
+    let host = match (head.fields.get("host"), &head.authority) {
+        (Some(host), None) => return text(host),
+        (Some(host), Some(authority)) if host.eq_ignore_ascii_case(authority) => return text(host),
+        (Some(_), Some(_)) => return Err(Refusal::HostMismatch),
+        (None, Some(authority)) => text(authority)?,
+        (None, None) if head.version == Version::HTTP_10 => only.ok_or(Refusal::NoHost)?.to_owned(),
+        (None, None) => return Err(Refusal::NoHost),
+    };
+    head.fields.prepend(b"Host", host.as_bytes());
+    Ok(host)
+}
+
 /// The host's name without its port and without the dot that ends a full name.
-pub(super) fn name(host: &HeaderValue) -> &str {
-    let text = host.to_str().unwrap_or_default();
-    let name = match text.strip_prefix('[') {
+pub(super) fn name(host: &str) -> &str {
+    let name = match host.strip_prefix('[') {
         Some(rest) => rest.split_once(']').map_or(rest, |(name, _)| name),
-        None => text.split_once(':').map_or(text, |(name, _)| name),
+        None => host.split_once(':').map_or(host, |(name, _)| name),
     };
     name.strip_suffix('.').unwrap_or(name)
 }
 
-fn one_coding(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+fn one_coding(fields: &Fields) -> Result<(), Refusal> {
+    let mut codings = fields.get_all("transfer-encoding");
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
-        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(only), None) if only.eq_ignore_ascii_case(b"chunked") => Ok(()),
         _ => Err(Refusal::TransferCoding),
     }
 }
 
-fn origin_form(head: &mut Parts, host: &HeaderValue) -> Result<(), Refusal> {
-    let Some(authority) = head.uri.authority() else {
-        let path = head.uri.path();
-        let star = path == "*" && head.method == Method::OPTIONS;
-        return if star || path.starts_with('/') {
-            Ok(())
-        } else {
-            Err(Refusal::Target)
-        };
-    };
-    let web = matches!(head.uri.scheme_str(), Some("http" | "https"));
-    if !web {
+fn origin_form(head: &mut RequestHead, host: &str) -> Result<(), Refusal> {
+    let target = head.target.as_bytes();
+    let star = target == b"*" && head.method == Method::OPTIONS;
+    if target.starts_with(b"/") || star {
+        return Ok(());
+    }
+    let (scheme, rest) = split(target, b"://").ok_or(Refusal::Target)?;
+    if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
         return Err(Refusal::Target);
     }
-    if !host
-        .as_bytes()
-        .eq_ignore_ascii_case(authority.as_str().as_bytes())
-    {
+    let end = rest
+        .iter()
+        .position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+    let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));
+    if !host.as_bytes().eq_ignore_ascii_case(authority) {
         return Err(Refusal::HostMismatch);
     }
-    let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let path = if path.starts_with('/') {
-        head.uri.path_and_query().cloned()
-    } else {
-        PathAndQuery::try_from(format!("/{path}")).ok()
+    // RFC 9112 §3.2.4: without a path, OPTIONS means the server.
+    let path = match path {
+        [] if head.method == Method::OPTIONS => b"*".to_vec(),
+        [b'/', ..] => path.to_vec(),
+        [] | [b'?', ..] => [b"/", path].concat(),
+        _ => return Err(Refusal::Target),
     };
-    head.uri = path.map(Uri::from).ok_or(Refusal::Target)?;
+    head.target = Target::new(path);
     Ok(())
+}
+
+fn split<'a>(text: &'a [u8], at: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let found = memchr::memmem::find(text, at)?;
+    let (before, rest) = text.split_at(found);
+    Some((before, rest.get(at.len()..)?))
 }
 
 /// `uri-host [ ":" port ]` (RFC 9110 §7.2), of the characters that hosts really have.
@@ -145,14 +162,43 @@ fn is_host(text: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn settled(method: &str, target: &str, hosts: &[&str]) -> Result<(String, String), Refusal> {
-        let mut request = http::Request::builder().method(method).uri(target);
-        for host in hosts {
-            request = request.header(HOST, *host);
+    fn head(method: &str, target: &str, hosts: &[&str], version: Version) -> RequestHead {
+        RequestHead {
+            method: method.parse().unwrap(),
+            target: target.into(),
+            authority: None,
+            protocol: None,
+            version,
+            fields: hosts.iter().map(|host| ("Host", host)).collect(),
         }
-        let (mut head, ()) = request.body(()).unwrap().into_parts();
-        let host = settle(&mut head)?;
-        Ok((name(&host).to_owned(), head.uri.to_string()))
+    }
+
+    fn settled(method: &str, target: &str, hosts: &[&str]) -> Result<(String, String), Refusal> {
+        let mut head = head(method, target, hosts, Version::HTTP_11);
+        let host = settle(&mut head, Some("only.example"))?;
+        let target = head.target.as_str().unwrap().to_owned();
+        Ok((name(&host).to_owned(), target))
+    }
+
+    #[test]
+    fn an_old_request_without_host_means_the_only_one() {
+        let mut old = head("GET", "/", &[], Version::HTTP_10);
+        assert_eq!(settle(&mut old.clone(), None), Err(Refusal::NoHost));
+        assert_eq!(settle(&mut old, Some("a")), Ok("a".to_owned()));
+        assert_eq!(old.fields.get("host"), Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn the_authority_of_http2_and_the_host_must_agree() {
+        let with = |authority: &str, hosts: &[&str]| {
+            let mut head = head("GET", "/", hosts, Version::HTTP_2);
+            head.authority = Some(authority.as_bytes().to_vec());
+            settle(&mut head, None).map(|host| (host, head.fields.len()))
+        };
+        assert_eq!(with("a", &[]), Ok(("a".to_owned(), 1)));
+        assert_eq!(with("a", &["A"]), Ok(("A".to_owned(), 1)));
+        assert_eq!(with("a", &["b"]), Err(Refusal::HostMismatch));
+        assert_eq!(with("a", &["a", "a"]), Err(Refusal::SeveralHosts));
     }
 
     #[test]
@@ -249,11 +295,8 @@ mod tests {
             (&["identity, chunked"], false),
             (&[",chunked"], false),
         ] {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(TRANSFER_ENCODING, value.parse().unwrap());
-            }
-            assert_eq!(one_coding(&headers).is_ok(), ok, "{values:?}");
+            let fields = values.iter().map(|value| ("Transfer-Encoding", value));
+            assert_eq!(one_coding(&fields.collect()).is_ok(), ok, "{values:?}");
         }
     }
 }

@@ -4,8 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Response;
-use hyper::body::Body as _;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, error, warn};
@@ -15,6 +13,7 @@ use super::{Body, Watched, Watcher, relay};
 use crate::clock::Time;
 use crate::event::Event;
 use crate::forward;
+use crate::message::{Body as _, Response};
 use crate::observe::pool::ReadError;
 use crate::observe::{Copy, Fault, Matched, Reading};
 use crate::order::{Candidate, OrderKey, Sighting};
@@ -47,7 +46,7 @@ impl Watcher {
             is_old,
         } = watched;
         let store = Arc::clone(watch.store());
-        let meant = || watch.response(response.status(), response.headers());
+        let meant = || watch.response(response.head.status, &response.head.fields);
         let meant = catch_unwind(AssertUnwindSafe(meant)).unwrap_or_else(|_panic| {
             self.counters.add(Event::ObserverFailed);
             error!(store = %store.name, request, "asking the rules panicked: if there is an order in the response, it is lost");
@@ -64,19 +63,24 @@ impl Watcher {
             visit,
             request,
         };
-        if response.body().is_end_stream() {
+        if response.body.is_end() {
             self.hold(confirmation, Some(Bytes::new())).await;
             drop(answer.send(Ok(response.map(Body::Plain))));
             return;
         }
-        let (head, shop) = response.into_parts();
-        let (shopper, relay) = relay::relay(shop.size_hint());
+        let Response { head, body, tunnel } = response;
+        let (shopper, relay) = relay::relay(body.left());
         // He may have gone already: the pump finds out with its first piece.
-        drop(answer.send(Ok(Response::from_parts(head, Body::Watched(relay)))));
+        let relayed = Response {
+            head,
+            body: Body::Watched(relay),
+            tunnel,
+        };
+        drop(answer.send(Ok(relayed)));
         let copy = Copy::new(confirmation.matched.body_limit());
-        let ending = Ending::of(&shop, is_old);
+        let ending = Ending::of(&body, is_old);
         let pump = Pump::new(shopper, copy, ending, self.patience.clone(), place);
-        match pump.run(shop).await {
+        match pump.run(body).await {
             End::Whole(mut whole) => {
                 self.hold(confirmation, whole.body.take()).await;
                 whole.release().await;

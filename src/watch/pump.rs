@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
-use hyper::body::{Body, Frame};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
 use super::relay::Piece;
 use crate::forward;
+use crate::message::{Body as _, Frame, body};
 use crate::observe::Copy;
 
 /// How the shopper's message will end, so what has to be held back of it.
@@ -57,7 +56,7 @@ pub(super) struct Whole {
     /// The copy; none if it was larger than its limit.
     pub(super) body: Option<Bytes>,
     /// The last byte, or the trailers.
-    held: Option<Frame<Bytes>>,
+    held: Option<Frame>,
     shopper: Option<mpsc::Sender<Piece>>,
 }
 
@@ -94,7 +93,7 @@ impl Pump {
                 return End::Cut(Cut::Abandoned);
             };
             let frame = match frame {
-                None => break self.ending.newest().map(Frame::data),
+                None => break self.ending.newest().map(Frame::Data),
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => {
                     self.pass(Piece::Broken(error)).await;
@@ -106,7 +105,7 @@ impl Pump {
                 Err(trailers) => {
                     // Its end is still to be taken, or the connection could not be used again.
                     self.next(&mut shop).await.ok();
-                    break self.ending.newest().map(Frame::data).or(Some(trailers));
+                    break self.ending.newest().map(Frame::Data).or(Some(trailers));
                 }
             };
             self.copy.push(&data);
@@ -114,7 +113,7 @@ impl Pump {
                 return End::Cut(Cut::Abandoned);
             }
             if let Some(last) = self.pass_but_last(data).await {
-                break Some(Frame::data(last));
+                break Some(Frame::Data(last));
             }
         };
         // The connection to the shop goes back to its pool while the order is entered.
@@ -130,10 +129,10 @@ impl Pump {
     async fn next(
         &self,
         shop: &mut forward::Body,
-    ) -> Result<Option<Result<Frame<Bytes>, forward::Error>>, tokio::time::error::Elapsed> {
+    ) -> Result<Option<Result<Frame, forward::Error>>, tokio::time::error::Elapsed> {
         match self.deadline {
-            Some(deadline) => tokio::time::timeout_at(deadline, shop.frame()).await,
-            None => Ok(shop.frame().await),
+            Some(deadline) => tokio::time::timeout_at(deadline, body::next(shop)).await,
+            None => Ok(body::next(shop).await),
         }
     }
 
@@ -153,13 +152,13 @@ impl Pump {
             Ending::Close(newest) => {
                 let earlier = newest.replace(split_last(&mut before));
                 if let Some(earlier) = earlier {
-                    self.pass(Piece::Frame(Frame::data(earlier))).await;
+                    self.pass(Piece::Frame(Frame::Data(earlier))).await;
                 }
                 None
             }
         };
         if !before.is_empty() {
-            self.pass(Piece::Frame(Frame::data(before))).await;
+            self.pass(Piece::Frame(Frame::Data(before))).await;
         }
         last
     }
@@ -184,7 +183,7 @@ impl Pump {
 impl Ending {
     /// How a message with this body ends for a client that speaks HTTP/1.1, or an older one.
     pub(super) fn of(body: &forward::Body, is_old: bool) -> Self {
-        match body.size_hint().exact() {
+        match body.left() {
             Some(length) => Self::Length(length),
             None if is_old => Self::Close(None),
             None => Self::Terminator,

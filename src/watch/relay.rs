@@ -1,13 +1,11 @@
 //! The shopper's end of a watched body.
 
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use crate::forward;
+use crate::message::{Body, Frame};
 
 /// Pieces that wait for the shopper; the next one is not read from the shop
 /// before he has taken one.
@@ -27,7 +25,7 @@ pub enum Error {
 /// What the watching task sends.
 #[derive(Debug)]
 pub(super) enum Piece {
-    Frame(Frame<Bytes>),
+    Frame(Frame),
     Broken(forward::Error),
     /// The clean end. Without it the shopper is shown that something is missing.
     End,
@@ -37,34 +35,36 @@ pub(super) enum Piece {
 #[derive(Debug)]
 pub struct Relay {
     pieces: mpsc::Receiver<Piece>,
-    size: SizeHint,
+    left: Option<u64>,
     ended: bool,
 }
 
-/// A relay and the sender that feeds it; `size` is the shop's.
-pub(super) fn relay(size: SizeHint) -> (mpsc::Sender<Piece>, Relay) {
+/// A relay and the sender that feeds it; `left` is what the shop has still to send.
+pub(super) fn relay(left: Option<u64>) -> (mpsc::Sender<Piece>, Relay) {
     let (sender, pieces) = mpsc::channel(WAITING);
     let relay = Relay {
         pieces,
-        size,
+        left,
         ended: false,
     };
     (sender, relay)
 }
 
 impl Body for Relay {
-    type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
         if self.ended {
             return Poll::Ready(None);
         }
         Poll::Ready(match ready!(self.pieces.poll_recv(cx)) {
-            Some(Piece::Frame(frame)) => Some(Ok(frame)),
+            Some(Piece::Frame(frame)) => {
+                if let Frame::Data(data) = &frame {
+                    let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+                    self.left = self.left.map(|left| left.saturating_sub(length));
+                }
+                Some(Ok(frame))
+            }
             Some(Piece::Broken(error)) => Some(Err(error.into())),
             Some(Piece::End) => {
                 self.ended = true;
@@ -74,11 +74,11 @@ impl Body for Relay {
         })
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.ended
+    fn left(&self) -> Option<u64> {
+        self.left
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.size
+    fn is_end(&self) -> bool {
+        self.ended
     }
 }

@@ -3,11 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
-use http::header::{COOKIE, HeaderValue};
-use http::{HeaderMap, Method};
+use http::Method;
 use refgate::capture::{Head, Settings};
 use refgate::clock::Time;
 use refgate::event::Counters;
+use refgate::message::Fields;
 use refgate::seal::Keys;
 use refgate::visit::{Visit, VisitId};
 
@@ -30,25 +30,25 @@ fn settings() -> Settings {
 
 /// The visit, and the cookie that was set, of a request to the store `shop.test`.
 fn visit(target: &str, cookie: Option<&str>, now: Time) -> (Option<Visit>, Option<String>) {
-    let mut headers = HeaderMap::new();
+    let mut headers = Fields::default();
     if let Some(cookie) = cookie {
-        headers.insert(COOKIE, HeaderValue::from_str(cookie).unwrap());
+        headers.append(b"cookie", cookie.as_bytes());
     }
     let stores = base().0.stores;
     let mut head = Head {
         method: &Method::GET,
         target,
         host: "shop.test",
-        headers: &mut headers,
+        fields: &mut headers,
     };
     let store = stores.find("shop.test").unwrap();
     let fresh = || Some(VisitId(7));
-    let captured = settings().capture(&mut head, store, (now, &fresh), &Counters::default());
-    let set = captured.answer.set_cookie.map(|value| {
-        let value = value.to_str().unwrap().to_owned();
-        value.split(';').next().unwrap().to_owned()
-    });
-    (captured.visit, set)
+    let (settings, counters) = (settings(), Counters::default());
+    let captured = settings.capture(&mut head, store, (now, &fresh), &counters);
+    let visit = settings.visit(&captured.visitor, store, now, &counters);
+    let set = captured.answer.set_cookie;
+    let set = set.map(|value| value.split(';').next().unwrap().to_owned());
+    (visit, set)
 }
 
 #[test]

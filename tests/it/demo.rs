@@ -2,6 +2,7 @@
 
 use refgate::demo::shop::{Cents, Shop, Storefront};
 use refgate::demo::shopper::{Error, Shopper};
+use refgate::message::Fields;
 use refgate::observe::saved::Exchange;
 use reqwest::{StatusCode, Url};
 use tokio::net::TcpListener;
@@ -111,14 +112,16 @@ async fn the_shipped_rule_reads_the_shops_confirmation() {
             .unwrap();
         let mut headers = shopper.steps().last().unwrap().headers.clone();
         headers.remove("content-encoding");
+        let fields = headers.iter();
+        let fields = fields.map(|(name, value)| (name.as_str(), value.as_bytes()));
         let readings = rules.read(&Exchange {
             host: host.to_owned(),
             method: reqwest::Method::GET,
             path: bought.url.path().to_owned(),
             query: None,
-            request_headers: reqwest::header::HeaderMap::new(),
+            request_fields: Fields::default(),
             status: StatusCode::OK,
-            headers,
+            fields: fields.collect(),
             body: bought.page.into(),
         });
         assert_eq!(readings.len(), 1);

@@ -1,6 +1,7 @@
 //! Forward and the pass-through path: what the shop sees, what the client sees.
 
 mod bytes;
+mod direct;
 mod fail;
 mod framing;
 mod pool;

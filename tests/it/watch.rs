@@ -1,6 +1,7 @@
 //! Which exchanges rules mean, which never, and why not.
 
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, StatusCode};
+use refgate::message::Fields;
 use refgate::observe::saved::Exchange;
 use refgate::observe::{Decision, RequestHead, Rules};
 
@@ -35,8 +36,7 @@ fn guards_and_heads_that_do_not_hold_read_nothing() {
     nothing(&|exchange| exchange.path = "/checkout/thank-you".into());
     nothing(&|exchange| exchange.path = "/checkout/thank-you/".into());
     nothing(&|exchange| {
-        let json = "application/json".parse().unwrap();
-        exchange.headers.insert("content-type", json);
+        exchange.fields.set("content-type", b"application/json");
     });
 }
 
@@ -71,25 +71,24 @@ fn guards_are_held_to_what_a_person_reads() {
     assert_eq!(source.read(&exchange(PAGE)).len(), 1);
     let json = with("text/html", "application/json");
     let mut page = exchange(format!("{PAGE}Payment&nbsp;failed"));
-    page.headers
-        .insert("content-type", "application/json".parse().unwrap());
+    page.fields.set("content-type", b"application/json");
     assert_eq!(json.read(&page).len(), 1);
 }
 
-fn decision(rules: &Rules, path: &str, headers: &HeaderMap) -> Decision {
+fn decision(rules: &Rules, path: &str, headers: &Fields) -> Decision {
     rules.request(&RequestHead {
         host: "Shop.Example",
         method: &Method::GET,
         path,
         query: None,
-        headers,
+        fields: headers,
     })
 }
 
 #[test]
 fn ambiguous_paths_are_never_watched_and_told_if_they_might_have_been() {
     let rules = german();
-    let none = HeaderMap::new();
+    let none = Fields::default();
     let watched = |path: &str| matches!(decision(&rules, path, &none), Decision::Watched(_));
     assert!(watched("/checkout/thank-you/5"));
     assert!(watched("/checkout/thank%2Dyou/a%20b"));
@@ -135,8 +134,8 @@ fn ambiguous_paths_are_never_watched_and_told_if_they_might_have_been() {
 fn a_path_or_method_that_is_overridden_is_never_watched() {
     let rules = german();
     let with = |name: &'static str, value: &str, path: &str| {
-        let mut headers = HeaderMap::new();
-        headers.insert(name, value.parse().unwrap());
+        let mut headers = Fields::default();
+        headers.append(name.as_bytes(), value.as_bytes());
         decision(&rules, path, &headers)
     };
     let thanks = "/checkout/thank-you/5";

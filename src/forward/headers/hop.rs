@@ -2,154 +2,143 @@
 
 use std::time::Duration;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+use crate::message::Fields;
 
 /// Fields meant for the shop or the shopper: a `Connection` that names one is mistaken, or wants
 /// the far side to misread the message.
-const ESSENTIAL: &[HeaderName] = &[
-    header::AUTHORIZATION,
-    header::CACHE_CONTROL,
-    header::CONTENT_ENCODING,
-    header::CONTENT_LENGTH,
-    header::CONTENT_RANGE,
-    header::CONTENT_TYPE,
-    header::COOKIE,
-    header::EXPECT,
-    header::HOST,
-    header::LOCATION,
-    header::SET_COOKIE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::VARY,
+const ESSENTIAL: &[&str] = &[
+    "authorization",
+    "cache-control",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "location",
+    "set-cookie",
+    "trailer",
+    "transfer-encoding",
+    "vary",
 ];
 
-/// What one look at a message's field names found.
-#[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "one bit a field name")]
-pub(super) struct Seen {
-    pub(super) connection: bool,
-    pub(super) keep_alive: bool,
-    pub(super) proxy_connection: bool,
-    pub(super) te: bool,
-    pub(super) upgrade: bool,
-    pub(super) http2_settings: bool,
-    pub(super) coding: bool,
-    pub(super) length: bool,
+/// What a field is to whoever passes it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Not ours to look at.
+    Plain,
+    /// `Connection`.
+    Connection,
+    /// `Keep-Alive`.
+    KeepAlive,
+    /// `TE`.
+    Te,
+    /// `HTTP2-Settings`, `Proxy-Connection`: of a connection, and nothing to be read in them.
+    Settings,
+    /// `Upgrade`.
+    Upgrade,
+    /// `Transfer-Encoding`.
+    Coding,
+    /// `Content-Length`.
+    Length,
+    /// `Expect`.
+    Expect,
     /// `Forwarded`, `X-Forwarded-…`, also spelt with `_`.
-    pub(super) forwarded: Vec<HeaderName>,
+    Forwarded,
 }
 
-impl Seen {
-    pub(super) fn look(headers: &HeaderMap) -> Self {
-        let mut seen = Self::default();
-        for name in headers.keys() {
-            let text = name.as_str().as_bytes();
-            match text.first() {
-                Some(b'c') => {
-                    seen.connection |= *name == header::CONNECTION;
-                    seen.length |= *name == header::CONTENT_LENGTH;
-                }
-                Some(b'f' | b'x') if tells_of_another(text) => seen.forwarded.push(name.clone()),
-                Some(b'h') => seen.http2_settings |= *name == HTTP2_SETTINGS,
-                Some(b'k') => seen.keep_alive |= *name == KEEP_ALIVE,
-                Some(b'p') => seen.proxy_connection |= *name == PROXY_CONNECTION,
-                Some(b't') => {
-                    seen.te |= *name == header::TE;
-                    seen.coding |= *name == header::TRANSFER_ENCODING;
-                }
-                Some(b'u') => seen.upgrade |= *name == header::UPGRADE,
-                _ => {}
-            }
+impl Kind {
+    /// By its name, in any case. Most names are told apart by their length and first letter.
+    pub(super) fn of(name: &[u8]) -> Self {
+        let first = name.first().copied().unwrap_or_default() | 0x20;
+        let (kind, whole): (Self, &[u8]) = match (first, name.len()) {
+            (b'c', 10) => (Self::Connection, b"connection"),
+            (b'c', 14) => (Self::Length, b"content-length"),
+            (b'e', 6) => (Self::Expect, b"expect"),
+            (b'f', 9) => (Self::Forwarded, b"forwarded"),
+            (b'h', 14) => (Self::Settings, b"http2-settings"),
+            (b'k', 10) => (Self::KeepAlive, b"keep-alive"),
+            (b'p', 16) => (Self::Settings, b"proxy-connection"),
+            (b't', 2) => (Self::Te, b"te"),
+            (b't', 17) => (Self::Coding, b"transfer-encoding"),
+            (b'u', 7) => (Self::Upgrade, b"upgrade"),
+            (b'x', 13..) if tells_of_another(name) => return Self::Forwarded,
+            _ => return Self::Plain,
+        };
+        if name.eq_ignore_ascii_case(whole) {
+            kind
+        } else {
+            Self::Plain
         }
-        seen
     }
 }
 
 fn tells_of_another(name: &[u8]) -> bool {
-    const PREFIX: &[u8] = b"x-forwarded-";
-    name == b"forwarded"
-        || name.len() > PREFIX.len()
-            && name
-                .iter()
-                .zip(PREFIX)
-                .all(|(&have, &want)| have == want || (have == b'_' && want == b'-'))
+    let alike = |(have, want): (&u8, &u8)| {
+        have.to_ascii_lowercase() == *want || (*have == b'_' && *want == b'-')
+    };
+    name.iter().zip(b"x-forwarded-").all(alike)
 }
 
-/// Whether the client asks for another protocol, and one that may be tunnelled.
-///
-/// Never h2c: behind the tunnel, requests would pass unseen. A request with a body is answered as
-/// a plain one.
-pub(super) fn may_upgrade(headers: &HeaderMap, seen: &Seen) -> bool {
-    let has_body = seen.coding
-        || headers
-            .get(header::CONTENT_LENGTH)
-            .is_some_and(|length| length != "0");
-    seen.upgrade
-        && !has_body
-        && tokens(headers, &header::CONNECTION).any(|token| token.eq_ignore_ascii_case(b"upgrade"))
-        && tokens(headers, &header::UPGRADE).all(|token| !is_h2c(token))
+/// Whether a field may come behind a body: none that frames, routes or says who asks, because a
+/// reader may take a trailer for a field of the head (RFC 9110 §6.5.1).
+pub(in crate::forward) fn may_trail(name: &[u8]) -> bool {
+    let known = |essential: &&str| name.eq_ignore_ascii_case(essential.as_bytes());
+    Kind::of(name) == Kind::Plain && !ESSENTIAL.iter().any(known)
 }
 
-fn is_h2c(token: &[u8]) -> bool {
+/// What `Connection` says.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    /// `close`.
+    pub(super) close: bool,
+    /// `upgrade`.
+    pub(super) upgrade: bool,
+    /// The names of fields, each with a comma behind it.
+    fields: Vec<u8>,
+}
+
+impl Named {
+    /// Reads one line of it.
+    pub(super) fn read(&mut self, value: &[u8]) {
+        for token in tokens(value) {
+            if token.eq_ignore_ascii_case(b"close") {
+                self.close = true;
+            } else if token.eq_ignore_ascii_case(b"upgrade") {
+                self.upgrade = true;
+            } else if !token.eq_ignore_ascii_case(b"keep-alive") {
+                self.fields.extend_from_slice(token);
+                self.fields.push(b',');
+            }
+        }
+    }
+
+    /// Removes the fields that it names, save the essential ones.
+    pub(super) fn remove(&self, fields: &mut Fields) {
+        if self.fields.is_empty() {
+            return;
+        }
+        fields.retain(|name, _| {
+            let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+            !tokens(&self.fields).any(is) || ESSENTIAL.iter().any(|own| is(own.as_bytes()))
+        });
+    }
+}
+
+pub(super) fn is_h2c(token: &[u8]) -> bool {
     let name = token.split(|byte| *byte == b'/').next().unwrap_or(token);
     name.eq_ignore_ascii_case(b"h2c") || name.eq_ignore_ascii_case(b"h2")
 }
 
-pub(super) fn wants_trailers(headers: &HeaderMap) -> bool {
-    tokens(headers, &header::TE).any(|token| token.eq_ignore_ascii_case(b"trailers"))
-}
-
-/// Removes the fields that `Connection` names, save the essential ones.
-pub(super) fn remove_named(headers: &mut HeaderMap, seen: &Seen) {
-    if !seen.connection {
-        return;
-    }
-    let plain = |token: &&[u8]| {
-        !(token.eq_ignore_ascii_case(b"keep-alive")
-            || token.eq_ignore_ascii_case(b"close")
-            || token.eq_ignore_ascii_case(b"upgrade"))
-    };
-    let named: Vec<HeaderName> = tokens(headers, &header::CONNECTION)
-        .filter(plain)
-        .filter_map(|token| HeaderName::from_bytes(token).ok())
-        .filter(|name| !ESSENTIAL.contains(name))
-        .collect();
-    for name in named {
-        headers.remove(name);
-    }
-}
-
-pub(super) fn remove(headers: &mut HeaderMap, seen: &Seen) {
-    if seen.connection {
-        headers.remove(header::CONNECTION);
-    }
-    if seen.keep_alive {
-        headers.remove(KEEP_ALIVE);
-    }
-    if seen.proxy_connection {
-        headers.remove(PROXY_CONNECTION);
-    }
-    if seen.te {
-        headers.remove(header::TE);
-    }
-    if seen.http2_settings {
-        headers.remove(HTTP2_SETTINGS);
-    }
-}
-
-pub(super) fn remove_upgrade(headers: &mut HeaderMap, seen: &Seen) {
-    if seen.upgrade {
-        headers.remove(header::UPGRADE);
-    }
+/// Whether the list has this member.
+pub(super) fn has(list: &[u8], word: &[u8]) -> bool {
+    tokens(list).any(|token| token.eq_ignore_ascii_case(word))
 }
 
 /// `Keep-Alive: timeout=N`, in seconds.
-pub(super) fn kept(headers: &HeaderMap) -> Option<Duration> {
-    tokens(headers, &KEEP_ALIVE)
+pub(super) fn kept(value: &[u8]) -> Option<Duration> {
+    tokens(value)
         .filter_map(|token| std::str::from_utf8(token).ok())
         .filter_map(|token| token.split_once('='))
         .find(|(name, _)| name.trim().eq_ignore_ascii_case("timeout"))
@@ -157,48 +146,21 @@ pub(super) fn kept(headers: &HeaderMap) -> Option<Duration> {
         .map(|seconds| Duration::from_secs(seconds.into()))
 }
 
-/// The one length that every value and every list member agrees on.
-pub(super) fn agreed_length<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> Option<u64> {
-    let mut agreed = None;
-    for member in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
-        let member = member.trim_ascii();
-        if !is_number(member) {
-            return None;
-        }
-        let length: u64 = std::str::from_utf8(member).ok()?.parse().ok()?;
-        if agreed.is_some_and(|before| before != length) {
-            return None;
-        }
-        agreed = Some(length);
+/// Digits alone: neither sign nor space.
+pub(in crate::forward) fn number(text: &[u8]) -> Option<u64> {
+    let digit = |number: u64, byte: &u8| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    };
+    if text.is_empty() {
+        return None;
     }
-    agreed
+    text.iter().try_fold(0, digit)
 }
 
-pub(super) fn is_number(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
-}
-
-/// Several lines of one list as one; none where there are none.
-pub(super) fn joined<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> Option<Vec<u8>> {
-    let mut all: Option<Vec<u8>> = None;
-    for value in values {
-        match &mut all {
-            None => all = Some(value.as_bytes().to_vec()),
-            Some(all) => {
-                all.extend_from_slice(b", ");
-                all.extend_from_slice(value.as_bytes());
-            }
-        }
-    }
-    all
-}
-
-/// The members of a comma-separated list over all its lines.
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
-    headers
-        .get_all(name)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+/// The members of a comma-separated list.
+pub(super) fn tokens(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|byte| *byte == b',')
         .map(<[u8]>::trim_ascii)
         .filter(|token| !token.is_empty())
 }

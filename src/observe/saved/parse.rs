@@ -1,11 +1,12 @@
 //! From a saved file to an exchange.
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 
 use super::super::fault::short;
 use super::{Exchange, Given};
+use crate::message::Fields;
+use crate::message::parse::{is_text, is_token};
 
 /// Why a file is no saved exchange.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,11 +52,9 @@ pub fn page(body: Bytes, given: &Given) -> Result<Exchange, SavedError> {
         "text/html"
     };
     let content_type = given.content_type.as_deref().unwrap_or(guessed);
-    let value = HeaderValue::from_str(content_type)
-        .map_err(|_invalid| SavedError::ContentType(content_type.to_owned()))?;
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, value);
-    Head::default().answered(StatusCode::OK, headers, body, given)
+    let mut fields = Fields::default();
+    typed(&mut fields, content_type)?;
+    Head::default().answered(StatusCode::OK, fields, body, given)
 }
 
 /// An exchange: request line and fields, an empty line, status line and fields,
@@ -75,20 +74,20 @@ pub fn exchange(file: &Bytes, body: Option<Bytes>, given: &Given) -> Result<Exch
             request_line(first).ok_or_else(|| SavedError::RequestLine(short(first)))?;
         head.method = Some(method);
         head.target = Some(target.to_owned());
-        head.headers = fields(&mut rest)?;
+        head.fields = fields(&mut rest)?;
     }
-    let (status, headers) = response(&mut rest)?;
+    let (status, answered) = response(&mut rest)?;
     let body = body.unwrap_or_else(|| {
-        let is_chunked = headers.contains_key(TRANSFER_ENCODING);
+        let is_chunked = answered.contains("transfer-encoding");
         let unchunked = if is_chunked { unchunked(rest) } else { None };
         unchunked.unwrap_or_else(|| file.slice_ref(rest))
     });
-    head.answered(status, headers, body, given)
+    head.answered(status, answered, body, given)
 }
 
 /// The first response that is not an interim one (RFC 9110 §15.2). What stands
 /// before it is the request's body.
-fn response(rest: &mut &[u8]) -> Result<(StatusCode, HeaderMap), SavedError> {
+fn response(rest: &mut &[u8]) -> Result<(StatusCode, Fields), SavedError> {
     while !rest.is_empty() {
         let (text, after) = line(rest);
         *rest = after;
@@ -101,9 +100,9 @@ fn response(rest: &mut &[u8]) -> Result<(StatusCode, HeaderMap), SavedError> {
             .nth(1)
             .and_then(|code| code.parse().ok());
         let status: StatusCode = status.ok_or_else(|| SavedError::StatusLine(short(text)))?;
-        let headers = fields(rest)?;
+        let fields = fields(rest)?;
         if !status.is_informational() {
-            return Ok((status, headers));
+            return Ok((status, fields));
         }
     }
     Err(SavedError::NoResponse)
@@ -114,25 +113,23 @@ fn response(rest: &mut &[u8]) -> Result<(StatusCode, HeaderMap), SavedError> {
 struct Head {
     method: Option<Method>,
     target: Option<String>,
-    headers: HeaderMap,
+    fields: Fields,
 }
 
 impl Head {
     fn answered(
         self,
         status: StatusCode,
-        mut headers: HeaderMap,
+        mut fields: Fields,
         body: Bytes,
         given: &Given,
     ) -> Result<Exchange, SavedError> {
         if let Some(content_type) = &given.content_type {
-            let value = HeaderValue::from_str(content_type)
-                .map_err(|_invalid| SavedError::ContentType(content_type.clone()))?;
-            headers.insert(CONTENT_TYPE, value);
+            typed(&mut fields, content_type)?;
         }
         // Tools save the body decoded more often than not.
-        if is_decoded(&headers, &body) {
-            headers.remove(CONTENT_ENCODING);
+        if is_decoded(&fields, &body) {
+            fields.remove("content-encoding");
         }
         let target = given
             .path
@@ -140,7 +137,7 @@ impl Head {
             .or(self.target)
             .unwrap_or_else(|| "/".to_owned());
         let (authority, target) = split_target(&target);
-        let named = self.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let named = self.fields.text("host");
         let host = given.host.as_deref().or(authority).or(named);
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query.to_owned())),
@@ -151,20 +148,28 @@ impl Head {
             method: given.method.clone().or(self.method).unwrap_or(Method::GET),
             path: path.to_owned(),
             query,
-            request_headers: self.headers,
+            request_fields: self.fields,
             status: given.status.unwrap_or(status),
-            headers,
+            fields,
             body,
         })
     }
 }
 
+fn typed(fields: &mut Fields, content_type: &str) -> Result<(), SavedError> {
+    if !is_text(content_type.as_bytes()) {
+        return Err(SavedError::ContentType(content_type.to_owned()));
+    }
+    fields.set("content-type", content_type.as_bytes());
+    Ok(())
+}
+
 /// Whether the head says gzip but the body is not: every coding but brotli
 /// begins with bytes of its own, and pages and JSON with `<`, `{` or `[`.
-fn is_decoded(headers: &HeaderMap, body: &[u8]) -> bool {
+fn is_decoded(fields: &Fields, body: &[u8]) -> bool {
     let starts = [b"<".as_slice(), b"{", b"[", b"\xef\xbb\xbf"];
     let body = body.trim_ascii_start();
-    headers.contains_key(CONTENT_ENCODING) && starts.iter().any(|start| body.starts_with(start))
+    fields.contains("content-encoding") && starts.iter().any(|start| body.starts_with(start))
 }
 
 /// `http://host/path` → its host and path; `/path` as it is.
@@ -199,8 +204,8 @@ fn request_line(text: &str) -> Option<(Method, &str)> {
 }
 
 /// Fields up to and with the empty line.
-fn fields(rest: &mut &[u8]) -> Result<HeaderMap, SavedError> {
-    let mut headers = HeaderMap::new();
+fn fields(rest: &mut &[u8]) -> Result<Fields, SavedError> {
+    let mut fields = Fields::default();
     while !rest.is_empty() {
         let (text, after) = line(rest);
         *rest = after;
@@ -210,11 +215,13 @@ fn fields(rest: &mut &[u8]) -> Result<HeaderMap, SavedError> {
         }
         let error = || SavedError::Field(short(text));
         let (name, value) = text.split_once(':').ok_or_else(error)?;
-        let name: HeaderName = name.parse().map_err(|_invalid| error())?;
-        let value = HeaderValue::from_bytes(value.trim().as_bytes()).map_err(|_invalid| error())?;
-        headers.append(name, value);
+        let value = value.trim();
+        if !is_token(name.as_bytes()) || !is_text(value.as_bytes()) {
+            return Err(error());
+        }
+        fields.append(name.as_bytes(), value.as_bytes());
     }
-    Ok(headers)
+    Ok(fields)
 }
 
 /// A line without its end, and what follows.
@@ -277,7 +284,7 @@ mod tests {
                 ("/api/orders", Some("a=1"))
             );
             assert_eq!(exchange.status, StatusCode::CREATED);
-            assert_eq!(exchange.headers[CONTENT_TYPE], "text/html");
+            assert_eq!(exchange.fields.text("content-type"), Some("text/html"));
             assert_eq!(exchange.body, body);
             assert!(is_exchange(text.as_bytes()));
         }
@@ -303,7 +310,7 @@ mod tests {
             (exchange.path.as_str(), exchange.query.as_deref()),
             ("/thanks/", Some("x"))
         );
-        assert!(!exchange.headers.contains_key(CONTENT_ENCODING));
+        assert!(!exchange.fields.contains("content-encoding"));
     }
 
     #[test]

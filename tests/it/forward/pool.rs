@@ -4,13 +4,8 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
-use http_body_util::{BodyExt as _, Full};
-use refgate::event::{Counters, Event};
-use refgate::forward::{Body, Client, Error};
-use refgate::store::Upstream;
-use tokio_util::task::TaskTracker;
+use refgate::event::Event;
+use refgate::forward::Error;
 
 use super::{OK, get};
 use crate::support::origin::Origin;
@@ -162,65 +157,6 @@ fn a_post_is_sent_once_however_the_shop_breaks_off() {
 }
 
 /// The runtime's only thread is held while the shop closes, so that the pool cannot have noticed.
-#[test]
-fn a_request_on_a_connection_that_was_closed_meanwhile_goes_out_once_more() {
-    let (closed, wait) = mpsc::channel();
-    let (close, told) = mpsc::channel::<()>();
-    let told = Mutex::new(told);
-    let shop = Origin::new(move |wire, number| {
-        wire.message(false);
-        wire.say(OK);
-        if number == 0 {
-            told.lock().unwrap().recv_timeout(PATIENCE).unwrap();
-            wire.stream().shutdown(std::net::Shutdown::Both).unwrap();
-            closed.send(()).unwrap();
-        } else {
-            wire.is_over();
-        }
-    });
-    let upstream = Upstream {
-        host: "127.0.0.1".to_owned(),
-        port: shop.addr.port(),
-    };
-    let settings = Arc::new(Setup::new(shop.addr).forward);
-    let counters = Arc::new(Counters::default());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let client = Client::new(settings, Arc::clone(&counters), TaskTracker::new());
-        for _ in 0..2 {
-            let request = Request::post("/buy")
-                .header("host", "shop.test")
-                .body(Full::new(Bytes::from_static(b"once")))
-                .unwrap();
-            let response = client.send(&upstream, request).await.unwrap();
-            assert_eq!(read(response.into_body()).await, "ok");
-            if counters.get(Event::ForwardRetried) == 0 {
-                close.send(()).unwrap();
-                wait.recv_timeout(PATIENCE).unwrap();
-                // The runtime hears of the end now, and polls this future before the connection's.
-                tokio::task::yield_now().await;
-            }
-        }
-    });
-    drop(runtime);
-    assert_eq!(counters.get(Event::ForwardRetried), 1);
-    let seen = String::from_utf8(shop.seen().concat()).unwrap();
-    assert_eq!(seen.matches("POST /buy").count(), 2, "{seen}");
-}
-
-async fn read(mut body: Body<Full<Bytes>>) -> String {
-    let mut all = Vec::new();
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.unwrap().into_data() {
-            all.extend_from_slice(&data);
-        }
-    }
-    String::from_utf8(all).unwrap()
-}
-
 #[test]
 fn a_shop_may_be_named() {
     let shop = Origin::always(OK);

@@ -5,7 +5,8 @@ use std::io::Write;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, StatusCode};
+use refgate::message::Fields;
 use refgate::observe::Rules;
 use refgate::observe::saved::Exchange;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
@@ -42,16 +43,16 @@ pub(crate) fn german() -> Rules {
 
 /// A watched exchange with this body.
 pub(crate) fn exchange(body: impl Into<Bytes>) -> Exchange {
-    let mut headers = HeaderMap::new();
-    headers.insert("content-type", "text/html; charset=utf-8".parse().unwrap());
+    let mut headers = Fields::default();
+    headers.append(b"content-type", b"text/html; charset=utf-8");
     Exchange {
         host: "shop.example".into(),
         method: Method::GET,
         path: "/checkout/thank-you/5".into(),
         query: None,
-        request_headers: HeaderMap::new(),
+        request_fields: Fields::default(),
         status: StatusCode::OK,
-        headers,
+        fields: headers,
         body: body.into(),
     }
 }
