@@ -1,7 +1,7 @@
 //! Access: one line for each request, when its response has ended.
 //!
-//! An [`Entry`] begins with the request and writes its line when it is let go: [`Logged`] holds it
-//! for as long as the response's body is under way. Where no log is kept there is no entry, and
+//! An [`Entry`] begins with the request and writes its line when it is let go: whoever has the
+//! response's body holds it until that has ended. Where no log is kept there is no entry, and
 //! nothing of this runs.
 //!
 //! A line has neither cookies nor any other field that a shopper's browser sent; its target is the
@@ -12,14 +12,13 @@ mod line;
 use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use http::{Method, Version};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 use crate::clock::Time;
-use crate::message::{Body, Frame, RequestHead, ResponseHead, Target};
+use crate::message::{RequestHead, ResponseHead, Target};
 use crate::name::StoreName;
 
 /// How a line looks.
@@ -159,6 +158,12 @@ impl Entry {
         let bodiless = matches!(status, 100..200 | 204 | 304);
         self.line.complete |= bodiless || self.line.method == Method::HEAD;
     }
+
+    /// What went to the client of the response's body, and whether it came to its end.
+    pub fn ended(&mut self, bytes: u64, complete: bool) {
+        self.line.bytes = bytes;
+        self.line.complete |= complete;
+    }
 }
 
 impl Drop for Entry {
@@ -172,56 +177,6 @@ impl Drop for Entry {
         text.push(b'\n');
         // Never an error: what finds no room is counted.
         self.log.lines.write_all(&text).ok();
-    }
-}
-
-/// A response's body with its entry; where there is none, the body alone.
-#[derive(Debug)]
-pub struct Logged<B: Body> {
-    body: B,
-    entry: Option<Box<Entry>>,
-}
-
-impl<B: Body> Logged<B> {
-    /// `entry` ends when this is let go.
-    pub const fn new(body: B, entry: Option<Box<Entry>>) -> Self {
-        Self { body, entry }
-    }
-}
-
-impl<B: Body> Body for Logged<B> {
-    type Error = B::Error;
-
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, B::Error>>> {
-        let frame = ready!(self.body.poll_frame(cx));
-        if let Some(entry) = &mut self.entry {
-            match &frame {
-                Some(Ok(Frame::Data(data))) => {
-                    let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
-                    entry.line.bytes = entry.line.bytes.saturating_add(length);
-                }
-                None => entry.line.complete = true,
-                Some(Ok(Frame::Trailers(_)) | Err(_)) => {}
-            }
-        }
-        Poll::Ready(frame)
-    }
-
-    fn left(&self) -> Option<u64> {
-        self.body.left()
-    }
-
-    fn is_end(&self) -> bool {
-        self.body.is_end()
-    }
-}
-
-impl<B: Body> Drop for Logged<B> {
-    fn drop(&mut self) {
-        if let Some(entry) = &mut self.entry {
-            // Who knows the length does not ask for what comes behind it.
-            entry.line.complete |= self.body.is_end();
-        }
     }
 }
 

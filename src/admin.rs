@@ -251,7 +251,7 @@ impl Admin {
         }
         if let Some(stores) = stores {
             let stores = stores.get();
-            let stores = || stores.all().into_iter().map(Arc::as_ref);
+            let stores = || stores.all().iter().map(Arc::as_ref);
             metrics::traffic(text, stores());
             metrics::upstreams(text, stores(), Instant::now());
         }

@@ -4,6 +4,8 @@
 //! control runtime delivers and serves the operator. What can be refused is
 //! refused in [`App::start`], before anything is served.
 
+mod access;
+mod health;
 mod reload;
 mod worker;
 
@@ -16,7 +18,7 @@ use std::task::Poll;
 use std::thread::{self, JoinHandle};
 
 use tokio::runtime::{self, Runtime};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -36,6 +38,8 @@ use crate::record::spool::Spool;
 use crate::reload::Asking;
 use crate::store::Stores;
 use crate::watch::Watcher;
+use access::Access;
+use health::Checked;
 use reload::Reloader;
 use worker::{Adopt, Generation, Path, proxy};
 
@@ -72,6 +76,7 @@ pub struct App {
     settings: Settings,
     generation: Generation,
     recorder: Recorder,
+    access: Access,
     spool: Spool,
     deliver: Deliver,
     ledger: Ledger,
@@ -125,15 +130,17 @@ impl App {
             Arc::clone(&counters),
             tracker.clone(),
         );
+        let access = Access::default();
         let sending = settings.deliver.clone();
         let deliver = Deliver::new(ledger.clone(), sending, Arc::clone(&counters));
         Ok(Self {
             generation: Generation {
-                proxy: Arc::new(proxy(&settings)),
+                proxy: Arc::new(proxy(&settings, access.log(settings.access_log))),
                 watcher: Arc::new(watcher),
             },
             settings,
             recorder: spooled,
+            access,
             spool,
             deliver: deliver.map_err(Error::Deliver)?,
             ledger,
@@ -201,7 +208,11 @@ impl App {
         let recorder = self.recorder.clone();
         let stores = Arc::new(Current::new(self.settings.stores.clone()));
         let operator = Arc::new(self.operator(&worker, &stores, asking));
-        let reloader = self.reloader(workers, worker, stores);
+        let forward = Arc::clone(&self.generation.proxy.forward);
+        let (checked, checking) = watch::channel((self.settings.stores.clone(), forward));
+        let counters = Arc::clone(&self.counters);
+        let checking = health::run(checking, counters, self.tracker.clone());
+        let reloader = self.reloader(workers, worker, stores, checked);
         let cut = control.block_on(async {
             let operating = admin::serve(listener(admin)?, operator, shutdown.clone());
             let delivering = deliver.run(shutdown.clone(), drain);
@@ -220,6 +231,7 @@ impl App {
             };
             // What an earlier run could not enter.
             let recovering = until(&shutdown, recorder.recover());
+            let checking = until(&shutdown, checking);
             let reloading = async {
                 if let Some(again) = again {
                     reloader.run(again).await;
@@ -232,7 +244,7 @@ impl App {
                 tokio::task::spawn_blocking(move || join(threads)).await
             };
             let ended = tokio::join!(
-                draining, operating, delivering, ending, recovering, reloading
+                draining, operating, delivering, ending, recovering, reloading, checking
             );
             Ok::<_, Error>(ended.0.unwrap_or(0))
         })?;
@@ -274,7 +286,7 @@ impl App {
         Admin::new(Arc::clone(&self.counters), ledger, spool).showing(View {
             stores: Some(Arc::clone(stores)),
             connections: Some(Gauge::new(move || worker.open())),
-            access_dropped: None,
+            access_dropped: Some(self.access.dropped()),
             reload,
         })
     }
@@ -284,6 +296,7 @@ impl App {
         workers: Vec<mpsc::Sender<Adopt>>,
         worker: Worker,
         stores: Arc<Current<Stores>>,
+        checked: watch::Sender<Checked>,
     ) -> Reloader {
         Reloader {
             present: self.settings,
@@ -293,6 +306,8 @@ impl App {
             worker,
             deliver: self.deliver,
             recorder: self.recorder,
+            access: self.access,
+            checked,
             ledger: self.ledger,
             counters: self.counters,
         }

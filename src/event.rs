@@ -59,6 +59,8 @@ events! {
     ForwardRetried = "forward_retried";
     /// Connecting to an upstream failed; the request went to another one, if one was left.
     UpstreamFailed = "upstreams_failed";
+    /// A health check of an upstream failed.
+    CheckFailed = "health_checks_failed";
     /// An affiliate's link was followed.
     ClickCaptured = "clicks_captured";
     /// A parameter was there but its value was refused (pattern, length, repeated, empty).

@@ -38,7 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::event::{Counters, Event};
 use crate::message::incoming::Broken;
-use crate::message::{Incoming, Request, RequestHead, Response, chunked, parse};
+use crate::message::{Fields, Incoming, Request, RequestHead, Response, chunked, parse};
 use crate::store::Upstream;
 use exchange::Exchange;
 use request::Asked;
@@ -69,6 +69,30 @@ impl Settings {
     /// Whether the `X-Forwarded-*` fields of this peer are believed.
     pub fn trusts(&self, peer: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|net| net.contains(&peer))
+    }
+
+    /// Who asks: the peer, or who the trusted proxies say that it is. From the nearest one on each
+    /// is believed about the one before it, for as long as they are trusted.
+    pub fn client(&self, peer: IpAddr, fields: &Fields) -> IpAddr {
+        let mut client = peer.to_canonical();
+        if !self.trusts(client) {
+            return client;
+        }
+        let lists: Vec<&[u8]> = fields.get_all("x-forwarded-for").collect();
+        let items = lists
+            .iter()
+            .flat_map(|list| list.split(|byte| *byte == b','));
+        for item in items.collect::<Vec<_>>().into_iter().rev() {
+            let item = std::str::from_utf8(item).unwrap_or_default().trim();
+            let Ok(before) = item.parse::<IpAddr>() else {
+                break;
+            };
+            client = before.to_canonical();
+            if !self.trusts(client) {
+                break;
+            }
+        }
+        client
     }
 }
 

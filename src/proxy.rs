@@ -3,25 +3,31 @@
 //! refuse → find the store → capture → forward, or watch → answer. Whatever
 //! goes wrong is judged here, once: by whose fault it is.
 
+mod account;
 mod answer;
 mod body;
 mod target;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::Method;
 use tracing::{debug, error, warn};
 
 use crate::accept::Peer;
+use crate::access;
 use crate::capture::{self, Captured, Visitor};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
+use crate::forward::options::Options;
 use crate::forward::{self, Resend, headers};
 use crate::message::{Body as _, Request, RequestHead, Response, Target};
 use crate::store::{Store, Stores};
 use crate::visit::VisitId;
 use crate::watch::{self, Watcher};
+
+use account::Account;
 
 pub use body::Body;
 
@@ -34,6 +40,10 @@ pub struct Settings {
     pub capture: capture::Settings,
     /// How the shop is spoken to.
     pub forward: Arc<forward::Settings>,
+    /// What is added to requests and responses.
+    pub options: Options,
+    /// Where each request has its line, if anywhere.
+    pub access: Option<access::Log>,
 }
 
 /// One worker's request path.
@@ -65,6 +75,13 @@ impl Service {
     /// unless a rule means it.
     pub async fn handle(self: Arc<Self>, peer: Peer, request: Request) -> Response<Body> {
         self.counters.add(Event::Request);
+        let mut account = Account::begin(&self, &peer, &request.head);
+        let mut response = self.answer(peer, request, &mut account).await;
+        account.answered(self, &mut response);
+        response
+    }
+
+    async fn answer(&self, peer: Peer, request: Request, account: &mut Account) -> Response<Body> {
         let Request {
             mut head,
             body,
@@ -75,12 +92,15 @@ impl Service {
             Err(refusal) => return self.refuse(&refusal),
         };
         let name = target::name(&host);
-        let Some(store) = self.settings.stores.find(name) else {
+        let stores = &self.settings.stores;
+        let Some((number, store)) = stores.number(name).and_then(|n| Some((n, stores.at(n)?)))
+        else {
             self.counters.add(Event::UnknownHost);
             debug!("a request for a host that no store has");
             return answer::unknown_host();
         };
 
+        account.routed(number, &host, store);
         let captured = self.capture(&mut head, &host, store);
         if let Some(location) = &captured.answer.redirect {
             let mut response = answer::redirect(location);
@@ -88,10 +108,12 @@ impl Service {
             captured.answer.write(head.status, &mut head.fields);
             return response;
         }
-        headers::to_shop(
-            &mut head.fields,
-            &self.asker(peer, store, &host, head.version),
-        );
+        let asker = self.asker(peer, store, &host, head.version);
+        headers::to_shop(&mut head.fields, &asker);
+        let options = self.settings.options;
+        options.sign(&mut head.fields, head.version);
+        let id = options.identify(&mut head.fields, asker.trusted, random);
+        account.asks(&head.target, id.as_deref());
         let watched = self.look(&mut head, name, store, &captured.visitor);
 
         let request = Request {
@@ -134,7 +156,7 @@ impl Service {
     async fn forward(&self, store: &Store, request: Request) -> Response<Body> {
         let resend = resend(&request);
         match self.client.reach(&store.upstreams, request, resend).await {
-            Ok(response) => self.pass(response),
+            Ok(response) => self.pass(response, Body::shop),
             Err(error) => self.fail(store, &error),
         }
     }
@@ -148,13 +170,10 @@ impl Service {
         let watcher = Arc::clone(&self.watcher);
         let (client, shop) = (Arc::clone(&self.client), Arc::clone(store));
         match watcher.exchange(client, shop, request, watched).await {
-            Some(Ok(response)) => {
-                let counters = Arc::clone(&self.counters);
-                response.map(|body| match body {
-                    watch::Body::Plain(body) => Body::shop(body, counters),
-                    watch::Body::Watched(relay) => Body::watched(relay),
-                })
-            }
+            Some(Ok(response)) => self.pass(response, |body| match body {
+                watch::Body::Plain(body) => Body::shop(body),
+                watch::Body::Watched(relay) => Body::watched(relay),
+            }),
             Some(Err(error)) => self.fail(store, &error),
             None => {
                 self.counters.add(Event::ObserverFailed);
@@ -208,9 +227,11 @@ impl Service {
         }
     }
 
-    /// The shop's response, unchanged, to the client as it comes.
-    fn pass(&self, response: Response<forward::Body>) -> Response<Body> {
-        response.map(|shop| Body::shop(shop, Arc::clone(&self.counters)))
+    /// The shop's response, to the client as it comes.
+    fn pass<B>(&self, mut response: Response<B>, body: impl FnOnce(B) -> Body) -> Response<Body> {
+        let head = &mut response.head;
+        self.settings.options.sign(&mut head.fields, head.version);
+        response.map(body)
     }
 
     fn refuse(&self, refusal: &target::Refusal) -> Response<Body> {
@@ -228,6 +249,11 @@ impl Service {
         } else {
             debug!(store = %store.name, "{error}");
         }
+        let upstreams = &store.upstreams;
+        if error.is_unreached() && upstreams.are_a_group() {
+            let page = upstreams.plan().unavailable.clone();
+            return answer::unavailable(page, upstreams.patience(Instant::now()));
+        }
         failure.response()
     }
 }
@@ -244,7 +270,11 @@ fn resend(request: &Request) -> Resend {
 
 /// 128 random bits; none if the system gives none, and then there is no click.
 fn visit_id() -> Option<VisitId> {
+    random().map(VisitId)
+}
+
+fn random() -> Option<u128> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
-    Some(VisitId(u128::from_be_bytes(bytes)))
+    Some(u128::from_be_bytes(bytes))
 }

@@ -82,28 +82,32 @@ pub struct Store {
 /// Every store, by host.
 #[derive(Clone, Debug, Default)]
 pub struct Stores {
-    by_host: HashMap<String, Arc<Store>>,
+    /// By name.
+    all: Vec<Arc<Store>>,
+    /// Its number among them.
+    by_host: HashMap<String, usize>,
 }
 
 impl Stores {
     /// Indexes `stores`; the caller has seen to it that no host stands in two of them.
     pub fn new(stores: impl IntoIterator<Item = Store>) -> Self {
-        let mut by_host = HashMap::new();
-        for store in stores.into_iter().map(Arc::new) {
-            for host in &store.hosts {
-                by_host.insert(host.clone(), Arc::clone(&store));
-            }
-        }
-        Self { by_host }
+        let mut all: Vec<Arc<Store>> = stores.into_iter().map(Arc::new).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        let numbered = all.iter().enumerate();
+        let hosts = numbered.flat_map(|(number, store)| {
+            let hosts = store.hosts.iter();
+            hosts.map(move |host| (host.clone(), number))
+        });
+        let by_host = hosts.collect();
+        Self { all, by_host }
     }
 
     /// The same, but what was known and counted of a store of that name `before` stays so.
     #[must_use]
     pub fn after(&self, before: &Self) -> Self {
-        let known = before.all();
-        Self::new(self.all().into_iter().map(|store| {
+        Self::new(self.all.iter().map(|store| {
             let mut store = Store::clone(store);
-            if let Some(known) = known.iter().find(|known| known.name == store.name) {
+            if let Some(known) = before.all.iter().find(|known| known.name == store.name) {
                 store.upstreams = Arc::new(store.upstreams.after(&known.upstreams));
                 store.traffic = Arc::clone(&known.traffic);
             }
@@ -111,12 +115,22 @@ impl Stores {
         }))
     }
 
+    /// The number of the store that serves `host` (any case, without port).
+    pub fn number(&self, host: &str) -> Option<usize> {
+        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return self.by_host.get(&host.to_ascii_lowercase()).copied();
+        }
+        self.by_host.get(host).copied()
+    }
+
+    /// The store of that number.
+    pub fn at(&self, number: usize) -> Option<&Arc<Store>> {
+        self.all.get(number)
+    }
+
     /// The store that serves `host` (any case, without port).
     pub fn find(&self, host: &str) -> Option<&Arc<Store>> {
-        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return self.by_host.get(&host.to_ascii_lowercase());
-        }
-        self.by_host.get(host)
+        self.at(self.number(host)?)
     }
 
     /// The host, where there is only one.
@@ -126,11 +140,8 @@ impl Stores {
         hosts.next().is_none().then_some(first)
     }
 
-    /// Every store once, by name.
-    pub fn all(&self) -> Vec<&Arc<Store>> {
-        let mut all: Vec<_> = self.by_host.values().collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        all.dedup_by(|a, b| a.name == b.name);
-        all
+    /// Every store, by name.
+    pub fn all(&self) -> &[Arc<Store>] {
+        &self.all
     }
 }

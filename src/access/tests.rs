@@ -1,10 +1,7 @@
 //! Lines as they come out.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 
-use bytes::Bytes;
 use http::StatusCode;
 
 use super::*;
@@ -51,44 +48,20 @@ fn head(method: &str, target: &[u8]) -> RequestHead {
 const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 const NOW: Time = Time::from_millis(1_795_392_655_250);
 
-/// A body of these pieces, whose length is known or not.
-struct Pieces(VecDeque<&'static str>, bool);
-
-impl Body for Pieces {
-    type Error = Infallible;
-
-    fn poll_frame(&mut self, _cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Infallible>>> {
-        let piece = self
-            .0
-            .pop_front()
-            .map(|piece| Bytes::from_static(piece.as_bytes()));
-        Poll::Ready(piece.map(|piece| Ok(Frame::Data(piece))))
-    }
-
-    fn left(&self) -> Option<u64> {
-        let all: usize = self.0.iter().map(|piece| piece.len()).sum();
-        self.1.then(|| u64::try_from(all).unwrap())
-    }
-}
-
-/// Answers a request with two pieces, of which `polls` are asked for.
-fn answer(log: &Log, head: &RequestHead, known: bool, polls: usize) {
+/// Answers a request with so many bytes.
+fn answer(log: &Log, head: &RequestHead, bytes: u64, complete: bool) {
     let mut entry = log.begin(CLIENT, head, NOW);
     entry.routed("shop.test", &"us".parse().unwrap());
     entry.asks(&Target::from("/cart?a=1"));
     entry.named("0af7");
     entry.answered(&ResponseHead::new(StatusCode::OK));
-    let mut body = Logged::new(Pieces(["one", "three"].into(), known), Some(entry));
-    let mut cx = Context::from_waker(std::task::Waker::noop());
-    for _ in 0..polls {
-        assert!(body.poll_frame(&mut cx).is_ready());
-    }
+    entry.ended(bytes, complete);
 }
 
 #[test]
 fn a_common_line_is_as_others_read_it() {
     let head = head("GET", b"/cart?a=1&affiliate_id=1");
-    let text = lines(Format::Common, |log| answer(log, &head, true, 2));
+    let text = lines(Format::Common, |log| answer(log, &head, 8, true));
     let expected = "192.0.2.7 - - [23/Nov/2026:00:10:55 +0000] \"GET /cart?a=1 HTTP/1.1\" 200 8\n";
     assert_eq!(text, expected);
 }
@@ -96,7 +69,7 @@ fn a_common_line_is_as_others_read_it() {
 #[test]
 fn a_json_line_tells_more() {
     let head = head("GET", b"/cart?a=1&affiliate_id=1");
-    let text = lines(Format::Json, |log| answer(log, &head, true, 2));
+    let text = lines(Format::Json, |log| answer(log, &head, 8, true));
     let (text, micros) = text.rsplit_once(",\"duration_us\":").unwrap();
     let expected = "{\"time\":\"2026-11-23T00:10:55.25Z\",\"client\":\"192.0.2.7\",\"store\":\"us\",\
                     \"host\":\"shop.test\",\"method\":\"GET\",\"target\":\"/cart?a=1\",\
@@ -107,20 +80,18 @@ fn a_json_line_tells_more() {
 }
 
 #[test]
-fn a_body_is_complete_only_at_its_end() {
-    // Method, length known, polls, bytes, complete.
+fn an_answer_without_a_body_is_complete() {
+    // Method, bytes, complete as told, complete as logged.
     let cases = [
-        ("GET", true, 2, 8, true),
-        ("GET", true, 1, 3, false),
-        ("GET", false, 2, 8, false),
-        ("GET", false, 3, 8, true),
-        ("HEAD", true, 0, 0, true),
+        ("GET", 3, false, false),
+        ("GET", 8, true, true),
+        ("HEAD", 0, false, true),
     ];
-    for (method, known, polls, bytes, complete) in cases {
+    for (method, bytes, told, complete) in cases {
         let head = head(method, b"/");
-        let text = lines(Format::Json, |log| answer(log, &head, known, polls));
+        let text = lines(Format::Json, |log| answer(log, &head, bytes, told));
         let expected = format!("\"bytes\":{bytes},\"complete\":{complete},");
-        assert!(text.contains(&expected), "{method} {polls}: {text}");
+        assert!(text.contains(&expected), "{method} {told}: {text}");
     }
 }
 

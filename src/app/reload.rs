@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
+use super::access::Access;
+use super::health::Checked;
 use super::worker::{Adopt, Generation, proxy};
 use crate::accept::Worker;
 use crate::cause::Causes;
@@ -81,6 +83,9 @@ pub(super) struct Reloader {
     pub(super) worker: Worker,
     pub(super) deliver: Deliver,
     pub(super) recorder: Recorder,
+    pub(super) access: Access,
+    /// What is checked by requests of our own.
+    pub(super) checked: watch::Sender<Checked>,
     pub(super) ledger: Ledger,
     pub(super) counters: Arc<Counters>,
 }
@@ -159,6 +164,9 @@ impl Reloader {
         self.worker.adopt(settings.accept.clone());
         self.deliver.adopt(sending);
         self.stores.set(settings.stores.clone());
+        let forward = Arc::clone(&generation.proxy.forward);
+        self.checked
+            .send_replace((settings.stores.clone(), forward));
         self.generation = generation;
         self.present = settings;
         for warning in &warnings {
@@ -199,7 +207,7 @@ impl Reloader {
             (settings.record.clone(), recorder),
         );
         Generation {
-            proxy: Arc::new(proxy(settings)),
+            proxy: Arc::new(proxy(settings, self.access.log(settings.access_log))),
             watcher: Arc::new(watcher),
         }
     }

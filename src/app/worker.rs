@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::accept::Worker;
+use crate::access;
 use crate::config::Settings;
 use crate::current::Current;
 use crate::event::Counters;
@@ -24,8 +25,10 @@ pub(super) struct Generation {
 }
 
 /// The request path's part of the configuration.
-pub(super) fn proxy(settings: &Settings) -> proxy::Settings {
+pub(super) fn proxy(settings: &Settings, access: Option<access::Log>) -> proxy::Settings {
     proxy::Settings {
+        options: settings.forwarding,
+        access,
         stores: settings.stores.clone(),
         capture: settings.capture.clone(),
         forward: Arc::new(settings.forward.clone()),

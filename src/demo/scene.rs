@@ -277,7 +277,7 @@ fn listen(host: &str, port: u16, shown: &impl ToString) -> Result<TcpListener, E
 /// Each store by its first host, on the port that is listened on; first those
 /// whose money a network counts in.
 fn fronts(settings: &Settings, port: Option<u16>) -> Vec<Front> {
-    let stores = settings.stores.all().into_iter();
+    let stores = settings.stores.all().iter();
     let mut fronts: Vec<_> = stores
         .filter_map(|store| {
             let mut url = Url::parse(&format!("http://{}/", store.hosts.first()?)).ok()?;

@@ -26,6 +26,9 @@ pub use member::{Busy, Member, State};
 /// Most upstreams of a store.
 pub const MOST: usize = 64;
 
+/// How long one that has just failed may need.
+const A_WHILE: Duration = Duration::from_secs(5);
+
 /// How one of several is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Balance {
@@ -137,13 +140,18 @@ impl Upstreams {
         counts.then(|| member.occupy())
     }
 
-    /// How long until one that rests is tried again; none if none rests.
-    pub fn rest(&self, now: Instant) -> Option<Duration> {
-        let ends = self
-            .members
-            .iter()
-            .filter_map(|member| member.rests_until());
-        ends.min().map(|end| end.saturating_duration_since(now))
+    /// Whether none may be left: otherwise it is the one upstream that fails, in its own way.
+    pub const fn are_a_group(&self) -> bool {
+        self.are_several() || self.plan.health.is_some() || self.plan.unavailable.is_some()
+    }
+
+    /// How long it may take until one of them is asked again, where none is left.
+    pub fn patience(&self, now: Instant) -> Duration {
+        let ends = self.members.iter().filter_map(|one| one.rests_until());
+        let rest = ends.min().map(|end| end.saturating_duration_since(now));
+        let rising = |health: &Health| health.every.saturating_mul(health.rises);
+        let rise = || self.plan.health.as_ref().map(rising);
+        rest.or_else(rise).unwrap_or(A_WHILE)
     }
 
     fn choose(&self, tried: Tried, now: impl Fn() -> Instant) -> Option<usize> {

@@ -28,4 +28,5 @@ mod record;
 mod reload;
 mod supervise;
 mod support;
+mod upstreams;
 mod watch;

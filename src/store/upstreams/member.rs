@@ -124,7 +124,8 @@ impl Member {
         }
     }
 
-    pub(super) fn is_down(&self) -> bool {
+    /// Whether its health checks say that it must not be asked.
+    pub fn is_down(&self) -> bool {
         self.down.load(Ordering::Relaxed)
     }
 
