@@ -21,6 +21,7 @@ mod journey;
 mod layers;
 mod ledger;
 mod observe;
+mod operating;
 mod operator;
 mod order;
 mod pages;
