@@ -2,27 +2,31 @@
 //!
 //! One [`Worker`] per thread, each on a `current_thread` runtime with a listener
 //! of its own; what a connection asks is handed to one service function. This
-//! module knows sockets and framing, and nothing of stores or shops.
+//! module knows sockets, TLS and framing, and nothing of stores or shops.
 
 mod bind;
 mod http1;
+mod http2;
 pub mod passed;
 pub mod proxy_protocol;
+pub mod tls;
 mod tunnel;
 
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::current::Current;
-use crate::event::Counters;
+use crate::event::{Counters, Event};
 use crate::message::{Body, Request, Response};
 use crate::store::Scheme;
 use crate::wire::{Stream, Wire};
@@ -35,12 +39,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Where and how connections are accepted.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The addresses listened on, one listener per worker each (`SO_REUSEPORT`).
-    pub listen: Vec<SocketAddr>,
+    /// Where is listened, one socket per worker each (`SO_REUSEPORT`).
+    pub listen: Vec<Listener>,
+    /// How TLS is spoken, where it is.
+    pub tls: tls::Settings,
     /// Worker threads; one per core by default.
     pub workers: usize,
     /// Connections at once, over all workers; a further one waits in the backlog.
     pub connections: usize,
+    /// Load balancers whose PROXY headers are believed; empty: anybody's.
+    pub trusted: Vec<IpNet>,
     /// Largest request head in bytes (431 above it).
     pub head_limit: usize,
     /// How long a client may take over a request head.
@@ -53,13 +61,83 @@ pub struct Settings {
     pub drain: Duration,
 }
 
+/// An address listened on, and what is spoken there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The address.
+    pub address: SocketAddr,
+    /// Whether clients speak TLS.
+    pub tls: bool,
+    /// Whether connections begin with the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// Every request is sent on to https, at this port.
+    pub redirect: Option<u16>,
+}
+
+impl Listener {
+    /// Plain HTTP, without more.
+    pub const fn plain(address: SocketAddr) -> Self {
+        Self {
+            address,
+            tls: false,
+            proxy_protocol: false,
+            redirect: None,
+        }
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.address)?;
+        if self.tls {
+            f.write_str(" (TLS)")?;
+        }
+        if self.proxy_protocol {
+            f.write_str(" (PROXY protocol)")?;
+        }
+        if let Some(port) = self.redirect {
+            write!(f, " (sends on to https, port {port})")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a listener's connections go through before they are served.
+#[derive(Clone, Debug, Default)]
+pub struct Door {
+    /// They begin with the PROXY protocol.
+    pub proxied: bool,
+    /// Makes TLS of them.
+    pub tls: Option<tls::Acceptor>,
+    /// Sends every request on to https, at this port.
+    pub redirect: Option<u16>,
+}
+
+impl Door {
+    fn peer(&self, addr: SocketAddr) -> Peer {
+        Peer {
+            addr: plain(addr),
+            scheme: match self.tls {
+                Some(_) => Scheme::Https,
+                None => Scheme::Http,
+            },
+            redirect: self.redirect,
+            via: None,
+        }
+    }
+}
+
 /// Who is on the other side of an accepted connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer {
-    /// The TCP peer.
+    /// Who asks: the TCP peer, or who a load balancer says by the PROXY protocol that it is.
     pub addr: SocketAddr,
+    /// The load balancer that said so.
+    pub via: Option<SocketAddr>,
     /// How it speaks to us.
     pub scheme: Scheme,
+    /// It is only to be sent on to https, at this port.
+    pub redirect: Option<u16>,
 }
 
 /// What a connection gets from its worker.
@@ -109,7 +187,7 @@ impl Worker {
     ///
     /// Returns once nothing more is accepted; connections may still be finishing:
     /// see [`Worker::drain`].
-    pub async fn serve<S, F, B>(&self, listener: TcpListener, service: S)
+    pub async fn serve<S, F, B>(&self, listener: TcpListener, door: Door, service: S)
     where
         S: Fn(Peer, Request) -> F + Clone + Send + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
@@ -117,21 +195,27 @@ impl Worker {
     {
         // A token of this worker's own: polls of many connections do not meet on one lock.
         let shutdown = self.shutdown.child_token();
-        while let Some((stream, addr, permit)) = self.next(&listener).await {
-            let peer = Peer {
-                addr: plain(addr),
-                scheme: Scheme::Http,
-            };
+        while let Some((socket, addr, permit)) = self.next(&listener).await {
             let shared = Shared {
                 settings: self.settings.get(),
                 counters: Arc::clone(&self.counters),
                 shutdown: shutdown.clone(),
             };
-            let wire = Wire::new(Stream::Plain(stream));
-            let connection = http1::serve(wire, peer, shared, service.clone());
+            let (door, service) = (door.clone(), service.clone());
             let tunnels = self.tunnels.clone();
             self.tracker.spawn(async move {
-                let switched = connection.await;
+                let mut peer = door.peer(addr);
+                let Some((stream, protocol)) = open(socket, door, &mut peer, &shared).await else {
+                    return;
+                };
+                let wire = Wire::new(stream);
+                let switched = match protocol {
+                    tls::Protocol::Http1 => http1::serve(wire, peer, shared, service).await,
+                    tls::Protocol::Http2 => {
+                        Box::pin(http2::serve(wire, peer, shared, service)).await;
+                        None
+                    }
+                };
                 if let Some((wire, tunnel)) = switched {
                     tunnels.spawn(async move {
                         tunnel::run(wire, tunnel).await;
@@ -193,6 +277,62 @@ impl Worker {
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
+        }
+    }
+}
+
+/// Through the door, each step of it within the time for a head; none if it came to nothing.
+async fn open(
+    mut socket: TcpStream,
+    door: Door,
+    peer: &mut Peer,
+    shared: &Shared,
+) -> Option<(Stream, tls::Protocol)> {
+    if door.proxied {
+        Box::pin(introduce(&mut socket, peer, shared)).await?;
+    }
+    let Some(tls) = door.tls else {
+        return Some((Stream::Plain(socket), tls::Protocol::Http1));
+    };
+    let limit = shared.settings.head_timeout;
+    // Boxed: who is served needs no room for it any more.
+    let accepting = Box::pin(tls.accept(socket));
+    let opened = tokio::select! {
+        opened = tokio::time::timeout(limit, accepting) => opened,
+        // Nothing was asked yet.
+        () = shared.shutdown.cancelled() => return None,
+    };
+    match opened {
+        Ok(Ok(opened)) => return opened,
+        // Scanners and old clients: nothing to be loud about.
+        Ok(Err(error)) => debug!(%error, "a TLS handshake failed"),
+        Err(_elapsed) => debug!("a TLS handshake took too long"),
+    }
+    shared.counters.add(Event::HandshakeFailed);
+    None
+}
+
+/// The load balancer says whom it speaks for; none if it does not, as the protocol has it.
+async fn introduce(socket: &mut TcpStream, peer: &mut Peer, shared: &Shared) -> Option<()> {
+    let settings = &shared.settings;
+    let (addr, limit) = (peer.addr, settings.head_timeout);
+    let reading = proxy_protocol::read(socket, addr.ip(), &settings.trusted, limit);
+    let told = tokio::select! {
+        told = reading => told,
+        // Nothing was asked yet.
+        () = shared.shutdown.cancelled() => return None,
+    };
+    match told {
+        Ok(Some(client)) => {
+            (peer.addr, peer.via) = (client, Some(addr));
+            Some(())
+        }
+        // It speaks for itself.
+        Ok(None) => Some(()),
+        Err(error) => {
+            shared.counters.add(Event::ProxyHeaderRefused);
+            debug!(peer = %addr, %error, "a connection was not introduced as it must be");
+            None
         }
     }
 }

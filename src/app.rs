@@ -5,27 +5,29 @@
 //! refused in [`App::start`], before anything is served.
 
 mod access;
+mod control;
 mod health;
+mod listen;
 mod reload;
 mod worker;
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::task::Poll;
 use std::thread::{self, JoinHandle};
 
 use tokio::runtime::{self, Runtime};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::accept::passed::{self, Passed};
-use crate::accept::{self, Worker};
-use crate::admin::{self, Admin, Gauge, View};
+use crate::accept::{self, Worker, tls};
+use crate::acme::{self, Acme, Tokens};
+use crate::admin::{Admin, Gauge, View};
 use crate::clock::Time;
 use crate::config::Settings;
 use crate::current::Current;
@@ -39,7 +41,9 @@ use crate::reload::Asking;
 use crate::store::Stores;
 use crate::watch::Watcher;
 use access::Access;
-use health::Checked;
+use control::Control;
+use health::Checking;
+use listen::Listening;
 use reload::Reloader;
 use worker::{Adopt, Generation, Path, proxy};
 
@@ -54,6 +58,12 @@ pub enum Error {
     /// A socket that was passed is of no use.
     #[error(transparent)]
     Passed(#[from] passed::Error),
+    /// A certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    /// Certificates that an authority gives cannot be kept.
+    #[error(transparent)]
+    Acme(#[from] acme::CacheError),
     /// The ledger cannot be opened.
     #[error("cannot open the ledger {path}")]
     Ledger {
@@ -74,16 +84,16 @@ pub enum Error {
 #[derive(Debug)]
 pub struct App {
     settings: Settings,
+    listening: Listening,
     generation: Generation,
     recorder: Recorder,
     access: Access,
     spool: Spool,
     deliver: Deliver,
+    /// What obtains certificates, if that is asked for.
+    acme: Option<Acme>,
     ledger: Ledger,
     counters: Arc<Counters>,
-    /// By worker, one listener for each address.
-    listeners: Vec<Vec<TcpListener>>,
-    admin: Option<TcpListener>,
     tracker: TaskTracker,
 }
 
@@ -100,14 +110,8 @@ impl App {
     ///
     /// # Errors
     /// As [`start`](Self::start); or a socket was passed that is not needed.
-    pub fn start_on(mut passed: Passed, settings: Settings, now: Time) -> Result<Self, Error> {
-        let listeners = bind(&settings.accept, &mut passed)?;
-        let admin = settings.admin.map(|address| match passed.one(address) {
-            Some(listener) => Ok(listener),
-            None => TcpListener::bind(address),
-        });
-        let admin = admin.transpose()?;
-        passed.finish()?;
+    pub fn start_on(passed: Passed, settings: Settings, now: Time) -> Result<Self, Error> {
+        let listening = Listening::begin(&settings, passed, now)?;
         let ledger = Ledger::open(&settings.ledger, Role::Run, now);
         let ledger = ledger.map_err(|source| Error::Ledger {
             path: settings.ledger.path.clone(),
@@ -115,38 +119,51 @@ impl App {
         })?;
         let counters = Arc::new(Counters::default());
         let tracker = TaskTracker::new();
+        let tokens = Arc::new(Tokens::default());
+        let acme = match (&settings.acme, &listening.tls) {
+            (Some(acme), Some(tls)) => {
+                let answers = (Arc::clone(tls.certificates()), Arc::clone(&tokens));
+                Some(Acme::open(
+                    acme.clone(),
+                    answers,
+                    Arc::clone(&counters),
+                    now,
+                )?)
+            }
+            _ => None,
+        };
 
         let keys = settings.capture.keys.clone();
         let spool = Spool::new(settings.record.spool.clone(), keys);
         let hold = settings.record.hold;
         let recorder = Recorder::new(ledger.clone(), spool.clone(), hold, Arc::clone(&counters));
-        let spooled = recorder.clone();
         let pool = Pool::new(settings.observe.readers, settings.observe.read_timeout)?;
         let rules = Rules::new(settings.observe.clone(), &settings.stores);
         let watcher = Watcher::new(
             (&settings.observe, rules),
             pool,
-            (settings.record.clone(), recorder),
+            (settings.record.clone(), recorder.clone()),
             Arc::clone(&counters),
             tracker.clone(),
         );
         let access = Access::default();
         let sending = settings.deliver.clone();
         let deliver = Deliver::new(ledger.clone(), sending, Arc::clone(&counters));
+        let log = access.log(settings.access_log);
         Ok(Self {
             generation: Generation {
-                proxy: Arc::new(proxy(&settings, access.log(settings.access_log))),
+                proxy: Arc::new(proxy(&settings, log, tokens)),
                 watcher: Arc::new(watcher),
             },
             settings,
-            recorder: spooled,
+            listening,
+            recorder,
             access,
             spool,
             deliver: deliver.map_err(Error::Deliver)?,
+            acme,
             ledger,
             counters,
-            listeners,
-            admin,
             tracker,
         })
     }
@@ -156,8 +173,7 @@ impl App {
     /// # Errors
     /// The system does not say.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        let first = self.listeners.first().into_iter().flatten();
-        first.map(TcpListener::local_addr).collect()
+        self.listening.addresses()
     }
 
     /// What has happened, and will.
@@ -170,7 +186,8 @@ impl App {
     /// # Errors
     /// The system does not say.
     pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
-        self.admin.as_ref().map(TcpListener::local_addr).transpose()
+        let admin = self.listening.admin.as_ref();
+        admin.map(TcpListener::local_addr).transpose()
     }
 
     /// Serves until `end` comes, then lets requests and sends in flight finish
@@ -201,53 +218,8 @@ impl App {
         );
         let addresses = self.addresses()?;
         let (threads, workers) = self.spawn(&worker)?;
-        let control = runtime()?;
-        let drain = self.settings.accept.drain;
-        let (again, asking) = again.unzip();
-        let (admin, deliver) = (self.admin.take(), self.deliver.clone());
-        let recorder = self.recorder.clone();
-        let stores = Arc::new(Current::new(self.settings.stores.clone()));
-        let operator = Arc::new(self.operator(&worker, &stores, asking));
-        let forward = Arc::clone(&self.generation.proxy.forward);
-        let (checked, checking) = watch::channel((self.settings.stores.clone(), forward));
-        let counters = Arc::clone(&self.counters);
-        let checking = health::run(checking, counters, self.tracker.clone());
-        let reloader = self.reloader(workers, worker, stores, checked);
-        let cut = control.block_on(async {
-            let operating = admin::serve(listener(admin)?, operator, shutdown.clone());
-            let delivering = deliver.run(shutdown.clone(), drain);
-            let mut end = std::pin::pin!(end);
-            // Whoever listens for signals does so before anybody hears that this serves.
-            let over = poll_fn(|cx| Poll::Ready(end.as_mut().poll(cx).is_ready())).await;
-            for address in addresses {
-                info!(%address, "serving");
-            }
-            let ending = async {
-                if !over {
-                    end.await;
-                }
-                info!("ending: requests and sends in flight may finish");
-                shutdown.cancel();
-            };
-            // What an earlier run could not enter.
-            let recovering = until(&shutdown, recorder.recover());
-            let checking = until(&shutdown, checking);
-            let reloading = async {
-                if let Some(again) = again {
-                    reloader.run(again).await;
-                }
-            };
-            let reloading = until(&shutdown, reloading);
-            // Joined on this runtime, which must live to see a second signal.
-            let draining = async {
-                shutdown.cancelled().await;
-                tokio::task::spawn_blocking(move || join(threads)).await
-            };
-            let ended = tokio::join!(
-                draining, operating, delivering, ending, recovering, reloading, checking
-            );
-            Ok::<_, Error>(ended.0.unwrap_or(0))
-        })?;
+        let control = self.control((worker, workers), again, shutdown);
+        let cut = runtime()?.block_on(control.run(end, threads, addresses))?;
         if cut > 0 {
             warn!(cut, "cut off what did not finish in time");
         }
@@ -257,10 +229,12 @@ impl App {
     /// Starts the workers; where each of them takes another generation.
     fn spawn(&mut self, worker: &Worker) -> Result<(Threads, Vec<mpsc::Sender<Adopt>>), Error> {
         let (mut threads, mut workers) = (Vec::new(), Vec::new());
-        for (number, listeners) in std::mem::take(&mut self.listeners).into_iter().enumerate() {
+        let listeners = std::mem::take(&mut self.listening.workers);
+        for (number, listeners) in listeners.into_iter().enumerate() {
             let (adopt, adopting) = mpsc::channel(1);
             let path = Path {
                 worker: worker.clone(),
+                doors: self.listening.doors.clone(),
                 generation: self.generation.clone(),
                 adopt: adopting,
                 counters: Arc::clone(&self.counters),
@@ -272,6 +246,52 @@ impl App {
             workers.push(adopt);
         }
         Ok((threads, workers))
+    }
+
+    /// What runs beside the workers.
+    fn control(
+        self,
+        (worker, workers): (Worker, Vec<mpsc::Sender<Adopt>>),
+        again: Option<(Again<'_>, Asking)>,
+        shutdown: CancellationToken,
+    ) -> Control<'_> {
+        let (again, asking) = again.unzip();
+        let stores = Arc::new(Current::new(self.settings.stores.clone()));
+        let operator = self.operator(&worker, &stores, asking);
+        let forward = Arc::clone(&self.generation.proxy.forward);
+        let (checked, checking) = watch::channel((self.settings.stores.clone(), forward));
+        let checking = Checking {
+            checked: checking,
+            counters: Arc::clone(&self.counters),
+            tracker: self.tracker,
+        };
+        let reloader = Reloader {
+            present: self.settings,
+            generation: self.generation,
+            stores,
+            workers,
+            worker,
+            tls: self.listening.tls.clone(),
+            deliver: self.deliver.clone(),
+            recorder: self.recorder.clone(),
+            access: self.access,
+            checked,
+            ledger: self.ledger,
+            counters: Arc::clone(&self.counters),
+        };
+        Control {
+            admin: self.listening.admin,
+            operator: Arc::new(operator),
+            deliver: self.deliver,
+            recorder: self.recorder,
+            checking,
+            tls: self.listening.tls,
+            acme: self.acme,
+            reloader,
+            again,
+            counters: self.counters,
+            shutdown,
+        }
     }
 
     /// What the operator is shown.
@@ -290,74 +310,11 @@ impl App {
             reload,
         })
     }
-
-    fn reloader(
-        self,
-        workers: Vec<mpsc::Sender<Adopt>>,
-        worker: Worker,
-        stores: Arc<Current<Stores>>,
-        checked: watch::Sender<Checked>,
-    ) -> Reloader {
-        Reloader {
-            present: self.settings,
-            generation: self.generation,
-            stores,
-            workers,
-            worker,
-            deliver: self.deliver,
-            recorder: self.recorder,
-            access: self.access,
-            checked,
-            ledger: self.ledger,
-            counters: self.counters,
-        }
-    }
 }
 
 /// The workers' threads; each returns how many tasks were cut off.
 type Threads = Vec<JoinHandle<usize>>;
 
-/// Does `what` until it is done, or the end comes.
-async fn until(shutdown: &CancellationToken, what: impl Future<Output = ()>) {
-    tokio::select! {
-        () = what => {}
-        () = shutdown.cancelled() => {}
-    }
-}
-
 fn runtime() -> io::Result<Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
-}
-
-/// Waits for every worker; how many tasks were cut off. One that panicked has
-/// said so, and its requests are gone.
-fn join(workers: Threads) -> usize {
-    let ends = workers.into_iter().map(JoinHandle::join);
-    ends.filter_map(Result::ok).max().unwrap_or(0)
-}
-
-/// To be called on the runtime that will use it.
-fn listener(admin: Option<TcpListener>) -> io::Result<Option<tokio::net::TcpListener>> {
-    let Some(listener) = admin else {
-        return Ok(None);
-    };
-    listener.set_nonblocking(true)?;
-    tokio::net::TcpListener::from_std(listener).map(Some)
-}
-
-/// One listener per address for each worker.
-fn bind(settings: &accept::Settings, passed: &mut Passed) -> Result<Vec<Vec<TcpListener>>, Error> {
-    let mut by_worker: Vec<Vec<TcpListener>> = Vec::new();
-    by_worker.resize_with(settings.workers.max(1), Vec::new);
-    for address in &settings.listen {
-        let (workers, stall) = (by_worker.len(), settings.stall_timeout);
-        let listeners = match passed.shared(*address, workers, stall)? {
-            Some(shared) => shared,
-            None => accept::bind(*address, workers, stall)?,
-        };
-        for (worker, listener) in by_worker.iter_mut().zip(listeners) {
-            worker.push(listener);
-        }
-    }
-    Ok(by_worker)
 }

@@ -11,6 +11,7 @@ mod added;
 mod addresses;
 mod answers;
 mod assemble;
+mod authority;
 mod cookie;
 mod expand;
 mod fault;
@@ -26,6 +27,7 @@ pub mod report;
 mod rules;
 mod stores;
 mod text;
+mod tls;
 mod units;
 mod upstreams;
 mod value;
@@ -38,7 +40,7 @@ use std::path::Path;
 
 use crate::secret::Secret;
 use crate::store::Stores;
-use crate::{accept, access, capture, deliver, forward, ledger, observe, record};
+use crate::{accept, access, acme, capture, deliver, forward, ledger, observe, record};
 
 pub use fault::{Faults, Finding, Position, Problem, Suggestion};
 
@@ -49,6 +51,8 @@ use reader::{Context, Map};
 pub struct Settings {
     /// Where and how connections are accepted.
     pub accept: accept::Settings,
+    /// Which certificates an authority is asked for.
+    pub acme: Option<acme::Settings>,
     /// How clicks are recognised and remembered.
     pub capture: capture::Settings,
     /// How the shop is spoken to.

@@ -47,8 +47,16 @@ events! {
     Request = "requests";
     /// A request's framing, host or head was refused with a 4xx of our own.
     RequestRefused = "requests_refused";
+    /// A connection to a listener with `proxy_protocol` had no valid header, or not from a trusted peer.
+    ProxyHeaderRefused = "proxy_headers_refused";
     /// A request named a host that no store has (421).
     UnknownHost = "unknown_host";
+    /// A TLS handshake failed or took too long.
+    HandshakeFailed = "tls_handshakes_failed";
+    /// A certificate was taken into use in place of another, or as a host's first.
+    CertificateChanged = "certificates_changed";
+    /// A certificate could not be read when its file changed, or not be obtained.
+    CertificateFailed = "certificates_failed";
     /// The shop could not be reached or broke off before its head (502).
     ShopUnreachable = "shop_unreachable";
     /// The shop took too long (504).

@@ -42,6 +42,9 @@ pub mod forward;
 pub mod ledger;
 pub mod observe;
 
+// Certificates from an authority.
+pub mod acme;
+
 // The order path.
 pub mod deliver;
 pub mod record;

@@ -11,6 +11,7 @@ pub mod incoming;
 pub mod interim;
 pub mod parse;
 mod target;
+mod text;
 
 use std::fmt;
 use std::time::Duration;

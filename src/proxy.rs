@@ -6,6 +6,7 @@
 mod account;
 mod answer;
 mod body;
+mod redirect;
 mod target;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,13 +18,14 @@ use tracing::{debug, error, warn};
 
 use crate::accept::Peer;
 use crate::access;
+use crate::acme::Tokens;
 use crate::capture::{self, Captured, Visitor};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
 use crate::forward::options::Options;
 use crate::forward::{self, Resend, headers};
 use crate::message::{Body as _, Request, RequestHead, Response, Target};
-use crate::store::{Store, Stores};
+use crate::store::{Scheme, Store, Stores};
 use crate::visit::VisitId;
 use crate::watch::{self, Watcher};
 
@@ -44,6 +46,8 @@ pub struct Settings {
     pub options: Options,
     /// Where each request has its line, if anywhere.
     pub access: Option<access::Log>,
+    /// What a certificate authority asks for.
+    pub tokens: Arc<Tokens>,
 }
 
 /// One worker's request path.
@@ -91,6 +95,13 @@ impl Service {
             Ok(host) => host,
             Err(refusal) => return self.refuse(&refusal),
         };
+        if let Some(token) = head
+            .target
+            .path()
+            .and_then(|path| self.settings.tokens.answer(path))
+        {
+            return answer::token(token);
+        }
         let name = target::name(&host);
         let stores = &self.settings.stores;
         let Some((number, store)) = stores.number(name).and_then(|n| Some((n, stores.at(n)?)))
@@ -101,6 +112,10 @@ impl Service {
         };
 
         account.routed(number, &host, store);
+        if let Some(port) = peer.redirect {
+            return moved(name, port, &head.target);
+        }
+
         let captured = self.capture(&mut head, &host, store);
         if let Some(location) = &captured.answer.redirect {
             let mut response = answer::redirect(location);
@@ -218,10 +233,16 @@ impl Service {
     ) -> headers::Asker<'a> {
         let addr = peer.addr.ip();
         let trusted = self.settings.forward.trusts(addr);
+        // The TLS may have ended in front of us, and nobody says so.
+        let told = peer.via.is_none() || peer.scheme == Scheme::Https;
         headers::Asker {
             addr,
             trusted,
-            scheme: if trusted { store.scheme } else { peer.scheme },
+            scheme: if trusted || !told {
+                store.scheme
+            } else {
+                peer.scheme
+            },
             host: host.as_bytes(),
             version,
         }
@@ -255,6 +276,15 @@ impl Service {
             return answer::unavailable(page, upstreams.patience(Instant::now()));
         }
         failure.response()
+    }
+}
+
+/// The target is in origin form, or `*`.
+fn moved(host: &str, port: u16, target: &Target) -> Response<Body> {
+    let location = target.as_str();
+    match location.and_then(|target| redirect::location(host, port, target)) {
+        Some(location) => answer::moved(&location),
+        None => answer::refused(&target::Refusal::Target),
     }
 }
 

@@ -21,7 +21,7 @@ const BLOCK: usize = 64 * 1024;
 const ROOM: usize = 16 * 1024;
 
 thread_local! {
-    static SHARED: Cell<BytesMut> = Cell::default();
+    static SHARED: Cell<Option<BytesMut>> = const { Cell::new(None) };
 }
 
 /// A connection's bytes, to a client or to a shop.
@@ -78,7 +78,7 @@ impl Wire {
 
     fn poll_fill_shared(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         // Nothing may run on this thread meanwhile that wants it too: polling a socket does not.
-        let mut shared = SHARED.take();
+        let mut shared = SHARED.take().unwrap_or_default();
         if shared.capacity() < ROOM {
             shared.reserve(BLOCK);
         }
@@ -91,7 +91,7 @@ impl Wire {
                 self.join(&came);
             }
         }
-        SHARED.set(shared);
+        SHARED.set(Some(shared));
         read
     }
 
@@ -109,7 +109,10 @@ impl Wire {
     /// Takes what is there out of the shared block: it may have to wait long for more, and
     /// a few bytes would keep the whole block from being used again.
     pub fn hold(&mut self) {
-        self.rest = BytesMut::from(self.rest.as_ref());
+        // A slice of the block has no room.
+        if self.rest.capacity() == self.rest.len() {
+            self.rest = BytesMut::from(self.rest.as_ref());
+        }
     }
 
     /// Whether nothing has come that was not used, not even the stream's end. Asks the kernel

@@ -28,71 +28,82 @@ use http::Method;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tracing::debug;
 
-use super::Peer;
-use super::Shared;
-use crate::event::{Counters, Event};
+use super::{Peer, Settings, Shared};
+use crate::event::Event;
 use crate::message::parse::{self, Limits};
 use crate::message::{Body, Request, RequestHead, Response, Tunnel};
 use crate::wire::Wire;
 use clock::Clock;
+use close::Last;
 use exchange::{End, Line};
 use framing::Asked;
-use refuse::Refusal;
+use refuse::{Refusal, Shape};
 
 /// Fields in a request's head (431 above it).
 const FIELDS: usize = 256;
 
 /// Serves one connection to its end, or until it has switched protocols: then its bytes go on
 /// through the tunnel, which is the caller's to run.
-pub(super) async fn serve<S, F, B>(
+//
+// No `async fn`: it would hold its arguments twice for as long as the connection lives.
+pub(super) fn serve<S, F, B>(
     wire: Wire,
     peer: Peer,
     shared: Shared,
     service: S,
-) -> Option<(Wire, Tunnel)>
+) -> impl Future<Output = Option<(Wire, Tunnel)>> + Send
 where
     S: Fn(Peer, Request) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body,
 {
-    let Shared {
-        settings,
-        counters,
-        shutdown,
-    } = shared;
-    let limits = Limits {
-        bytes: settings.head_limit,
-        fields: FIELDS,
-    };
-    let mut told = pin!(shutdown.cancelled());
-    let mut connection = Connection::new(wire, limits);
-    connection.expect_head(settings.head_timeout);
-    loop {
-        let next = poll_fn(|cx| {
-            connection.poll_head(settings.head_timeout, (&shutdown, told.as_mut()), cx)
-        })
-        .await;
-        let request = connection.begin(next, &counters).await?;
-        let line = connection.line(&shutdown);
-        let exchange = exchange::run(line, service.clone(), peer, request);
-        match Box::pin(exchange).await {
-            End::Keep => connection.expect_next(settings.idle_timeout),
-            End::Tunnel(tunnel) => return Some((connection.wire, tunnel)),
-            End::Close => break connection.close().await,
-            End::Linger => break connection.linger().await,
-            End::Reset => break connection.reset(),
-            End::Cut => break,
-        }
+    let mut connection = Connection::new(wire, &shared.settings);
+    async move {
+        let (settings, shutdown) = (&shared.settings, &shared.shutdown);
+        let mut told = pin!(shutdown.cancelled());
+        let last = loop {
+            let next = poll_fn(|cx| {
+                connection.poll_next(settings.head_timeout, (shutdown, told.as_mut()), cx)
+            });
+            let exchange = match next.await {
+                Next::Request(head, asked) => {
+                    let line = connection.line(shutdown);
+                    let run = exchange::run(line, service.clone(), peer, (head, asked));
+                    Box::pin(run)
+                }
+                Next::Refused(refusal, shape) => {
+                    shared.counters.add(Event::RequestRefused);
+                    break Last::Refuse(refusal, shape);
+                }
+                Next::Over => break Last::Close,
+            };
+            match exchange.await {
+                End::Keep => connection.expect_next(settings.idle_timeout),
+                End::Tunnel(tunnel) => return Some((connection.wire, tunnel)),
+                End::Last(last) => break last,
+            }
+        };
+        Box::pin(connection.end(last)).await;
+        None
     }
-    None
 }
 
 /// What comes where a request may begin.
 enum Next {
-    Request(RequestHead),
-    Refused(Refusal),
+    Request(RequestHead, Asked),
+    Refused(Refusal, Shape),
     /// Nothing more: the client has gone, was silent for too long, or we are to end.
     Over,
+}
+
+impl Next {
+    fn of(head: RequestHead) -> Self {
+        match framing::asked(&head) {
+            Ok(asked) => Self::Request(head, asked),
+            Err(doubt) if head.method == Method::HEAD => Self::Refused(doubt.into(), Shape::Head),
+            Err(doubt) => Self::Refused(doubt.into(), Shape::Whole),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -113,14 +124,20 @@ type Ending<'a, 'b> = (
 );
 
 impl Connection {
-    fn new(wire: Wire, limits: Limits) -> Self {
-        Self {
+    /// The client owes us a head.
+    fn new(wire: Wire, settings: &Settings) -> Self {
+        let mut connection = Self {
             wire,
             clock: Clock::default(),
-            limits,
+            limits: Limits {
+                bytes: settings.head_limit,
+                fields: FIELDS,
+            },
             in_head: false,
             listening: false,
-        }
+        };
+        connection.expect_head(settings.head_timeout);
+        connection
     }
 
     fn expect_head(&mut self, limit: Duration) {
@@ -133,24 +150,6 @@ impl Connection {
         self.clock.set(limit);
     }
 
-    /// The request, if there is one. Otherwise all was said and done.
-    async fn begin(&mut self, next: Next, counters: &Counters) -> Option<(RequestHead, Asked)> {
-        let (refusal, method) = match next {
-            Next::Request(head) => match framing::asked(&head) {
-                Ok(asked) => return Some((head, asked)),
-                Err(doubt) => (Refusal::Doubt(doubt), Some(head.method)),
-            },
-            Next::Refused(refusal) => (refusal, None),
-            Next::Over => {
-                self.close().await;
-                return None;
-            }
-        };
-        counters.add(Event::RequestRefused);
-        self.refuse(refusal, method == Some(Method::HEAD)).await;
-        None
-    }
-
     fn line<'a>(&'a mut self, shutdown: &'a CancellationToken) -> Line<'a> {
         Line {
             wire: &mut self.wire,
@@ -160,7 +159,7 @@ impl Connection {
         }
     }
 
-    fn poll_head(
+    fn poll_next(
         &mut self,
         limit: Duration,
         ending: Ending<'_, '_>,
@@ -173,10 +172,12 @@ impl Connection {
                     Ok(Some((head, length))) => {
                         self.wire.skip(length);
                         self.clock.clear();
-                        return Poll::Ready(Next::Request(head));
+                        return Poll::Ready(Next::of(head));
                     }
                     Ok(None) => self.begin_head(limit),
-                    Err(fault) => return Poll::Ready(Next::Refused(fault.into())),
+                    Err(fault) => {
+                        return Poll::Ready(Next::Refused(fault.into(), Shape::Whole));
+                    }
                 }
             }
             match self.wire.poll_fill(cx, 0) {
@@ -192,7 +193,7 @@ impl Connection {
         let idle = self.wire.rest.is_empty();
         match self.clock.poll(cx) {
             Poll::Ready(()) if idle => Poll::Ready(Next::Over),
-            Poll::Ready(()) => Poll::Ready(Next::Refused(Refusal::Late)),
+            Poll::Ready(()) => Poll::Ready(Next::Refused(Refusal::Late, Shape::Whole)),
             Poll::Pending if idle && self.is_ending(ending, cx) => Poll::Ready(Next::Over),
             Poll::Pending => Poll::Pending,
         }
@@ -221,5 +222,66 @@ impl Connection {
         }
         self.listening = true;
         wait.poll(cx).is_ready()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::store::Scheme;
+    use crate::wire::Stream;
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+            let listener = TcpListener::bind(any).await.unwrap();
+            let addr = listener.local_addr().unwrap();
+            let stream = TcpStream::connect(addr).await.unwrap();
+            let peer = Peer {
+                addr,
+                via: None,
+                scheme: Scheme::Http,
+                redirect: None,
+            };
+            let second = Duration::from_secs(1);
+            let shared = Shared {
+                settings: Arc::new(Settings {
+                    listen: Vec::new(),
+                    tls: Default::default(),
+                    trusted: Vec::new(),
+                    workers: 1,
+                    connections: 1,
+                    head_limit: 1024,
+                    head_timeout: second,
+                    idle_timeout: second,
+                    stall_timeout: second,
+                    drain: second,
+                }),
+                counters: Arc::default(),
+                shutdown: CancellationToken::new(),
+            };
+            // A large service is boxed while a request is under way, and only then.
+            let service = |_, request: Request| async move {
+                let much = [0_u8; 10_000];
+                std::future::ready(()).await;
+                Response::new(http::StatusCode::OK, (request.body, much).0)
+            };
+            let wire = Wire::new(Stream::Plain(stream));
+            let connection = serve(wire, peer, shared, service);
+            assert!(
+                size_of_val(&connection) <= 512,
+                "{}",
+                size_of_val(&connection)
+            );
+        });
     }
 }

@@ -4,15 +4,14 @@
 //! header on every connection or on none: where it is expected and is not there, or is not exactly
 //! as the text has it, the connection is closed. Additional fields (TLVs) are passed over.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-
-use crate::wire::Wire;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
 
 /// Longest line of version 1, with its CR LF (§2.1).
 const LINE_LIMIT: usize = 107;
@@ -25,6 +24,9 @@ const FIXED: usize = 16;
 
 /// Longest rest of a version 2 header: the addresses, and additional fields for which we have no use.
 const BLOCK_LIMIT: usize = 4096;
+
+/// Looked at at once: most headers are shorter.
+const PIECE: usize = 256;
 
 /// Why a connection has no client that can be believed.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +69,7 @@ pub struct Header {
     pub length: usize,
 }
 
-/// Reads the header of a new connection, and leaves in `wire` what comes behind it. Returns who
+/// Reads the header of a new connection, and not a byte of what comes behind it. Returns who
 /// `peer` speaks for; none where it speaks for itself.
 ///
 /// Only a peer within `trusted` is believed; where that is empty every peer is.
@@ -75,7 +77,7 @@ pub struct Header {
 /// # Errors
 /// The peer is not trusted, or sent no valid header within `limit`. The connection is to be closed then.
 pub async fn read(
-    wire: &mut Wire,
+    socket: &mut TcpStream,
     peer: IpAddr,
     trusted: &[IpNet],
     limit: Duration,
@@ -85,14 +87,23 @@ pub async fn read(
         return Err(Error::Untrusted(peer));
     }
     let reading = async {
+        let mut taken = Vec::new();
         loop {
-            if let Some(header) = parse(&wire.rest)? {
-                wire.skip(header.length);
-                return Ok(header.client);
-            }
-            let read = poll_fn(|cx| wire.poll_fill(cx, 0)).await;
-            if read.map_err(Error::Broken)? == 0 {
+            let before = taken.len();
+            taken.resize(before + PIECE, 0);
+            let piece = taken.get_mut(before..).unwrap_or_default();
+            let seen = socket.peek(piece).await.map_err(Error::Broken)?;
+            if seen == 0 {
                 return Err(Error::Ended);
+            }
+            taken.truncate(before + seen);
+            let header = parse(&taken)?;
+            // As long as it is not whole, all that is there belongs to it.
+            let end = header.map_or(taken.len(), |header| header.length);
+            let piece = taken.get_mut(before..end).unwrap_or_default();
+            socket.read_exact(piece).await.map_err(Error::Broken)?;
+            if let Some(header) = header {
+                return Ok(header.client);
             }
         }
     };

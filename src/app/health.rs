@@ -31,19 +31,25 @@ enum Fault {
 /// What is checked now: the stores, and how a shop is spoken to.
 pub(super) type Checked = (Stores, Arc<forward::Settings>);
 
-/// Checks whatever `checked` says at the time, until it is dropped.
-pub(super) async fn run(
-    mut checked: watch::Receiver<Checked>,
-    counters: Arc<Counters>,
-    tracker: TaskTracker,
-) {
-    loop {
-        let checks = begin(&checked.borrow_and_update(), &counters, &tracker);
-        let word = checked.changed().await;
-        if word.is_err() {
-            // Whoever gave it is gone: nothing else comes, and the checks go on.
-            checks.join_all().await;
-            return;
+/// Checks whatever `checked` says at the time.
+pub(super) struct Checking {
+    pub(super) checked: watch::Receiver<Checked>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) tracker: TaskTracker,
+}
+
+impl Checking {
+    /// Goes on until it is dropped.
+    pub(super) async fn run(mut self) {
+        loop {
+            let checked = self.checked.borrow_and_update().clone();
+            let checks = begin(&checked, &self.counters, &self.tracker);
+            let word = self.checked.changed().await;
+            if word.is_err() {
+                // Whoever gave it is gone: nothing else comes, and the checks go on.
+                checks.join_all().await;
+                return;
+            }
         }
     }
 }

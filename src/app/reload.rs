@@ -13,7 +13,9 @@ use super::access::Access;
 use super::health::Checked;
 use super::worker::{Adopt, Generation, proxy};
 use crate::accept::Worker;
+use crate::accept::tls::{self, Acceptor};
 use crate::cause::Causes;
+use crate::clock::Time;
 use crate::config::keys::Source;
 use crate::config::{Faults, Loaded, Settings};
 use crate::current::Current;
@@ -68,6 +70,8 @@ enum Refused {
     Unsent(NetworkName),
     #[error("the ledger does not say what is still to be sent")]
     Ledger(#[from] ledger::Error),
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
     #[error("postbacks cannot be sent from this machine")]
     Deliver(#[from] reqwest::Error),
     #[error("a worker does not go by it within {PATIENCE:?}: restart refgate")]
@@ -81,6 +85,7 @@ pub(super) struct Reloader {
     pub(super) stores: Arc<Current<Stores>>,
     pub(super) workers: Vec<mpsc::Sender<Adopt>>,
     pub(super) worker: Worker,
+    pub(super) tls: Option<Acceptor>,
     pub(super) deliver: Deliver,
     pub(super) recorder: Recorder,
     pub(super) access: Access,
@@ -157,11 +162,15 @@ impl Reloader {
         }
         self.all_sent(&settings).await?;
         let sending = Deliver::prepare(settings.deliver.clone())?;
+        let certificates = Acceptor::read(&settings.accept.tls, Time::now())?;
 
         settings.stores = settings.stores.after(&self.stores.get());
         let generation = self.generation(&settings);
         self.hand_out(&generation).await?;
         self.worker.adopt(settings.accept.clone());
+        if let Some(tls) = &self.tls {
+            tls.adopt(certificates);
+        }
         self.deliver.adopt(sending);
         self.stores.set(settings.stores.clone());
         let forward = Arc::clone(&generation.proxy.forward);
@@ -206,8 +215,10 @@ impl Reloader {
             (&settings.observe, rules),
             (settings.record.clone(), recorder),
         );
+        let log = self.access.log(settings.access_log);
+        let before = &self.generation.proxy;
         Generation {
-            proxy: Arc::new(proxy(settings, self.access.log(settings.access_log))),
+            proxy: Arc::new(proxy(settings, log, Arc::clone(&before.tokens))),
             watcher: Arc::new(watcher),
         }
     }
@@ -234,6 +245,8 @@ fn fixed(present: &Settings, next: &Settings) -> Vec<&'static str> {
     let (own, other) = (&present.accept, &next.accept);
     let same = [
         ("listen", own.listen == other.listen),
+        ("tls.minimum", own.tls.minimum == other.tls.minimum),
+        ("tls.acme", present.acme == next.acme),
         ("admin", present.admin == next.admin),
         ("workers", own.workers == other.workers),
         ("limits.connections", own.connections == other.connections),

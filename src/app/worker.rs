@@ -8,8 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::accept::Worker;
+use crate::accept::{Door, Worker};
 use crate::access;
+use crate::acme::Tokens;
 use crate::config::Settings;
 use crate::current::Current;
 use crate::event::Counters;
@@ -25,10 +26,15 @@ pub(super) struct Generation {
 }
 
 /// The request path's part of the configuration.
-pub(super) fn proxy(settings: &Settings, access: Option<access::Log>) -> proxy::Settings {
+pub(super) fn proxy(
+    settings: &Settings,
+    access: Option<access::Log>,
+    tokens: Arc<Tokens>,
+) -> proxy::Settings {
     proxy::Settings {
         options: settings.forwarding,
         access,
+        tokens,
         stores: settings.stores.clone(),
         capture: settings.capture.clone(),
         forward: Arc::new(settings.forward.clone()),
@@ -41,6 +47,8 @@ pub(super) type Adopt = (Generation, oneshot::Sender<()>);
 /// One worker thread's share.
 pub(super) struct Path {
     pub(super) worker: Worker,
+    /// What each listener's connections go through.
+    pub(super) doors: Vec<Door>,
     pub(super) generation: Generation,
     pub(super) adopt: mpsc::Receiver<Adopt>,
     pub(super) counters: Arc<Counters>,
@@ -61,7 +69,7 @@ impl Path {
     async fn serve(mut self, listeners: Vec<TcpListener>) {
         let mut client = self.client(&self.generation);
         let service = Arc::new(Current::new(self.service(&client)));
-        for listener in listeners {
+        for (listener, door) in listeners.into_iter().zip(self.doors.clone()) {
             let listener = match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => listener,
                 Err(error) => {
@@ -72,7 +80,7 @@ impl Path {
             let (worker, service) = (self.worker.clone(), Arc::clone(&service));
             self.tracker.spawn(async move {
                 let handle = move |peer, request| service.get().handle(peer, request);
-                worker.serve(listener, handle).await;
+                worker.serve(listener, door, handle).await;
             });
         }
         loop {

@@ -6,12 +6,15 @@ use std::thread;
 
 use ipnet::IpNet;
 
-use super::reader::Map;
+use super::reader::{Map, Place};
 use super::value::Value;
+use crate::accept::Listener;
 
 /// Where refgate listens, and whom it believes.
 pub(super) struct Addresses {
-    pub(super) listen: Vec<SocketAddr>,
+    pub(super) listen: Vec<Listener>,
+    /// Where each of them stands.
+    pub(super) places: Vec<Place>,
     pub(super) admin: Option<SocketAddr>,
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) workers: usize,
@@ -19,24 +22,46 @@ pub(super) struct Addresses {
 
 const ADDRESS: &str = "an address with its port, like 127.0.0.1:8080, 0.0.0.0:80 or [::]:80";
 
+/// Where https is, if nothing else is said (RFC 9110 §4.2.2).
+pub(super) const HTTPS: u16 = 443;
+
 /// Reads them.
 pub(super) fn read(root: &Map<'_>) -> Addresses {
-    let listen = listen(root);
+    let (listen, places): (Vec<_>, _) = listen(root).into_iter().unzip();
     let admin = admin(root, &listen);
     let trusted_proxies = match root.get("trusted_proxies") {
         Some(value) => value.one_or_many().iter().filter_map(network).collect(),
         None => Vec::new(),
     };
+    let proxied = listen
+        .iter()
+        .zip(&places)
+        .filter(|(one, _)| one.proxy_protocol);
+    for (_, place) in proxied.filter(|_| trusted_proxies.is_empty()) {
+        let words = "a PROXY header is believed from everybody who reaches this address: name your \
+                     load balancers under `trusted_proxies`";
+        root.cx.warn(place, words);
+    }
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     Addresses {
         listen,
+        places,
         admin,
         trusted_proxies,
         workers: root.or("workers", cores, |value| value.count(1..=1024)),
     }
 }
 
-fn listen(root: &Map<'_>) -> Vec<SocketAddr> {
+impl Addresses {
+    /// Every address that shoppers arrive at.
+    pub(super) fn sockets(&self) -> Vec<SocketAddr> {
+        let listeners = self.listen.iter();
+        listeners.map(|listener| listener.address).collect()
+    }
+}
+
+/// Each listener, and where it stands.
+fn listen(root: &Map<'_>) -> Vec<(Listener, Place)> {
     let Some(value) = root.need("listen", ADDRESS) else {
         return Vec::new();
     };
@@ -44,25 +69,86 @@ fn listen(root: &Map<'_>) -> Vec<SocketAddr> {
     if items.is_empty() {
         value.wrong("an empty list", ADDRESS);
     }
-    let mut listen: Vec<SocketAddr> = Vec::new();
+    let mut listen: Vec<(Listener, Place)> = Vec::new();
+    let mut redirects = Vec::new();
     for item in &items {
-        let Some(address) = item.parse_plain(ADDRESS) else {
+        let Some((listener, redirect)) = listener(item) else {
             continue;
         };
-        if listen.contains(&address) {
+        let same = |other: &(Listener, Place)| other.0.address == listener.address;
+        if listen.iter().any(same) {
             item.wrong("an address that stands here already", "each address once");
         }
-        listen.push(address);
+        listen.push((listener, item.place.clone()));
+        redirects.push(redirect);
+    }
+    let tls = listen.iter().find(|(listener, _)| listener.tls);
+    let port = tls.map_or(HTTPS, |(listener, _)| listener.address.port());
+    for ((listener, _), redirect) in listen.iter_mut().zip(redirects) {
+        listener.redirect = match redirect {
+            Redirect::Off => None,
+            Redirect::ToOurs => Some(port),
+            Redirect::To(other) => Some(other),
+        };
     }
     listen
 }
 
 /// `admin:`, which must be none of `listen`.
-pub(super) fn admin(root: &Map<'_>, listen: &[SocketAddr]) -> Option<SocketAddr> {
+pub(super) fn admin(root: &Map<'_>, listen: &[Listener]) -> Option<SocketAddr> {
     root.or("admin", None, |value| operators(value, listen).map(Some))
 }
 
-fn operators(value: &Value<'_>, listen: &[SocketAddr]) -> Option<SocketAddr> {
+/// Whither a plain listener's requests are sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Redirect {
+    Off,
+    /// To the port of the first listener that speaks TLS; to 443 if there is none.
+    ToOurs,
+    To(u16),
+}
+
+fn listener(item: &Value<'_>) -> Option<(Listener, Redirect)> {
+    let map = item.map_or_short("listen[]");
+    let address = if item.is_map() {
+        let address = map.need("address", ADDRESS);
+        address.and_then(|value| value.parse_plain(ADDRESS))
+    } else {
+        map.get("address");
+        item.parse_plain(ADDRESS)
+    };
+    let tls = map.or("tls", false, Value::flag);
+    let proxy_protocol = map.or("proxy_protocol", false, Value::flag);
+    let redirect = map.or("redirect", Redirect::Off, redirect);
+    if tls && redirect != Redirect::Off {
+        let expected = "one of the two: what comes by TLS is where it belongs";
+        item.wrong("`tls` and `redirect`", expected);
+    }
+    map.finish();
+    let listener = Listener {
+        tls,
+        proxy_protocol,
+        ..Listener::plain(address?)
+    };
+    Some((listener, redirect))
+}
+
+fn redirect(value: &Value<'_>) -> Option<Redirect> {
+    let text = value.text()?;
+    match text.as_str() {
+        "true" => return Some(Redirect::ToOurs),
+        "false" => return Some(Redirect::Off),
+        _ => {}
+    }
+    let port = text.as_str().parse().ok().filter(|port| *port != 0);
+    if port.is_none() {
+        let expected = "true, false, or the port at which shoppers find https, like 443";
+        text.wrong(None, expected);
+    }
+    port.map(Redirect::To)
+}
+
+fn operators(value: &Value<'_>, listen: &[Listener]) -> Option<SocketAddr> {
     let text = value.text()?;
     let address: SocketAddr = text.make_plain(str::parse, ADDRESS)?;
     if !address.ip().is_loopback() {
@@ -71,10 +157,10 @@ fn operators(value: &Value<'_>, listen: &[SocketAddr]) -> Option<SocketAddr> {
         text.wrong(None, expected);
         return None;
     }
-    let taken = |own: &&SocketAddr| {
+    let taken = |own: SocketAddr| {
         own.port() == address.port() && (own.ip() == address.ip() || own.ip().is_unspecified())
     };
-    if address.port() != 0 && listen.iter().any(|own| taken(&own)) {
+    if address.port() != 0 && listen.iter().any(|own| taken(own.address)) {
         text.wrong(None, "another address than under `listen`");
         return None;
     }

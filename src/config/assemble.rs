@@ -10,7 +10,7 @@ use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
-use super::{Settings, rules, stores};
+use super::{Settings, rules, stores, tls};
 use crate::capture::CookieName;
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
@@ -23,7 +23,8 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let limits = limits::limits(root);
     let timeouts = limits::timeouts(root);
     let sending = limits::deliver(root);
-    let (stores, known) = stores::read(root, &addresses.listen);
+    let (stores, known) = stores::read(root, &addresses.sockets());
+    let (tls, acme) = tls::read(root, &addresses, &stores);
     let cookie = cookie::read(root);
     let networks = networks::read(root);
     let rules = rules::read(root, &known);
@@ -36,6 +37,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     warn_of_room(root, &networks);
     let (keys, source) = open_keys(root, &cookie, missing)?;
     Some(Settings {
+        acme,
         admin: addresses.admin,
         forwarding: added.forwarding,
         access_log: added.access_log,
@@ -67,30 +69,41 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             answer_limit: limits.answer,
             retry_after_limit: sending.retry_after_limit,
         },
-        observe: observe::Settings {
-            rules,
-            body_limit: limits.body_copy,
-            decoded_limit: limits.body_decoded,
-            read_timeout: timeouts.read,
-            abandoned_timeout: timeouts.abandoned,
-            readers: limits.readers,
-        },
+        observe: observe(rules, &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),
-        accept: accept(addresses, &limits, &timeouts),
+        accept: accept(addresses, tls, &limits, &timeouts),
         stores: Stores::new(stores),
     })
 }
 
-fn accept(addresses: Addresses, limits: &Limits, timeouts: &Timeouts) -> accept::Settings {
+fn accept(
+    addresses: Addresses,
+    tls: accept::tls::Settings,
+    limits: &Limits,
+    timeouts: &Timeouts,
+) -> accept::Settings {
     accept::Settings {
         listen: addresses.listen,
+        tls,
         workers: addresses.workers,
         connections: limits.connections,
+        trusted: addresses.trusted_proxies,
         head_limit: limits.request_head,
         head_timeout: timeouts.request_head,
         idle_timeout: timeouts.idle,
         stall_timeout: timeouts.stall,
         drain: timeouts.drain,
+    }
+}
+
+fn observe(rules: Vec<Rule>, limits: &Limits, timeouts: &Timeouts) -> observe::Settings {
+    observe::Settings {
+        rules,
+        body_limit: limits.body_copy,
+        decoded_limit: limits.body_decoded,
+        read_timeout: timeouts.read,
+        abandoned_timeout: timeouts.abandoned,
+        readers: limits.readers,
     }
 }
 
@@ -113,7 +126,8 @@ fn ledger(root: &Map<'_>) -> ledger::Settings {
     ledger::Settings { path }
 }
 
-fn path(value: &Value<'_>) -> Option<PathBuf> {
+/// A file or a folder.
+pub(super) fn path(value: &Value<'_>) -> Option<PathBuf> {
     let text = value.text()?;
     if text.as_str().is_empty() || text.as_str().contains('\0') {
         text.wrong(None, "a path");

@@ -195,6 +195,16 @@ impl<'a> Map<'a> {
         self.cx.report(&place, Problem::Missing { expected });
     }
 
+    /// Reports what `key` says, or means by not standing there.
+    pub(super) fn wrong(&self, key: &str, found: &str, expected: &str) {
+        let place = match self.get(key) {
+            Some(value) => value.place,
+            None => self.place.inner(self.place.at, key, key),
+        };
+        let (found, expected) = (found.to_owned(), expected.to_owned());
+        self.cx.report(&place, Problem::Wrong { found, expected });
+    }
+
     /// What `read` makes of `key`'s value; `default` if there is none or it is at fault.
     pub(super) fn or<T>(
         &self,
@@ -255,6 +265,14 @@ impl<'a> Map<'a> {
     /// Whether `key` stands in the file.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(name, _)| name.text == key)
+    }
+
+    /// Notes the keys of a list's items, which may not stand in this file, for the reference.
+    pub(super) fn know_items(&self, list: &str, keys: &[&str]) {
+        let at = self.place.at;
+        let item = self.place.inner(at, list, list).item(at, 0);
+        let keys = keys.iter().map(|key| item.inner(at, key, key).general);
+        self.cx.known.borrow_mut().extend(keys);
     }
 
     /// The entries of a mapping whose keys are the operator's; `general` stands for them in the reference.

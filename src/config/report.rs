@@ -10,7 +10,9 @@ use std::time::Duration;
 use super::keys::Source;
 use super::units::{roughly, shown, shown_size};
 use super::{Finding, Loaded, Settings, pattern};
+use crate::accept::tls::{Certificate, Version};
 use crate::access::Format;
+use crate::acme::Challenge;
 use crate::capture::{Handling, Network, Parameter};
 use crate::click::{Identifies, Values};
 use crate::clock::Time;
@@ -50,6 +52,9 @@ fn listening(settings: &Settings, lines: &mut Vec<String>) {
         accept.workers,
         accept.connections
     ));
+    if accept.listen.iter().any(|listener| listener.tls) {
+        tls(settings, lines);
+    }
     if let Some(admin) = settings.admin {
         lines.push(format!("  for you alone on {admin}: health and counters"));
     }
@@ -83,6 +88,42 @@ fn options(settings: &Settings) -> Vec<String> {
         lines.push("  this file is read again when it changes".to_owned());
     }
     lines
+}
+
+fn tls(settings: &Settings, lines: &mut Vec<String>) {
+    let tls = &settings.accept.tls;
+    let least = match tls.minimum {
+        Version::Tls12 => "1.2",
+        Version::Tls13 => "1.3",
+    };
+    lines.push(format!("  TLS {least} or newer is spoken, with"));
+    for files in &tls.certificates {
+        let path = files.certificate.display();
+        // It could be read a moment ago.
+        lines.push(match Certificate::read(files) {
+            Ok(certificate) => format!(
+                "      {path} for {}, valid until {}",
+                list(&certificate.names),
+                certificate.valid_until
+            ),
+            Err(error) => format!("      {path}: {error}"),
+        });
+    }
+    let Some(acme) = &settings.acme else {
+        return;
+    };
+    let challenge = match acme.challenge {
+        Challenge::Http01 => "http-01",
+        Challenge::TlsAlpn01 => "tls-alpn-01",
+    };
+    lines.push(format!(
+        "      certificates for {} from {}, by {challenge}, kept in {}",
+        list(&acme.hosts),
+        acme.directory,
+        acme.cache.display()
+    ));
+    let terms = "      to run it is to agree to that authority's terms of service";
+    lines.push(terms.to_owned());
 }
 
 fn stores(settings: &Settings, lines: &mut Vec<String>) {

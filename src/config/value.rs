@@ -57,6 +57,19 @@ impl<'a> Value<'a> {
         Map::of(self.cx, self.place.clone(), self.node)
     }
 
+    /// As a mapping, named `general` in the reference however it is written; an empty one where a
+    /// single value stands for the whole.
+    pub(super) fn map_or_short(&self, general: &str) -> Map<'a> {
+        let place = Place {
+            general: general.to_owned(),
+            ..self.place.clone()
+        };
+        match self.node.kind {
+            Kind::Scalar(_) => Map::empty(self.cx, place),
+            _ => Map::of(self.cx, place, self.node),
+        }
+    }
+
     /// Whether it is a mapping.
     pub(super) fn is_map(&self) -> bool {
         matches!(self.node.kind, Kind::Mapping(_))

@@ -7,6 +7,9 @@
 
 use std::ops::Range;
 
+use super::parse::is_straight;
+use super::text::trim;
+
 /// The fields of a head, or of a trailer section.
 #[derive(Clone, Default)]
 pub struct Fields {
@@ -16,7 +19,7 @@ pub struct Fields {
 }
 
 /// Where a field stands in the text. Heads are bounded far below 4 GiB.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Line {
     start: u32,
     name: u32,
@@ -219,6 +222,20 @@ impl Fields {
         self.lines.iter().map(|line| line.whole().len()).sum()
     }
 
+    /// Writes anew, at the end, what does not stand in `text` as it is to be written.
+    fn straighten(&mut self, text: &[u8]) {
+        for line in std::mem::take(&mut self.lines) {
+            let part = |range: Range<usize>| text.get(range).unwrap_or_default();
+            let name = line.name();
+            let rest = part(name.end + 1..index(line.end).saturating_sub(2));
+            if is_straight(rest) {
+                self.lines.push(line);
+            } else {
+                self.append(part(name), trim(rest));
+            }
+        }
+    }
+
     fn position(&self, name: &str) -> Option<usize> {
         let mut lines = self.lines.iter();
         lines.position(|line| is_named(&self.text, *line, name))
@@ -226,6 +243,48 @@ impl Fields {
 
     fn bytes(&self, range: Range<usize>) -> &[u8] {
         self.text.get(range).unwrap_or_default()
+    }
+}
+
+/// Fields that stand in a message as they are, while they are found.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    lines: Vec<Line>,
+    /// Some do not stand as they are written.
+    odd: bool,
+}
+
+impl Index {
+    /// The next field: where its line begins, its name's length, the end of its line, and
+    /// whether it stands there as it is written.
+    pub(super) fn add(&mut self, start: usize, name: usize, end: usize, straight: bool) {
+        /// What a browser's head has, or a little more.
+        const USUAL: usize = 24;
+        if self.lines.capacity() == 0 {
+            self.lines.reserve(USUAL);
+        }
+        self.odd |= !straight;
+        self.lines.push(Line {
+            start: offset(start),
+            name: offset(name),
+            end: offset(end),
+        });
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The fields that were found in `text`. There is room for a few more.
+    pub(super) fn fields(self, text: &[u8]) -> Fields {
+        const MORE: usize = 256;
+        let mut fields = Fields::with_capacity(text.len() + MORE, 0);
+        fields.text.extend_from_slice(text);
+        fields.lines = self.lines;
+        if self.odd {
+            fields.straighten(text);
+        }
+        fields
     }
 }
 
@@ -299,6 +358,19 @@ mod tests {
         );
         assert_eq!((fields.len(), fields.is_empty()), (5, false));
         assert_eq!(written(&Fields::default()), "");
+    }
+
+    #[test]
+    fn fields_that_were_found_are_written_as_by_append() {
+        let text = b"A: b\r\nX:y\r\nempty: \r\nnone:\r\nT:  u\t\r\nC: c d\r\n";
+        let mut index = Index::default();
+        for (start, name, end) in [(0, 1, 6), (6, 1, 11), (11, 5, 20), (20, 4, 27), (27, 1, 35)] {
+            index.add(start, name, end, start == 0);
+        }
+        index.add(35, 1, 43, true);
+        let fields = index.fields(text);
+        let straight = "A: b\r\nX: y\r\nempty: \r\nnone: \r\nT: u\r\nC: c d\r\n";
+        assert_eq!(written(&fields), straight);
     }
 
     #[test]

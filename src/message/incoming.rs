@@ -78,8 +78,36 @@ fn lock(shared: &Shared) -> MutexGuard<'_, State> {
 }
 
 impl State {
+    /// Small data is joined to data that waits, so that what waits takes about the memory
+    /// that its bytes do, however small the pieces in which a client sends it.
+    fn add(&mut self, frame: Frame) {
+        const SMALL: usize = 1024;
+        if let Frame::Data(more) = &frame
+            && more.len() < SMALL
+            && let Some(Frame::Data(last)) = self.frames.back_mut()
+            && last.len() < 16 * SMALL
+        {
+            match std::mem::take(last).try_into_mut() {
+                Ok(mut joined) => {
+                    joined.extend_from_slice(more);
+                    *last = joined.freeze();
+                    return;
+                }
+                Err(shared) => *last = shared,
+            }
+        }
+        self.frames.push_back(frame);
+    }
+
     fn wake_feeder(&mut self, by: Option<&Waker>) {
         wake(&mut self.feeder, by);
+    }
+}
+
+fn length(frame: &Frame) -> usize {
+    match frame {
+        Frame::Data(data) => data.len(),
+        Frame::Trailers(_) => 0,
     }
 }
 
@@ -119,11 +147,10 @@ impl Body for Incoming {
         };
         let mut state = lock(shared);
         if let Some(frame) = state.frames.pop_front() {
-            if let Frame::Data(data) = &frame {
-                state.taken += data.len();
-                let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
-                self.left = self.left.map(|left| left.saturating_sub(length));
-            }
+            let length = length(&frame);
+            state.taken += length;
+            let length = u64::try_from(length).unwrap_or(u64::MAX);
+            self.left = self.left.map(|left| left.saturating_sub(length));
             state.wake_feeder(Some(cx.waker()));
             return Poll::Ready(Some(Ok(frame)));
         }
@@ -159,7 +186,10 @@ impl Drop for Incoming {
         if let Some(shared) = &self.shared {
             let mut state = lock(shared);
             state.gone = true;
-            state.frames.clear();
+            // What nobody will take makes room all the same.
+            for frame in std::mem::take(&mut state.frames) {
+                state.taken += length(&frame);
+            }
             state.wake_feeder(None);
         }
     }
@@ -186,17 +216,25 @@ impl Feed {
         std::mem::take(&mut state.taken)
     }
 
-    /// Puts a frame behind those that wait. How much waits is the caller's to bound.
+    /// Puts a frame behind those that wait. How much waits is the caller's to bound, by
+    /// [`Feed::taken`]: what is pushed when the taker has gone counts as taken.
     pub fn push(&self, frame: Frame) {
         self.tell(|state| {
-            if !state.gone {
-                state.frames.push_back(frame);
+            if state.gone {
+                state.taken += length(&frame);
+            } else {
+                state.add(frame);
             }
         });
     }
 
     /// The body is whole.
     pub fn end(self) {
+        self.finish();
+    }
+
+    /// The body is whole; the feed stays to see how it is taken.
+    pub fn finish(&self) {
         self.tell(|state| state.end = Some(Ok(())));
     }
 

@@ -25,6 +25,18 @@ impl Interim {
         Self(Some(Arc::default()))
     }
 
+    /// Makes it ready for another request of the same writer: in the same memory, where
+    /// nobody else holds it any more.
+    pub fn renew(&mut self) {
+        match self.0.as_mut().and_then(Arc::get_mut) {
+            Some(state) => {
+                let state = state.get_mut().unwrap_or_else(PoisonError::into_inner);
+                state.heads.clear();
+            }
+            None => *self = Self::open(),
+        }
+    }
+
     /// To an HTTP/1.0 client: there is no way (RFC 9110 §15.2).
     pub const fn closed() -> Self {
         Self(None)

@@ -6,9 +6,13 @@
 //! no NUL or other control, and one space between the parts of the first line.
 
 use http::{Method, StatusCode, Version};
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
+use super::fields::Index;
+use super::text::{low, token};
 use super::{Fields, RequestHead, ResponseHead, Target};
+
+pub use super::text::{is_text, is_token};
 
 /// Bounds of a head.
 #[derive(Clone, Copy, Debug)]
@@ -43,34 +47,31 @@ pub enum Fault {
 pub type Parsed<H> = Option<(H, usize)>;
 
 /// Reads a request's head from the front of `bytes`; none if more must come. Empty
-/// lines before it are passed over (RFC 9112 §2.2).
+/// lines before it are passed over (RFC 9112 §2.2). What can never become a head is
+/// refused before it is whole.
 ///
 /// # Errors
 /// The bytes begin with no valid head, or with none within `limits`.
 pub fn request(bytes: &[u8], limits: Limits) -> Result<Parsed<RequestHead>, Fault> {
     let skipped = blank(bytes);
-    let Some(head) = section(bytes, skipped, limits)? else {
-        return match bytes.get(skipped..) {
-            Some(begun) if !may_begin(begun) => Err(Fault::Line),
-            _ => Ok(None),
+    within(bytes, skipped, limits, |bytes| {
+        let Some((method, target, version, line)) = request_line(bytes)? else {
+            return Ok(None);
         };
-    };
-    let mut lines = Lines(head.text);
-    let first = lines
-        .next()
-        .ok_or(Fault::Line)?
-        .map_err(|_fault| Fault::Line)?;
-    let (method, target, version) = request_line(first)?;
-    let fields = fields(lines, head.text.len(), limits)?;
-    let head_of = RequestHead {
-        method,
-        target,
-        authority: None,
-        protocol: None,
-        version,
-        fields,
-    };
-    Ok(Some((head_of, head.taken)))
+        let section = bytes.get(line..).unwrap_or_default();
+        let Some((fields, length)) = fields(section, limits.fields)? else {
+            return Ok(None);
+        };
+        let head = RequestHead {
+            method,
+            target,
+            authority: None,
+            protocol: None,
+            version,
+            fields,
+        };
+        Ok(Some((head, line + length)))
+    })
 }
 
 /// Reads a response's head from the front of `bytes`; none if more must come.
@@ -78,23 +79,24 @@ pub fn request(bytes: &[u8], limits: Limits) -> Result<Parsed<RequestHead>, Faul
 /// # Errors
 /// The bytes begin with no valid head, or with none within `limits`.
 pub fn response(bytes: &[u8], limits: Limits) -> Result<Parsed<ResponseHead>, Fault> {
-    let Some(head) = section(bytes, 0, limits)? else {
-        return Ok(None);
-    };
-    let mut lines = Lines(head.text);
-    let first = lines
-        .next()
-        .ok_or(Fault::Line)?
-        .map_err(|_fault| Fault::Line)?;
-    let (status, reason, version) = status_line(first)?;
-    let fields = fields(lines, head.text.len(), limits)?;
-    let head_of = ResponseHead {
-        status,
-        reason,
-        version,
-        fields,
-    };
-    Ok(Some((head_of, head.taken)))
+    within(bytes, 0, limits, |bytes| {
+        let Some(line) = memchr(b'\n', bytes) else {
+            return Ok(None);
+        };
+        let (first, section) = bytes.split_at(line + 1);
+        let first = first.strip_suffix(b"\r\n").ok_or(Fault::Line)?;
+        let (status, reason, version) = status_line(first)?;
+        let Some((fields, length)) = fields(section, limits.fields)? else {
+            return Ok(None);
+        };
+        let head = ResponseHead {
+            status,
+            reason,
+            version,
+            fields,
+        };
+        Ok(Some((head, line + 1 + length)))
+    })
 }
 
 /// Reads a trailer section with the empty line at its end; none if more must come.
@@ -105,61 +107,23 @@ pub fn trailers(bytes: &[u8], limits: Limits) -> Result<Parsed<Fields>, Fault> {
     if bytes.starts_with(b"\r\n") {
         return Ok(Some((Fields::default(), 2)));
     }
-    let Some(head) = section(bytes, 0, limits)? else {
-        return Ok(None);
-    };
-    let fields = fields(Lines(head.text), head.text.len(), limits)?;
-    Ok(Some((fields, head.taken)))
+    within(bytes, 0, limits, |bytes| fields(bytes, limits.fields))
 }
 
-/// Whole lines, each with its CR LF, without the empty one behind them.
-struct Section<'a> {
-    text: &'a [u8],
-    taken: usize,
-}
-
-fn section(bytes: &[u8], start: usize, limits: Limits) -> Result<Option<Section<'_>>, Fault> {
-    let rest = bytes.get(start..).unwrap_or_default();
+/// What `read` finds behind the first `skipped` bytes, within the limit.
+fn within<H>(
+    bytes: &[u8],
+    skipped: usize,
+    limits: Limits,
+    read: impl FnOnce(&[u8]) -> Result<Parsed<H>, Fault>,
+) -> Result<Parsed<H>, Fault> {
+    let rest = bytes.get(skipped..).unwrap_or_default();
     let bounded = rest.get(..limits.bytes).unwrap_or(rest);
-    if let Some(at) = memmem::find(bounded, b"\r\n\r\n") {
-        let text = bounded.get(..at + 2).unwrap_or_default();
-        let taken = start + at + 4;
-        return Ok(Some(Section { text, taken }));
-    }
-    early(bounded)?;
-    if rest.len() < limits.bytes {
-        return Ok(None);
-    }
-    match memchr(b'\n', bounded) {
-        None => Err(Fault::LongLine),
-        Some(_) => Err(Fault::Large),
-    }
-}
-
-/// What can be told before the head is whole, so that nobody waits for the rest of nonsense:
-/// a line that ends in a bare LF never becomes valid.
-fn early(bytes: &[u8]) -> Result<(), Fault> {
-    let mut first = true;
-    let mut rest = bytes;
-    while let Some(at) = memchr(b'\n', rest) {
-        let (line, behind) = rest.split_at(at);
-        if line.last() != Some(&b'\r') {
-            return Err(if first { Fault::Line } else { Fault::Field });
-        }
-        first = false;
-        rest = behind.get(1..).unwrap_or_default();
-    }
-    Ok(())
-}
-
-/// Whether a request may begin like this: who speaks another protocol, TLS say, need not
-/// send a whole head of it to be told.
-fn may_begin(bytes: &[u8]) -> bool {
-    let end = bytes.iter().position(|byte| !is_token_byte(*byte));
-    match end.map(|end| bytes.split_at(end)) {
-        None => true,
-        Some((method, [b' ', ..])) => !method.is_empty(),
-        Some((method, rest)) => method.is_empty() && rest == b"\r",
+    match read(bounded)? {
+        Some((head, length)) => Ok(Some((head, skipped + length))),
+        None if rest.len() < limits.bytes => Ok(None),
+        None if memchr(b'\n', bounded).is_none() => Err(Fault::LongLine),
+        None => Err(Fault::Large),
     }
 }
 
@@ -169,35 +133,41 @@ fn blank(bytes: &[u8]) -> usize {
     2 * pairs.take_while(|pair| *pair == b"\r\n").count()
 }
 
-/// Lines without their CR LF.
-struct Lines<'a>(&'a [u8]);
+/// A request line's parts, and its length.
+type RequestLine = Option<(Method, Target, Version, usize)>;
 
-impl<'a> Iterator for Lines<'a> {
-    type Item = Result<&'a [u8], Fault>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let at = memchr(b'\n', self.0).unwrap_or(self.0.len());
-        let (line, rest) = self.0.split_at(at);
-        self.0 = rest.get(1..).unwrap_or_default();
-        Some(line.strip_suffix(b"\r").ok_or(Fault::Field))
+fn request_line(bytes: &[u8]) -> Result<RequestLine, Fault> {
+    const VERSION: usize = "HTTP/1.1".len();
+    let (method, rest) = bytes.split_at(token(bytes));
+    let rest = match (method, rest) {
+        ([], [] | [b'\r']) | (_, []) => return Ok(None),
+        ([_, ..], [b' ', rest @ ..]) => rest,
+        _ => return Err(Fault::Line),
+    };
+    let (target, rest) = rest.split_at(low(rest, b' ' + 1));
+    let rest = match (target, rest) {
+        (_, []) => return Ok(None),
+        ([_, ..], [b' ', rest @ ..]) => rest,
+        _ => return Err(Fault::Line),
+    };
+    let Some((version_text, end)) = rest.split_at_checked(VERSION) else {
+        let ended = memchr(b'\n', rest).is_some();
+        return if ended { Err(Fault::Line) } else { Ok(None) };
+    };
+    let version = version(version_text)?;
+    match end {
+        [b'\r', b'\n', ..] => {}
+        [] | [b'\r'] => return Ok(None),
+        _ => return Err(Fault::Line),
     }
-}
-
-fn request_line(line: &[u8]) -> Result<(Method, Target, Version), Fault> {
-    let space = memchr(b' ', line).ok_or(Fault::Line)?;
-    let (method, rest) = line.split_at(space);
-    let rest = rest.get(1..).unwrap_or_default();
-    let space = memchr(b' ', rest).ok_or(Fault::Line)?;
-    let (target, rest) = rest.split_at(space);
-    let version = version(rest.get(1..).unwrap_or_default())?;
+    let length = method.len() + 1 + target.len() + 1 + VERSION + 2;
     let method = Method::from_bytes(method).map_err(|_no_token| Fault::Line)?;
-    if target.is_empty() || !target.iter().all(|byte| *byte > b' ' && *byte != 0x7f) {
-        return Err(Fault::Line);
-    }
-    Ok((method, Target::new(target.to_vec()), version))
+    Ok(Some((
+        method,
+        Target::new(target.to_vec()),
+        version,
+        length,
+    )))
 }
 
 type Status = (StatusCode, Option<Box<[u8]>>, Version);
@@ -239,175 +209,62 @@ fn version(text: &[u8]) -> Result<Version, Fault> {
     }
 }
 
-fn fields(lines: Lines<'_>, bytes: usize, limits: Limits) -> Result<Fields, Fault> {
-    /// What a browser's head has, or a little more.
-    const USUAL: usize = 24;
-    let mut fields = Fields::with_capacity(bytes + 256, USUAL);
-    for line in lines {
-        let line = line?;
-        let colon = memchr(b':', line).ok_or(Fault::Field)?;
-        let (name, rest) = line.split_at(colon);
-        let value = trim(rest.get(1..).unwrap_or_default());
-        if !is_token(name) || !is_text(value) {
-            return Err(Fault::Field);
+/// Reads field lines up to the empty one.
+fn fields(bytes: &[u8], most: usize) -> Result<Parsed<Fields>, Fault> {
+    let mut index = Index::default();
+    let mut at = 0;
+    loop {
+        let line = bytes.get(at..).unwrap_or_default();
+        match line {
+            [b'\r', b'\n', ..] => break,
+            [] | [b'\r'] => return Ok(None),
+            _ => {}
         }
-        if fields.len() == limits.fields {
+        let (name, rest) = line.split_at(token(line));
+        let value = match (name, rest) {
+            (_, []) => return Ok(None),
+            ([_, ..], [b':', value @ ..]) => value,
+            _ => return Err(Fault::Field),
+        };
+        let Some(length) = value_line(value)? else {
+            return Ok(None);
+        };
+        if index.len() == most {
             return Err(Fault::Large);
         }
-        fields.append(name, value);
+        let end = at + name.len() + 1 + length + 2;
+        let value = value.get(..length).unwrap_or_default();
+        index.add(at, name.len(), end, is_straight(value));
+        at = end;
     }
-    Ok(fields)
+    let text = bytes.get(..at).unwrap_or_default();
+    Ok(Some((index.fields(text), at + 2)))
 }
 
-/// Without optional white space: space and tab only (RFC 9110 §5.6.3).
-fn trim(mut value: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] = value {
-        value = rest;
+/// Whether a value, with all that stands between its colon and its line's end, is as it is written.
+pub(super) fn is_straight(value: &[u8]) -> bool {
+    match value {
+        [b' '] => true,
+        [b' ', only] => *only > b' ',
+        [b' ', first, .., last] => *first > b' ' && *last > b' ',
+        _ => false,
     }
-    while let [rest @ .., b' ' | b'\t'] = value {
-        value = rest;
+}
+
+/// The bytes before a value's CR LF; none if that must come first.
+fn value_line(bytes: &[u8]) -> Result<Option<usize>, Fault> {
+    let mut at = 0;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let found = low(rest, b' ');
+        match rest.get(found..).unwrap_or_default() {
+            [b'\r', b'\n', ..] => return Ok(Some(at + found)),
+            [] | [b'\r'] => return Ok(None),
+            [b'\t', ..] => at += found + 1,
+            _ => return Err(Fault::Field),
+        }
     }
-    value
-}
-
-/// Whether it is a token (RFC 9110 §5.6.2).
-pub fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|byte| is_token_byte(*byte))
-}
-
-const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
-}
-
-/// Whether it may stand in a field value or a reason phrase: no control but tab (RFC 9110 §5.5).
-pub fn is_text(text: &[u8]) -> bool {
-    // Without an early end, so that it is done many bytes at a time.
-    let bad = |byte: u8| (byte < b' ' && byte != b'\t') || byte == 0x7f;
-    !text.iter().fold(false, |found, byte| found | bad(*byte))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMITS: Limits = Limits {
-        bytes: 256,
-        fields: 4,
-    };
-
-    fn asked(text: &str) -> Result<Option<(String, usize)>, Fault> {
-        let parsed = request(text.as_bytes(), LIMITS)?;
-        Ok(parsed.map(|(head, taken)| {
-            let mut out = format!("{} {:?} {:?}\n", head.method, head.target, head.version);
-            for (name, value) in head.fields.iter() {
-                let (name, value) = (
-                    String::from_utf8_lossy(name),
-                    String::from_utf8_lossy(value),
-                );
-                out.push_str(&format!("{name}={value}\n"));
-            }
-            (out, taken)
-        }))
-    }
-
-    #[test]
-    fn a_head_is_read_as_it_came() {
-        let text = "\r\nGET /a?\"<>|b HTTP/1.1\r\nHost: a\r\nX-Y:\t b c \t\r\nempty:\r\n\r\nrest";
-        let expected = "GET \"/a?\\\"<>|b\" HTTP/1.1\nHost=a\nX-Y=b c\nempty=\n";
-        assert_eq!(asked(text), Ok(Some((expected.to_owned(), text.len() - 4))));
-        for end in 1..text.len() - 5 {
-            assert_eq!(asked(&text[..end]), Ok(None), "{:?}", &text[..end]);
-        }
-    }
-
-    #[test]
-    fn what_two_readers_could_read_differently_is_refused() {
-        for (text, fault) in [
-            ("GET / HTTP/1.1\nHost: a\r\n\r\n", Fault::Line),
-            ("GET / HTTP/1.1\r\nHost: a\n\r\n", Fault::Field),
-            ("GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", Fault::Field),
-            ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", Fault::Field),
-            ("GET / HTTP/1.1\r\n: a\r\n\r\n", Fault::Field),
-            ("GET / HTTP/1.1\r\nHost\r\n\r\n", Fault::Field),
-            ("GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", Fault::Field),
-            ("GET / HTTP/1.1\r\nA: b\0c\r\n\r\n", Fault::Field),
-            ("GET / HTTP/1.1\r\n A: b\r\n\r\n", Fault::Field),
-            ("GET  / HTTP/1.1\r\n\r\n", Fault::Line),
-            ("GET /  HTTP/1.1\r\n\r\n", Fault::Line),
-            ("GET / HTTP/1.1 \r\n\r\n", Fault::Line),
-            (" GET / HTTP/1.1\r\n\r\n", Fault::Line),
-            ("GET\t/ HTTP/1.1\r\n\r\n", Fault::Line),
-            ("GET /\r\n\r\n", Fault::Line),
-            ("G@T / HTTP/1.1\r\n\r\n", Fault::Line),
-            ("GET / http/1.1\r\n\r\n", Fault::Line),
-            ("GET / HTTP/1.1x\r\n\r\n", Fault::Line),
-            ("GET / HTTP/2.0\r\n\r\n", Fault::Version),
-            ("GET / HTTP/0.9\r\n\r\n", Fault::Version),
-            (
-                "A / HTTP/1.1\r\na:\r\nb:\r\nc:\r\nd:\r\ne:\r\n\r\n",
-                Fault::Large,
-            ),
-        ] {
-            assert_eq!(asked(text), Err(fault), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_head_beyond_its_limit_is_refused_before_it_is_whole() {
-        let long = format!("GET /{}", "a".repeat(300));
-        assert_eq!(asked(&long), Err(Fault::LongLine));
-        let large = format!("GET / HTTP/1.1\r\na: {}", "a".repeat(300));
-        assert_eq!(asked(&large), Err(Fault::Large));
-    }
-
-    #[test]
-    fn what_begins_no_request_is_refused_before_it_is_whole() {
-        for text in ["\x16\x03\x01\x02", " ", "G@T", "\rG", "GET\t", "\r\n{"] {
-            assert_eq!(asked(text), Err(Fault::Line), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_status_line_keeps_its_own_phrase() {
-        let phrase = |text: &str| {
-            response(text.as_bytes(), LIMITS).map(|parsed| {
-                let (head, _) = parsed.unwrap();
-                (
-                    head.status.as_u16(),
-                    String::from_utf8_lossy(head.reason()).into_owned(),
-                    head.reason.is_some(),
-                )
-            })
-        };
-        for (text, code, reason, own) in [
-            ("HTTP/1.1 200 OK\r\n\r\n", 200, "OK", false),
-            ("HTTP/1.1 200 Fine\r\n\r\n", 200, "Fine", true),
-            ("HTTP/1.1 200 \r\n\r\n", 200, "", true),
-            ("HTTP/1.1 404\r\n\r\n", 404, "", true),
-            ("HTTP/1.0 599 \r\n\r\n", 599, "", false),
-        ] {
-            assert_eq!(phrase(text), Ok((code, reason.to_owned(), own)), "{text:?}");
-        }
-        for text in [
-            "HTTP/1.1 20 OK\r\n\r\n",
-            "HTTP/1.1 2000 OK\r\n\r\n",
-            "HTTP/1.1  200 OK\r\n\r\n",
-            "HTTP/1.1 abc OK\r\n\r\n",
-        ] {
-            assert_eq!(phrase(text), Err(Fault::Line), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn trailers_are_fields() {
-        assert_eq!(
-            trailers(b"\r\nGET", LIMITS),
-            Ok(Some((Fields::default(), 2)))
-        );
-        let (fields, taken) = trailers(b"A: b\r\n\r\nGET", LIMITS).unwrap().unwrap();
-        assert_eq!((fields.get("a"), taken), (Some(&b"b"[..]), 8));
-        assert_eq!(trailers(b"\r", LIMITS), Ok(None));
-        assert_eq!(trailers(b"\n", LIMITS), Err(Fault::Line));
-    }
-}
+mod tests;

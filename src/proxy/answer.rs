@@ -142,6 +142,23 @@ pub(super) fn redirect(location: &str) -> Response<Body> {
     response
 }
 
+/// What a certificate authority asked for.
+pub(super) fn token(token: String) -> Response<Body> {
+    let mut response = plain(StatusCode::OK, "", false);
+    response.body = Body::own(token.into());
+    response
+}
+
+/// The same page by https, with the same method and body.
+pub(super) fn moved(location: &str) -> Response<Body> {
+    let mut response = plain(StatusCode::PERMANENT_REDIRECT, "", false);
+    response
+        .head
+        .fields
+        .append(b"Location", location.as_bytes());
+    response
+}
+
 fn plain(status: StatusCode, text: &'static str, close: bool) -> Response<Body> {
     let body = Body::own(Bytes::from_static(text.as_bytes()));
     let mut response = Response::new(status, body);

@@ -2,9 +2,11 @@
 
 mod keys;
 mod reference;
+mod tls;
 
 use std::fs;
 
+use refgate::accept::Listener;
 use refgate::config::keys::Missing;
 use refgate::config::{Loaded, report};
 use refgate::secret::mask;
@@ -117,12 +119,12 @@ fn a_variable_is_a_value_and_never_a_key() {
     let plain = Folder::with(&text).loaded();
     assert_eq!(
         plain.settings.accept.listen,
-        ["127.0.0.1:9999".parse().unwrap()]
+        [Listener::plain("127.0.0.1:9999".parse().unwrap())]
     );
     let set = Folder::with(&text).var("LISTEN", "127.0.0.1:7777").loaded();
     assert_eq!(
         set.settings.accept.listen,
-        ["127.0.0.1:7777".parse().unwrap()]
+        [Listener::plain("127.0.0.1:7777".parse().unwrap())]
     );
     let hostile = Folder::with(&text).var("LISTEN", "127.0.0.1:1\nadmin: 127.0.0.1:2");
     let faults = hostile.faults();

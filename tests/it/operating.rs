@@ -3,6 +3,7 @@
 use std::io::BufRead as _;
 use std::net::{SocketAddr, TcpListener};
 
+use refgate::event::Event;
 use rustix::process::Signal;
 
 use crate::support::daemon::{Daemon, Start};
@@ -223,4 +224,81 @@ fn what_passes_is_counted_by_store() {
         );
     }
     assert!(!metrics.contains("other.test"), "{metrics}");
+}
+
+/// A version 2 header for a client at 192.0.2.7.
+fn introduction() -> Vec<u8> {
+    let head = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c";
+    [
+        &head[..],
+        &[192, 0, 2, 7, 10, 0, 0, 1, 0xdc, 0x04, 0x01, 0xbb],
+    ]
+    .concat()
+}
+
+const PROXIED: &str = "listen: { address: 127.0.0.1:0, proxy_protocol: true }\ntrusted_proxies: ";
+
+#[test]
+fn a_load_balancer_says_who_asks() {
+    let front = Front::with(&format!("{PROXIED}127.0.0.1"), ordinary());
+    let line = b"PROXY TCP4 192.0.2.7 10.0.0.1 56324 443\r\n".to_vec();
+    for header in [line, introduction()] {
+        let mut client = front.connect();
+        client.say(&header[..9]);
+        client.say(&header[9..]);
+        for _ in 0..2 {
+            client.say(get(
+                "/",
+                "X-Forwarded-For: 198.51.100.1\r\nX-Forwarded-Proto: https\r\n",
+            ));
+            assert_eq!(client.message(false).status(), 200);
+        }
+    }
+    // Of the balancer's own: it checks whether we live.
+    let own = front.ask(format!("PROXY UNKNOWN\r\n{}", get("/", "")));
+    assert_eq!(own.status(), 200);
+    let asked = front.shop.asked();
+    let told: Vec<String> = asked
+        .iter()
+        .map(|asked| header(asked, "x-forwarded-for"))
+        .collect();
+    // What the client claims by HTTP is not the balancer's word.
+    assert_eq!(
+        told,
+        [
+            "192.0.2.7",
+            "192.0.2.7",
+            "192.0.2.7",
+            "192.0.2.7",
+            "127.0.0.1"
+        ]
+    );
+    assert_eq!(header(&asked[0], "x-forwarded-proto"), "http");
+    // Nobody says how shoppers reach the balancer but the configuration.
+    let safe = get("/", "").replace("us.test", "safe.test");
+    front.ask([introduction(), safe.into_bytes()].concat());
+    assert_eq!(header(&front.shop.asked()[5], "x-forwarded-proto"), "https");
+}
+
+#[test]
+fn a_connection_that_is_not_introduced_is_closed() {
+    let is_closed = |front: &Front, bytes: &[u8]| {
+        let mut client = front.connect();
+        client.say(bytes);
+        assert!(client.is_over());
+    };
+    let front = Front::with(&format!("{PROXIED}127.0.0.1"), ordinary());
+    is_closed(&front, get("/", "").as_bytes());
+    is_closed(&front, b"PROXY TCP4 192.0.2.7\r\n");
+    front.counted(Event::ProxyHeaderRefused, 2);
+    // From where nobody's word is taken.
+    let front = Front::with(&format!("{PROXIED}10.0.0.0/8"), ordinary());
+    is_closed(&front, &introduction());
+    front.counted(Event::ProxyHeaderRefused, 1);
+    assert!(front.shop.asked().is_empty());
+
+    // And where none is expected, it is no HTTP.
+    let front = Front::of(ordinary());
+    let answer = front.ask(format!("PROXY UNKNOWN\r\n{}", get("/", "")));
+    assert_eq!(answer.status(), 400);
 }

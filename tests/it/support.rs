@@ -12,4 +12,5 @@ pub(crate) mod proxy;
 pub(crate) mod sale;
 pub(crate) mod shop;
 pub(crate) mod sources;
+pub(crate) mod tls;
 pub(crate) mod wire;

@@ -11,7 +11,7 @@ use tokio::io::AsyncWrite as _;
 use tracing::debug;
 
 use super::Connection;
-use super::refuse::Refusal;
+use super::refuse::{Refusal, Shape};
 use super::writer::Writer;
 use crate::wire::Stream;
 
@@ -19,12 +19,37 @@ use crate::wire::Stream;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_READS: usize = 64;
 
+/// What is the last thing to do with a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    /// To answer what is no request.
+    Refuse(Refusal, Shape),
+    /// Nothing: everything is said.
+    Close,
+    /// The same, and the client may still be sending.
+    Linger,
+    /// Nothing: the client has gone, or must see that something is missing.
+    Cut,
+    /// To make it see that where it would take a plain close for the answer's end.
+    Reset,
+}
+
 impl Connection {
-    /// Answers what is no request, and ends.
-    pub(super) async fn refuse(&mut self, refusal: Refusal, head: bool) {
+    /// Ends.
+    pub(super) async fn end(mut self, last: Last) {
+        match last {
+            Last::Refuse(refusal, shape) => self.refuse(refusal, shape).await,
+            Last::Close => self.close().await,
+            Last::Linger => self.linger().await,
+            Last::Reset => self.reset(),
+            Last::Cut => {}
+        }
+    }
+
+    async fn refuse(&mut self, refusal: Refusal, shape: Shape) {
         debug!(%refusal, "a request was refused");
         let mut writer = Writer::default();
-        refusal.write(head, writer.head());
+        refusal.write(shape, writer.head());
         self.clock.set(LINGER);
         let written = poll_fn(|cx| match writer.poll(&mut self.wire.stream, cx) {
             Poll::Ready(written) => Poll::Ready(written.is_ok()),
@@ -35,8 +60,8 @@ impl Connection {
         }
     }
 
-    /// Ends: TLS says so itself, TCP does with its socket.
-    pub(super) async fn close(&mut self) {
+    /// TLS says its end itself, TCP does with its socket.
+    async fn close(&mut self) {
         if let Stream::Tls(stream) = &mut self.wire.stream {
             let told = poll_fn(|cx| Poll::Ready(Pin::new(&mut *stream).poll_shutdown(cx)));
             if let Poll::Ready(Err(error)) = told.await {
@@ -47,7 +72,7 @@ impl Connection {
 
     /// Reads on a little before closing: bytes left unread make the kernel send RST, and that may
     /// destroy our last answer before the client has read it (RFC 9112 §9.6).
-    pub(super) async fn linger(&mut self) {
+    async fn linger(&mut self) {
         self.clock.set(LINGER);
         let mut reads = None;
         poll_fn(|cx| match self.poll_linger(&mut reads, cx) {
@@ -77,7 +102,7 @@ impl Connection {
     }
 
     /// Closes by RST, so that the end cannot be taken for the end of a body.
-    pub(super) fn reset(&self) {
+    fn reset(&self) {
         let socket = SockRef::from(self.wire.stream.socket());
         if let Err(error) = socket.set_linger(Some(Duration::ZERO)) {
             debug!(%error, "could not reset a connection");

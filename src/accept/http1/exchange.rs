@@ -11,6 +11,7 @@ use tracing::debug;
 
 use super::answer::{self, Answer, Fault};
 use super::clock::Clock;
+use super::close::Last;
 use super::framing::Asked;
 use super::reader::{Reader, Seen};
 use super::writer::Writer;
@@ -27,14 +28,8 @@ const REST: Duration = Duration::from_secs(1);
 pub(super) enum End {
     /// The next request may come.
     Keep,
-    /// Everything is said.
-    Close,
-    /// The same, and the client may still be sending.
-    Linger,
-    /// The client has gone, or must see that something is missing.
-    Cut,
-    /// It must see that, and would take a plain close for the answer's end.
-    Reset,
+    /// Nothing more is read.
+    Last(Last),
     /// It is another protocol's from now on.
     Tunnel(Tunnel),
 }
@@ -93,7 +88,7 @@ where
     };
     match response {
         Ok(response) => exchange.answer(response).await,
-        Err(Gone) => End::Cut,
+        Err(Gone) => End::Last(Last::Cut),
     }
 }
 
@@ -158,10 +153,10 @@ impl Exchange<'_> {
         match tunnel {
             Some(tunnel) if rest => End::Tunnel(tunnel),
             // The shop has switched in the middle of a request: nobody knows what the rest of it is.
-            Some(_) => End::Cut,
+            Some(_) => End::Last(Last::Cut),
             None if keep && (rest || self.rest().await) => End::Keep,
-            None if rest && self.line.wire.rest.is_empty() => End::Close,
-            None => End::Linger,
+            None if rest && self.line.wire.rest.is_empty() => End::Last(Last::Close),
+            None => End::Last(Last::Linger),
         }
     }
 
@@ -191,7 +186,7 @@ impl Exchange<'_> {
                 Seen::Fed => {}
                 Seen::Gone => {
                     debug!("a client went away within its answer");
-                    return Poll::Ready(Err(End::Cut));
+                    return Poll::Ready(Err(End::Last(Last::Cut)));
                 }
             }
         }
@@ -220,9 +215,9 @@ fn end_of<B: Body>(fault: &Fault, answer: &Answer<B>) -> End {
     match fault {
         Fault::Connection(error) => {
             debug!(%error, "a client went away within its answer");
-            End::Cut
+            End::Last(Last::Cut)
         }
-        Fault::Truncated if answer.ends_by_close() => End::Reset,
-        Fault::Truncated => End::Cut,
+        Fault::Truncated if answer.ends_by_close() => End::Last(Last::Reset),
+        Fault::Truncated => End::Last(Last::Cut),
     }
 }

@@ -27,6 +27,15 @@ pub(super) enum Refusal {
     Version,
 }
 
+/// How much of the answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// All of it.
+    Whole,
+    /// Its head: HEAD was asked.
+    Head,
+}
+
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         match fault {
@@ -49,8 +58,8 @@ impl Refusal {
         }
     }
 
-    /// Writes the answer; to HEAD one without its text.
-    pub(super) fn write(self, head: bool, out: &mut Vec<u8>) {
+    /// Writes the answer.
+    pub(super) fn write(self, shape: Shape, out: &mut Vec<u8>) {
         let text = format!("{self}\n");
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(self.status().as_bytes());
@@ -60,7 +69,7 @@ impl Refusal {
         out.extend_from_slice(b"Content-Length: ");
         decimal(u64::try_from(text.len()).unwrap_or_default(), out);
         out.extend_from_slice(b"\r\nConnection: close\r\n\r\n");
-        if !head {
+        if shape == Shape::Whole {
             out.extend_from_slice(text.as_bytes());
         }
     }

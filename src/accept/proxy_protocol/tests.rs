@@ -5,7 +5,6 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::wire::Stream;
 
 const BEHIND: &[u8] = b"GET / HTTP/1.1\r\n";
 
@@ -158,14 +157,11 @@ proptest! {
 }
 
 /// Both ends of a connection.
-async fn pair() -> (TcpStream, Wire) {
+async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap());
     let (client, accepted) = tokio::join!(client, listener.accept());
-    (
-        client.unwrap(),
-        Wire::new(Stream::Plain(accepted.unwrap().0)),
-    )
+    (client.unwrap(), accepted.unwrap().0)
 }
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -174,43 +170,47 @@ const LONG: Duration = Duration::from_secs(20);
 #[tokio::test]
 async fn the_header_is_taken_off_in_pieces_and_what_follows_stays() {
     let trusted = ["127.0.0.0/8".parse().unwrap()];
-    let (mut client, mut wire) = pair().await;
-    let header = inet(b"");
-    let (first, second) = header.split_at(20);
-    client.write_all(first).await.unwrap();
-    let reading = async {
-        let client = read(&mut wire, LOOPBACK, &trusted, LONG).await.unwrap();
-        (client, wire.rest.to_vec())
-    };
-    let writing = async {
-        tokio::task::yield_now().await;
-        client.write_all(&[second, BEHIND].concat()).await.unwrap();
-    };
-    let ((spoken_for, rest), ()) = tokio::join!(reading, writing);
-    assert_eq!(spoken_for, Some("192.0.2.7:56324".parse().unwrap()));
-    assert_eq!(rest, BEHIND);
+    for tlvs in [0, 600, BLOCK_LIMIT - 12] {
+        let (mut client, mut socket) = pair().await;
+        let header = inet(&vec![4; tlvs]);
+        let (first, second) = header.split_at(20);
+        let reading = async {
+            let client = read(&mut socket, LOOPBACK, &trusted, LONG).await.unwrap();
+            let mut rest = vec![0; BEHIND.len()];
+            socket.read_exact(&mut rest).await.unwrap();
+            (client, rest)
+        };
+        let writing = async {
+            client.write_all(first).await.unwrap();
+            tokio::task::yield_now().await;
+            client.write_all(&[second, BEHIND].concat()).await.unwrap();
+        };
+        let ((spoken_for, rest), ()) = tokio::join!(reading, writing);
+        assert_eq!(spoken_for, Some("192.0.2.7:56324".parse().unwrap()));
+        assert_eq!(rest, BEHIND);
+    }
 }
 
 #[tokio::test]
 async fn a_stranger_is_not_asked() {
     let trusted = ["10.0.0.0/8".parse().unwrap()];
-    let (mut client, mut wire) = pair().await;
+    let (mut client, mut socket) = pair().await;
     client.write_all(&inet(b"")).await.unwrap();
-    let told = read(&mut wire, LOOPBACK, &trusted, LONG).await;
+    let told = read(&mut socket, LOOPBACK, &trusted, LONG).await;
     assert!(matches!(told, Err(Error::Untrusted(LOOPBACK))));
     let mapped = "::ffff:127.0.0.1".parse().unwrap();
     let trusted = ["127.0.0.0/8".parse().unwrap()];
-    read(&mut wire, mapped, &trusted, LONG).await.unwrap();
+    read(&mut socket, mapped, &trusted, LONG).await.unwrap();
 }
 
 #[tokio::test]
 async fn half_a_header_is_no_header() {
-    let (mut client, mut wire) = pair().await;
+    let (mut client, mut socket) = pair().await;
     client.write_all(b"PROXY TCP4 1").await.unwrap();
     let limit = Duration::from_millis(50);
-    let told = read(&mut wire, LOOPBACK, &[], limit).await;
+    let told = read(&mut socket, LOOPBACK, &[], limit).await;
     assert!(matches!(told, Err(Error::Late(_))));
     drop(client);
-    let told = read(&mut wire, LOOPBACK, &[], LONG).await;
+    let told = read(&mut socket, LOOPBACK, &[], LONG).await;
     assert!(matches!(told, Err(Error::Ended)));
 }

@@ -7,6 +7,7 @@ use refgate::config::{Loaded, keys};
 
 use super::SECRET;
 use crate::support::config::{Folder, project, shipped, shipped_with};
+use crate::support::tls::Authority;
 
 /// The reference's keys: the first cells of its tables.
 fn documented(text: &str) -> BTreeSet<String> {
@@ -36,6 +37,7 @@ fn the_reference_explains_every_key_and_no_other() {
 #[test]
 fn every_example_of_the_reference_is_right() {
     let mut tried = 0;
+    let signed = Authority::new().sign(&["shop.example"]);
     for piece in reference().split("```yaml\n").skip(1) {
         let example = piece.split("```").next().unwrap();
         let folder = Folder::with(&shipped_with(example))
@@ -43,6 +45,8 @@ fn every_example_of_the_reference_is_right() {
             .file("closed.html", "<!doctype html><title>Closed</title>")
             .var("REFGATE_KEY", &keys::create().unwrap())
             .var("REFGATE_OLD_KEY", &keys::create().unwrap())
+            .file("shop.crt", &signed.chain)
+            .file("shop.key", &signed.key)
             .file(
                 "aspire.url",
                 "https://net.example/p?a=AFFILIATE_ID&amount=AMOUNT&o=ORDER_ID",

@@ -138,7 +138,6 @@ fn attacks() -> Vec<(&'static str, Vec<u8>, u16)> {
             400,
         ),
         ("no host", b"GET / HTTP/1.1\r\n\r\n".to_vec(), 400),
-        ("no host in 1.0", b"GET / HTTP/1.0\r\n\r\n".to_vec(), 400),
         (
             "two hosts",
             b"GET / HTTP/1.1\r\nHost: shop.test\r\nHost: shop.test\r\n\r\n".to_vec(),
@@ -178,6 +177,19 @@ fn attacks() -> Vec<(&'static str, Vec<u8>, u16)> {
         (
             "HTTP/2.0",
             b"GET / HTTP/2.0\r\nHost: shop.test\r\n\r\n".to_vec(),
+            505,
+        ),
+        (
+            "a length beside chunked",
+            post(
+                "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+                "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: shop.test\r\n\r\n",
+            ),
+            400,
+        ),
+        (
+            "bare line feeds",
+            b"GET / HTTP/1.1\nHost: shop.test\nX-A: b\n\n".to_vec(),
             400,
         ),
         (
@@ -201,7 +213,7 @@ fn attacks() -> Vec<(&'static str, Vec<u8>, u16)> {
         (
             "a huge target",
             format!("GET /{} HTTP/1.1\r\n", "a".repeat(70_000)).into_bytes(),
-            431,
+            414,
         ),
     ]
 }
@@ -213,33 +225,6 @@ fn an_ambiguous_request_never_reaches_the_shop() {
         let (got, seen) = attack(&bytes);
         assert_eq!((got, seen.as_str()), (status, ""), "{name}");
     }
-}
-
-#[test]
-fn a_length_beside_chunked_is_dropped_and_the_connection_ends() {
-    for fields in [
-        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
-        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
-        "Transfer-Encoding: chunked\r\nContent-Length: nonsense\r\n",
-    ] {
-        let bytes = format!(
-            "POST / HTTP/1.1\r\nHost: shop.test\r\n{fields}\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: shop.test\r\n\r\n"
-        );
-        let (status, seen) = attack(bytes.as_bytes());
-        assert_eq!(status, 200, "{fields}");
-        let seen = seen.to_ascii_lowercase();
-        assert!(!seen.contains("content-length"), "{seen}");
-        assert!(!seen.contains("smuggled"), "{seen}");
-        assert!(seen.ends_with("\r\n\r\n0\r\n\r\n"), "{seen}");
-    }
-}
-
-#[test]
-fn bare_line_feeds_reach_the_shop_as_crlf() {
-    let (status, seen) = attack(b"GET / HTTP/1.1\nHost: shop.test\nX-A: b\n\n");
-    assert_eq!(status, 200);
-    assert!(seen.contains("\r\nX-A: b\r\n"), "{seen}");
-    assert_eq!(seen.matches('\n').count(), seen.matches("\r\n").count());
 }
 
 #[test]

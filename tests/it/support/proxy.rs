@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use refgate::accept::Listener;
 use refgate::app::App;
 use refgate::clock::Time;
 use refgate::config::{self, keys::Missing};
@@ -46,9 +47,16 @@ pub(crate) struct Setup {
     pub(crate) forward: forward::Settings,
 }
 
+/// A free port of this machine.
+pub(crate) fn any() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
 /// A proxy that runs; dropped, it is told to end.
 pub(crate) struct Running {
     pub(crate) addr: SocketAddr,
+    /// Where it listens, the first of them too.
+    pub(crate) addrs: Vec<SocketAddr>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) shutdown: CancellationToken,
     thread: Option<JoinHandle<usize>>,
@@ -81,9 +89,11 @@ impl Setup {
         Self {
             stores: vec![store],
             accept: accept::Settings {
-                listen: vec!["127.0.0.1:0".parse().unwrap()],
+                listen: vec![Listener::plain(any())],
+                tls: accept::tls::Settings::default(),
                 workers: 1,
                 connections: 100,
+                trusted: Vec::new(),
                 head_limit: 16 * 1024,
                 head_timeout: LONG,
                 idle_timeout: LONG,
@@ -135,13 +145,14 @@ pub(crate) fn base() -> (config::Settings, TempDir) {
 /// Runs the app by these settings; the folder, with the ledger in it, goes with it.
 pub(crate) fn run(settings: config::Settings, folder: TempDir) -> Running {
     let app = App::start(settings, Time::now()).unwrap();
-    let addr = app.addresses().unwrap()[0];
+    let addrs = app.addresses().unwrap();
     let counters = app.counters();
     let shutdown = CancellationToken::new();
     let told = shutdown.clone();
     let thread = std::thread::spawn(move || app.run(told.cancelled_owned()).unwrap());
     Running {
-        addr,
+        addr: addrs[0],
+        addrs,
         counters,
         shutdown,
         thread: Some(thread),

@@ -1,6 +1,6 @@
 //! A raw socket with a time limit: the client's side, or the shop's.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -9,9 +9,17 @@ use super::message::Message;
 /// Nothing on loopback takes longer; a test that waits in vain ends with words.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What bytes go through: the socket itself, or TLS on it.
+pub(crate) trait Bytes: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Bytes for T {}
+
 /// One connection and every byte that came in on it.
 pub(crate) struct Wire {
     stream: TcpStream,
+    bytes: Box<dyn Bytes>,
+    /// TLS ended without saying so.
+    pub(crate) truncated: bool,
     /// What came and was not yet asked for.
     ahead: Vec<u8>,
     /// All that ever came.
@@ -20,11 +28,19 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(stream: TcpStream) -> Self {
+        let bytes = stream.try_clone().unwrap();
+        Self::through(stream, bytes)
+    }
+
+    /// Bytes go through `bytes`, which is on top of `stream`.
+    pub(crate) fn through(stream: TcpStream, bytes: impl Bytes + 'static) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self {
             stream,
+            bytes: Box::new(bytes),
+            truncated: false,
             ahead: Vec::new(),
             seen: Vec::new(),
         }
@@ -39,12 +55,12 @@ impl Wire {
     }
 
     pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream.write_all(bytes.as_ref()).unwrap();
+        assert!(self.try_say(bytes), "nobody reads on");
     }
 
     /// Like `say`, where the other side may be gone already.
     pub(crate) fn try_say(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        self.stream.write_all(bytes.as_ref()).is_ok()
+        self.bytes.write_all(bytes.as_ref()).is_ok() && self.bytes.flush().is_ok()
     }
 
     /// No more from us; the other way stays open.
@@ -106,7 +122,7 @@ impl Wire {
     /// False at the end, clean or not.
     fn more(&mut self) -> bool {
         let mut buffer = [0; 65536];
-        match self.stream.read(&mut buffer) {
+        match self.bytes.read(&mut buffer) {
             Ok(0) => false,
             Ok(length) => {
                 self.seen.extend_from_slice(&buffer[..length]);
@@ -119,6 +135,10 @@ impl Wire {
                     ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
                 ) =>
             {
+                false
+            }
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                self.truncated = true;
                 false
             }
             Err(error) => panic!(
@@ -136,7 +156,7 @@ impl Wire {
     /// Reads to the end; true if it was a reset.
     pub(crate) fn ends_by_reset(&mut self) -> bool {
         let mut rest = Vec::new();
-        match self.stream.read_to_end(&mut rest) {
+        match self.bytes.read_to_end(&mut rest) {
             Ok(_) => false,
             Err(error) => error.kind() == ErrorKind::ConnectionReset,
         }

@@ -1,0 +1,106 @@
+//! Which bytes may stand where in a head, looked at many at a time.
+
+/// Without optional white space: space and tab only (RFC 9110 §5.6.3).
+pub(super) fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = value {
+        value = rest;
+    }
+    value
+}
+
+/// Whether it is a token (RFC 9110 §5.6.2).
+pub fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && token(text) == text.len()
+}
+
+/// How many bytes of a token stand in front.
+pub(super) fn token(bytes: &[u8]) -> usize {
+    let other = |byte: &u8| !TOKEN.get(usize::from(*byte)).is_some_and(|token| *token);
+    bytes.iter().position(other).unwrap_or(bytes.len())
+}
+
+/// By byte: whether it may stand in a token.
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let (mut at, mut byte) = (0, 0_u8);
+    while byte < 0x7f {
+        let (_, from) = table.split_at_mut(at);
+        if let [token, ..] = from {
+            *token = byte.is_ascii_alphanumeric() || is_special(byte);
+        }
+        (at, byte) = (at + 1, byte + 1);
+    }
+    table
+};
+
+const fn is_special(byte: u8) -> bool {
+    matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+}
+
+/// How many bytes stand in front of the first one that is less than `limit`, at most 0x80, or DEL.
+pub(super) fn low(bytes: &[u8], limit: u8) -> usize {
+    const fn each(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; 8])
+    }
+    let (words, rest) = bytes.as_chunks();
+    let mut at = 0;
+    for word in words {
+        // Eight at a time: the top bit of a byte becomes one where the byte is found. Bits above
+        // the lowest of them may be wrong, that one never is.
+        let word = u64::from_le_bytes(*word);
+        let other = word ^ each(0x7f);
+        let less = word.wrapping_sub(each(limit)) & !word;
+        let del = other.wrapping_sub(each(1)) & !other;
+        let found = (less | del) & each(0x80);
+        if found != 0 {
+            return at + usize::try_from(found.trailing_zeros() / 8).unwrap_or_default();
+        }
+        at += 8;
+    }
+    let low = |byte: &u8| *byte < limit || *byte == 0x7f;
+    at + rest.iter().position(low).unwrap_or(rest.len())
+}
+
+/// Whether it may stand in a field value or a reason phrase: no control but tab (RFC 9110 §5.5).
+pub fn is_text(text: &[u8]) -> bool {
+    // Without an early end, so that it is done many bytes at a time.
+    let bad = |byte: u8| (byte < b' ' && byte != b'\t') || byte == 0x7f;
+    !text.iter().fold(false, |found, byte| found | bad(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_what_rfc_9110_says() {
+        for byte in 0..=u8::MAX {
+            let special = b"!#$%&'*+-.^_`|~".contains(&byte);
+            assert_eq!(
+                is_token(&[byte]),
+                byte.is_ascii_alphanumeric() || special,
+                "{byte}"
+            );
+        }
+        assert!(!is_token(b""));
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_low_byte_is_found_wherever_it_stands(
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), 0x1f_u8..0x24, 0x7e_u8..0x82], 0..40),
+            limit in 0x20_u8..0x22,
+        ) {
+            for start in 0..=bytes.len() {
+                let bytes = &bytes[start..];
+                let found = bytes.iter().position(|byte| *byte < limit || *byte == 0x7f);
+                prop_assert_eq!(low(bytes, limit), found.unwrap_or(bytes.len()));
+            }
+        }
+    }
+}
