@@ -1,7 +1,8 @@
 //! What the operator may switch on: lines, ids, what messages say of us; and what is counted.
 
-use std::io::BufRead as _;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 
 use refgate::event::Event;
 use rustix::process::Signal;
@@ -10,6 +11,7 @@ use crate::support::daemon::{Daemon, Start};
 use crate::support::front::{Front, get};
 use crate::support::message::Message;
 use crate::support::shop::{HTML, Shop, chunked, ordinary, page};
+use crate::support::tls::{Authority, Client};
 use crate::support::wire::{PATIENCE, Wire};
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -301,4 +303,37 @@ fn a_connection_that_is_not_introduced_is_closed() {
     let front = Front::of(ordinary());
     let answer = front.ask(format!("PROXY UNKNOWN\r\n{}", get("/", "")));
     assert_eq!(answer.status(), 400);
+}
+
+#[test]
+fn the_introduction_comes_before_tls() {
+    let shop = ordinary();
+    let authority = Authority::new();
+    let sign = move |folder: &Path| {
+        authority.sign(&["safe.test"]).write(folder, "shop");
+    };
+    let text = config(
+        &shop,
+        "trusted_proxies: 127.0.0.1\ntls:\n  certificates: [{ certificate: shop.crt, key: shop.key }]",
+    );
+    let text = text.replace(
+        "listen: 127.0.0.1:0",
+        "listen: { address: 127.0.0.1:0, tls: true, proxy_protocol: true }",
+    );
+    let daemon = Start::default().before(sign).run(&text, 1);
+    let mut socket = TcpStream::connect(daemon.addresses[0]).unwrap();
+    socket.write_all(&introduction()).unwrap();
+    let mut opened = Client::any().open_on(socket, "safe.test").unwrap();
+    opened
+        .wire
+        .say(get("/", "").replace("us.test", "safe.test"));
+    assert_eq!(opened.wire.message(false).status(), 200);
+    let asked = &shop.asked()[0];
+    assert_eq!(header(asked, "x-forwarded-for"), "192.0.2.7");
+    assert_eq!(header(asked, "x-forwarded-proto"), "https");
+    assert!(
+        Client::any()
+            .open(daemon.addresses[0], "safe.test")
+            .is_err()
+    );
 }

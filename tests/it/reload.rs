@@ -11,6 +11,7 @@ use crate::support::daemon::{Daemon, Start};
 use crate::support::front::get;
 use crate::support::sale::{candidate, open};
 use crate::support::shop::{Shop, page};
+use crate::support::tls::{Authority, Client};
 use crate::support::wire::PATIENCE;
 
 /// A configuration for one store; `more` stands behind it.
@@ -221,4 +222,43 @@ fn a_file_that_is_watched_is_read_when_it_has_changed() {
     daemon.says("reloaded");
     client.say(get("/", ""));
     assert_eq!(client.message(false).text(), "new");
+}
+
+#[test]
+fn other_certificates_are_shown_from_the_next_handshake_on() {
+    let shop = named("shop");
+    let authority = Authority::new();
+    let (first, second) = (authority.sign(&["us.test"]), authority.sign(&["us.test"]));
+    let text = |name: &str| {
+        let tls =
+            format!("tls: {{ certificates: [{{ certificate: {name}.crt, key: {name}.key }}] }}");
+        let text = config(shop.addr(), &tls);
+        text.replace(
+            "listen: 127.0.0.1:0",
+            "listen: { address: 127.0.0.1:0, tls: true }",
+        )
+    };
+    let leaves = [first.leaf.clone(), second.leaf.clone()];
+    let write = move |folder: &Path| {
+        first.write(folder, "first");
+        second.write(folder, "second");
+    };
+    let mut daemon = Start::default().before(write).run(&text("first"), 1);
+    let mut kept = Client::any().open(daemon.addresses[0], "us.test").unwrap();
+    assert!(kept.leaf == leaves[0]);
+
+    // A fault keeps all as it is.
+    daemon.rewrite(&text("third"));
+    daemon.signal(Signal::HUP);
+    daemon.says("not reloaded");
+    let same = Client::any().open(daemon.addresses[0], "us.test").unwrap();
+    assert!(same.leaf == leaves[0]);
+
+    daemon.rewrite(&text("second"));
+    daemon.signal(Signal::HUP);
+    daemon.says("reloaded: stores");
+    let next = Client::any().open(daemon.addresses[0], "us.test").unwrap();
+    assert!(next.leaf == leaves[1]);
+    kept.wire.say(get("/", ""));
+    assert_eq!(kept.wire.message(false).text(), "shop");
 }

@@ -125,7 +125,7 @@ pub(super) fn mirror(mut request: Request) -> Working {
 pub(super) fn settings() -> Settings {
     Settings {
         listen: Vec::new(),
-        tls: refgate::accept::tls::Settings::default(),
+        tls: accept::tls::Settings::default(),
         trusted: Vec::new(),
         workers: 1,
         connections: 100,
