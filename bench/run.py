@@ -1,188 +1,171 @@
-#!/usr/bin/env python3
-"""CPU per request, refgate against nginx, as the median of paired ratios.
-
-Both proxies run at once, on core 1; wrk and the shop on core 0. Rounds are interleaved and change their order,
-since other work on the machine moves a single number by up to 2x: only the ratio means something, and one below
-10 % is noise. CPU is what the scheduler counted for the whole process tree, kernel work included.
-usage: run.py [--rounds N] [--seconds N] [SCENARIO…]   environment: REFGATE, the binary
-"""
+"""refgate side by side with other proxies on the same work. How, and what was found: bench/README.md."""
 import argparse
-import http.client
+import datetime
 import os
-import re
+import platform
 import shutil
-import statistics
 import subprocess
-import sys
 import tempfile
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "tests", "lib"))
-from suite import Suite, free_port  # noqa: E402
+import attribution
+import peers
+import report
+import scenarios
+from instructions import per_request, under_callgrind
+from load import Failed, Work
+from suite import Suite
 
-CONFIG = os.path.join(HERE, "..", "tests", "lib", "proxy.yaml")
-HOST = "shop.localhost"
-CONNECTIONS = 32
-# name: (path, with a visit's cookie). A path with %d gets a number of its own on each request.
-SCENARIOS = {
-    "1 KiB": ("/1k", False),
-    "1 KiB, visit": ("/1k", True),
-    "32 KiB": ("/32k", False),
-    "32 KiB, visit": ("/32k", True),
-    "confirmation, seen": ("/checkout/thank-you/1000", True),
-    "confirmation, new": ("/checkout/thank-you/%d", False),
+COUNTED = ("syscalls", "instructions", "idle", "attribution", "scaling")
+IDLE = 10_000
+# What instructions are counted for, one connection and one request at a time.
+COUNTED_WORK = {
+    "h1-1k": Work("/1k", "h1", False, 1),
+    "h1-1k-browser": Work("/1k", "h1", False, 1, browser=True),
+    "h1-32k": Work("/32k", "h1", False, 1),
+    "h1-new": Work("/1k", "new", False, 1),
+    "tls-h1-1k": Work("/1k", "h1", True, 1),
+    "tls-h2-1k": Work("/1k", "h2", True, 1),
+    "tls-h2-32k": Work("/32k", "h2", True, 1),
+    "tls-new": Work("/1k", "new", True, 1),
 }
-LUA = """
-local prefix, from = "%s", %d
-request = function()
-  from = from + 1
-  return wrk.format("GET", prefix .. from)
-end
-"""
-
-# Of a usual size, about 32 KiB, the amount at its end.
-CONFIRMATION = (
-    "<!doctype html><html><head><title>Thank you</title></head><body><h1>Thank you for your order</h1><ul>"
-    + "<li class=item><a href=/p/1>A thing that one buys</a> <span class=price>$12.00</span></li>\n" * 340
-    + "</ul><table id=totals><tr class=subtotal><th>Subtotal</th><td>$1,249.95</td></tr></table></body></html>")
 
 
 class Bench:
-    def __init__(self, suite, seconds):
-        self.suite, self.seconds = suite, seconds
-        self.folder, self.orders = suite.workdir, 1_000_000
-        shop, nginx, refgate = free_port(), free_port(), free_port()
-        self.ports = {"nginx": nginx, "refgate": refgate}
-        self.pages()
-        self.suite.start("shop", pinned(0, self.nginx("shop.conf", SHOP_PORT=shop)), shop)
-        binary = os.environ.get("REFGATE") or os.path.join(HERE, "..", "target", "release", "refgate")
-        self.programs = {
-            "nginx": suite.start("nginx", pinned(1, self.nginx("nginx.conf", SHOP_PORT=shop, NGINX_PORT=nginx)), nginx),
-            "refgate": suite.start(
-                "refgate", pinned(1, [os.path.abspath(binary), "run", "--config", CONFIG]),
-                refgate, {"LISTEN_PORT": str(refgate), "ADMIN_PORT": str(free_port()), "SHOP_PORT": str(shop),
-                          "NETWORK_PORT": str(shop), "DATA": self.folder}),
-        }
-        self.cookie = self.visit()
+    def __init__(self, suite, arguments):
+        self.suite, self.site = suite, peers.Site(suite)
+        self.rounds, self.seconds = arguments.rounds, arguments.seconds
+        scenarios.make_pages(suite.workdir)
+        known = peers.all_peers()
+        asked = [name for name in known if name == "refgate" or name in arguments.peers.split(",")]
+        self.chosen = {name: known[name] for name in asked if known[name].found()}
+        self.missing = [name for name in asked if name not in self.chosen]
+        for name in self.missing:
+            print("%s is not installed: skipped" % name)
+        self.peers = [name for name in self.chosen if name != "refgate"]
+        self.everywhere = {name: peer for name, peer in self.chosen.items() if peer.only is None}
+        self.ours = ["refgate", scenarios.VISIT]
+        self.notes = []
 
-    def pages(self):
-        os.makedirs(os.path.join(self.folder, "pages"), mode=0o755)
-        os.chmod(self.folder, 0o755)  # nginx's worker is another user
-        texts = {"1k": ("<p>refgate</p>\n" * 100)[:1024], "32k": ("<p>refgate</p>\n" * 3000)[:32768],
-                 "confirmation": CONFIRMATION}
-        for name, text in texts.items():
-            with open(os.path.join(self.folder, "pages", name + ".html"), "w") as file:
-                file.write(text)
+    def group(self, name):
+        tls, workers, cores, shop_cores = scenarios.GROUPS[name]
+        mine = {key for key, (group, _work) in scenarios.CPU.items() if group == name}
+        chosen = {key: peer for key, peer in self.chosen.items() if peer.only is None or peer.only in mine}
+        group = scenarios.Group(self.site, chosen, tls, workers, cores, shop_cores)
+        for path in scenarios.LENGTHS:
+            group.same(path)
+        for refused, words in group.refused.items():
+            self.notes.append("%s does not start with `%s`: %s" % (refused, name, words))
+        return group
 
-    def nginx(self, name, **values):
-        with open(os.path.join(HERE, name)) as file:
-            text = file.read()
-        for key, value in values.items():
-            text = text.replace("@%s@" % key, str(value))
-        path = os.path.join(self.folder, name)
-        with open(path, "w") as file:
-            file.write(text)
-        return ["/usr/sbin/nginx", "-p", self.folder, "-e", path + ".log", "-c", path]
+    def timed(self, wanted):
+        """CPU per request and, if wanted, system calls: the two share their proxies."""
+        times, calls = {}, {}  # {scenario: {contender: …}}
+        for name in scenarios.GROUPS:
+            mine = [key for key, (group, _work) in scenarios.CPU.items() if group == name]
+            counted = mine if "syscalls" in wanted and name != "two" else []
+            if not any(key in wanted for key in mine) and not counted:
+                continue
+            with self.group(name) as group:
+                for key in mine:
+                    if key in wanted:
+                        print("measuring %s" % key, flush=True)
+                        times[key] = scenarios.compare(group, key, self.rounds, self.seconds, self.failed(key))
+                    if key in counted:
+                        calls[key] = scenarios.syscalls(group, key, self.failed("system calls, " + key))
+        tables = report.cpu_tables(times, self.peers, self.ours) if times else []
+        if calls:
+            tables += report.count_tables("System calls per request", calls, self.peers, self.ours, 1)
+        return tables
 
-    def get(self, name, path, cookie=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=10)
-        connection.request("GET", path, headers={"Host": HOST, **({"Cookie": cookie} if cookie else {})})
-        answer = connection.getresponse()
-        return answer, answer.read()
+    def failed(self, what):
+        """What is done with a contender that does not do its work: the others go on."""
+        return lambda name, words: self.suite.claim("%s is measured for %s" % (name, what), False, words)
 
-    def visit(self):
-        answer, _body = self.get("refgate", "/1k?affiliate_id=123456")
-        return answer.headers["Set-Cookie"].partition(";")[0]
+    def instructions(self):
+        found = {key: {} for key in COUNTED_WORK}
+        for name, peer in self.everywhere.items():
+            for tls in (False, True):
+                print("counting instructions of %s%s" % (name, " over TLS" if tls else ""), flush=True)
+                group, counter = under_callgrind(self.site, peer, tls, "%s-%d" % (name, tls))
+                with group:
+                    for key, work in COUNTED_WORK.items():
+                        if work.tls == tls and name in group.running:
+                            found[key].update(self.counted(group, counter, key, work))
+                if group.refused:
+                    self.notes.append("%s does not start under callgrind%s: %s" % (
+                        name, " with TLS" if tls else "", group.refused[name][:200]))
+        return report.count_tables("Instructions of the proxy's own code per request (callgrind)", found,
+                                   [name for name in self.peers if name in self.everywhere], self.ours, 0)
 
-    def same(self, path):
-        """Both proxies must answer the same, or the comparison says nothing."""
-        path = path.replace("%d", "999")
-        bodies = {name: self.get(name, path)[1] for name in self.ports}
-        self.suite.claim("both answer %s with the same %d bytes" % (path, len(bodies["nginx"])),
-                         bodies["nginx"] == bodies["refgate"])
-
-    def load(self, name, path, cookie):
-        """One run of wrk; returns (CPU microseconds per request, requests per second)."""
-        command = ["wrk", "-t1", "-c%d" % CONNECTIONS, "-d%ds" % self.seconds, "-H", "Host: " + HOST]
-        if cookie:
-            command += ["-H", "Cookie: " + self.cookie]
-        if "%d" in path:
-            script = os.path.join(self.folder, "new.lua")
-            with open(script, "w") as file:
-                file.write(LUA % (path.replace("%d", ""), self.orders))
-            self.orders += 1_000_000
-            command += ["-s", script]
-            path = path.replace("%d", "1")
-        before = cpu(self.programs[name].pid)
-        out = subprocess.run(pinned(0, command + ["http://127.0.0.1:%d%s" % (self.ports[name], path)]), check=True,
-                             stdout=subprocess.PIPE, text=True, timeout=self.seconds + 30).stdout
-        used = cpu(self.programs[name].pid) - before
-        if "Non-2xx" in out or "Socket errors" in out:
-            raise RuntimeError("%s, %s:\n%s" % (name, path, out))
-        requests = int(re.search(r"(\d+) requests in", out).group(1))
-        return used / requests / 1000, float(re.search(r"Requests/sec:\s*([\d.]+)", out).group(1))
-
-    def scenario(self, path, cookie, rounds):
-        """Rounds of both; returns {proxy: [(cpu, rate)]}."""
-        found = {name: [] for name in self.ports}
-        for at in range(rounds + 1):
-            for name in sorted(found, reverse=at % 2 == 1):
-                numbers = self.load(name, path, cookie)
-                if at > 0:  # the first round warms up
-                    found[name].append(numbers)
+    def counted(self, group, counter, key, work):
+        found = {}
+        for name, (running, cookie) in group.contenders(key).items():
+            try:
+                found[name] = per_request(group, counter, running.name, work, cookie)
+            except Failed as error:
+                self.failed("instructions, " + key)(name, str(error))
         return found
 
+    def idle(self):
+        found = {}
+        for name, peer in self.everywhere.items():
+            print("holding idle connections on %s" % name, flush=True)
+            found[name] = scenarios.idle(self.site, peer, IDLE)
+        held = " ".join(sorted({"{:,}".format(one[1]) for one in found.values() if one}))
+        table = report.Table("Memory per idle connection, bytes (growth of Pss over %s connections, one request each)"
+                             % held, ["proxy", "bytes", "more than nginx"])
+        for name, one in found.items():
+            more = one[0] - found["nginx"][0] if one and found.get("nginx") else None
+            table.add(name, number(one and one[0]), number(more))
+        return [table]
 
-def pinned(core, command):
-    return ["taskset", "-c", str(core)] + command if os.cpu_count() > 1 else command
+
+def number(value):
+    return report.number(value, 0)
 
 
-def cpu(root):
-    """Nanoseconds on a core of the process and its descendants so far."""
-    children = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open("/proc/%s/stat" % entry) as file:
-                    parent = int(file.read().rpartition(")")[2].split()[1])
-            except OSError:
-                continue
-            children.setdefault(parent, []).append(int(entry))
-    total, waiting = 0, [root]
-    while waiting:
-        pid = waiting.pop()
-        waiting += children.get(pid, [])
-        for task in os.listdir("/proc/%d/task" % pid):
-            with open("/proc/%d/task/%s/schedstat" % (pid, task)) as file:
-                total += int(file.read().split()[0])
-    return total
+def conditions(bench):
+    """Date, machine and versions: without them a number says nothing."""
+    with open("/proc/cpuinfo") as file:
+        cpu = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "?")
+    commit = subprocess.run(["git", "-C", peers.HERE, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, text=True,
+                            stderr=subprocess.DEVNULL).stdout.strip()
+    versions = ", ".join("%s %s" % (name, peer.version()) for name, peer in bench.chosen.items())
+    return "%s; %d × %s; Linux %s; %s (commit %s); %d rounds of %s s" % (
+        datetime.date.today(), os.cpu_count(), cpu, platform.release(), versions, commit, bench.rounds, bench.seconds)
+
+
+def parse():
+    everything = list(scenarios.CPU) + list(COUNTED)
+    parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=1, help="of load a proxy, in each round")
+    parser.add_argument("--peers", default="nginx,haproxy,haproxy-splice,caddy,envoy")
+    parser.add_argument("--only", nargs="+", default=everything, choices=everything, metavar="SCENARIO",
+                        help="of: " + " ".join(everything))
+    parser.add_argument("--markdown", action="store_true", help="ends with the tables as they stand in bench/README.md")
+    return parser.parse_args()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=int, default=2)
-    parser.add_argument("scenario", nargs="*", help="of: " + "; ".join(SCENARIOS))
-    arguments = parser.parse_args()
-    chosen = {name: SCENARIOS[name] for name in arguments.scenario or SCENARIOS}
-    limit = 60 + len(chosen) * (arguments.rounds + 1) * 2 * (arguments.seconds + 2)
+    arguments = parse()
+    contenders = arguments.peers.count(",") + 3
+    limit = 1800 + len(scenarios.CPU) * (arguments.rounds + 4) * contenders * (arguments.seconds + 2)
     folder = tempfile.mkdtemp(prefix="refgate-bench-")
-    with Suite("the bench", folder, limit) as suite:
-        bench = Bench(suite, arguments.seconds)
-        for path, _cookie in chosen.values():
-            bench.same(path)
-        print("\n%-20s %10s %10s %7s %13s %12s %12s"
-              % ("CPU per request", "nginx us", "refgate us", "ratio", "range", "nginx req/s", "refgate"))
-        for name, (path, cookie) in chosen.items():
-            found = bench.scenario(path, cookie, arguments.rounds)
-            ratios = [ours / theirs for (ours, _r), (theirs, _s) in zip(found["refgate"], found["nginx"])]
-            middle = {proxy: [statistics.median(column) for column in zip(*numbers)] for proxy, numbers in found.items()}
-            print("%-20s %10.1f %10.1f %7.2f %6.2f-%-6.2f %12.0f %12.0f"
-                  % (name, middle["nginx"][0], middle["refgate"][0], statistics.median(ratios), min(ratios),
-                     max(ratios), middle["nginx"][1], middle["refgate"][1]), flush=True)
+    with Suite("the bench", folder, int(limit)) as suite:
+        bench = Bench(suite, arguments)
+        tables = bench.timed(arguments.only)
+        for name, measured in (("instructions", bench.instructions), ("idle", bench.idle),
+                               ("attribution", lambda: attribution.tables(bench)),
+                               ("scaling", lambda: attribution.scaling(bench))):
+            if name in arguments.only:
+                tables += measured()
+        print("\n" + conditions(bench))
+        for note in bench.notes:
+            print("- " + note)
+        for table in tables:
+            print(table.markdown() if arguments.markdown else table.text())
         print()
-        for program in ("refgate", "nginx"):
-            suite.claim("%s still runs" % program, bench.programs[program].poll() is None)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -26,6 +26,7 @@ fn store() -> Store {
         upstreams: Upstream {
             host: "127.0.0.1".into(),
             port: 8081,
+            tls: None,
         }
         .into(),
         currency: "USD".parse().unwrap(),

@@ -29,6 +29,7 @@ mod stores;
 mod text;
 mod tls;
 mod units;
+mod upstream_tls;
 mod upstreams;
 mod value;
 mod when;

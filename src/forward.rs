@@ -111,6 +111,9 @@ pub enum Error {
     /// No connection within `connect_timeout`.
     #[error("no connection to the shop in {0:?}")]
     ConnectTimeout(Duration),
+    /// It does not prove to be the shop, or speaks no TLS that we do.
+    #[error("no TLS with the shop")]
+    Tls(#[source] io::Error),
     /// The shop closed, or sent no HTTP/1.1 head.
     #[error("the shop broke off before its response's head")]
     Broken(#[source] Fault),
@@ -148,7 +151,11 @@ impl Error {
     pub const fn is_unreached(&self) -> bool {
         matches!(
             self,
-            Self::NoUpstream | Self::Lookup(_) | Self::Connect(_) | Self::ConnectTimeout(_)
+            Self::NoUpstream
+                | Self::Lookup(_)
+                | Self::Connect(_)
+                | Self::Tls(_)
+                | Self::ConnectTimeout(_)
         )
     }
 }

@@ -1,5 +1,6 @@
 //! A store: a set of hosts served from one upstream, with its money.
 
+pub mod tls;
 pub mod traffic;
 pub mod upstreams;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 
 use crate::money::{Currency, Decimal, NumberFormat};
 use crate::name::{Namespace, StoreName};
+use tls::Tls;
 use traffic::Traffic;
 use upstreams::{Plan, Upstreams};
 
@@ -30,13 +32,15 @@ impl fmt::Display for Scheme {
     }
 }
 
-/// Where a store's shop listens: `http://HOST:PORT`.
+/// Where a store's shop listens: `http://HOST:PORT`, or `https://HOST:PORT`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Upstream {
     /// A name or an address, IPv6 without brackets.
     pub host: String,
     /// Its TCP port.
     pub port: u16,
+    /// How it is spoken to by TLS; none: plainly.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl From<Upstream> for Arc<Upstreams> {
@@ -48,10 +52,14 @@ impl From<Upstream> for Arc<Upstreams> {
 
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.tls {
+            None => Scheme::Http,
+            Some(_) => Scheme::Https,
+        };
         if self.host.contains(':') {
-            write!(f, "http://[{}]:{}", self.host, self.port)
+            write!(f, "{scheme}://[{}]:{}", self.host, self.port)
         } else {
-            write!(f, "http://{}:{}", self.host, self.port)
+            write!(f, "{scheme}://{}:{}", self.host, self.port)
         }
     }
 }

@@ -256,7 +256,7 @@ mod tests {
             let shared = Shared {
                 settings: Arc::new(Settings {
                     listen: Vec::new(),
-                    tls: Default::default(),
+                    tls: crate::accept::tls::Settings::default(),
                     trusted: Vec::new(),
                     workers: 1,
                     connections: 1,

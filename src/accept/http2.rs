@@ -143,11 +143,14 @@ impl Posts {
 
 impl<S: Service> Connection<S> {
     fn new(wire: Wire, peer: Peer, shared: Shared, service: S) -> Self {
+        let Shared {
+            settings, counters, ..
+        } = shared;
         let rota = Arc::<Rota>::default();
-        let mut link = Link::new(Arc::clone(&shared.counters));
-        let limit = shared.settings.head_limit;
+        let mut link = Link::new(counters);
+        let limit = settings.head_limit;
         link.output.control(|out| settings::tell(out, limit));
-        let mut clock = Clock::new(&shared.settings);
+        let mut clock = Clock::new(&settings);
         clock.owe_head(true);
         Self {
             wire,
@@ -155,7 +158,7 @@ impl<S: Service> Connection<S> {
             service,
             streams: Streams::new(),
             link,
-            intake: Intake::new(&shared.settings),
+            intake: Intake::new(&settings),
             clock,
             leaving: Leaving::No,
             is_whole: true,
@@ -194,24 +197,29 @@ impl<S: Service> Connection<S> {
     fn wake(&mut self, told: Pin<&mut impl Future>, cx: &mut Context<'_>) {
         let mut woken = std::mem::take(&mut self.woken);
         self.rota.take(&mut woken, cx.waker());
-        let mut ended = false;
+        let (mut ended, mut rang) = (false, false);
         for place in woken.drain(..) {
             match place {
                 Place::Read => self.readable = true,
                 Place::Write => self.writable = true,
-                Place::Clock => self.clock.rang(),
+                Place::Clock => rang = true,
                 Place::Told => ended = true,
                 Place::Stream(at) => self.due.push(at),
             }
         }
         self.woken = woken;
-        let mut cx = Context::from_waker(self.posts.told.waker());
-        if ended && told.poll(&mut cx).is_ready() {
-            self.drain();
+        if ended {
+            let mut cx = Context::from_waker(self.posts.told.waker());
+            if told.poll(&mut cx).is_ready() {
+                self.drain();
+            }
         }
-        let mut cx = Context::from_waker(self.posts.clock.waker());
-        if let Poll::Ready(late) = self.clock.poll(&mut cx) {
-            self.late(late);
+        if rang {
+            self.clock.rang();
+            let mut cx = Context::from_waker(self.posts.clock.waker());
+            if let Poll::Ready(late) = self.clock.poll(&mut cx) {
+                self.late(late);
+            }
         }
     }
 
@@ -277,9 +285,11 @@ impl<S: Service> Connection<S> {
 
     /// Sees to the deadlines before the task rests.
     fn watch(&mut self) {
+        let hears = self.leaving.hears();
         let quiet = self.streams.is_empty();
-        self.clock.owe_head(self.intake.owes_head(quiet));
-        self.clock.be_idle(quiet);
+        let owes = hears && self.intake.owes_head(quiet);
+        self.clock.owe_head(owes);
+        self.clock.be_idle(hears && quiet);
         let mut cx = Context::from_waker(self.posts.clock.waker());
         if self.clock.poll(&mut cx).is_ready() {
             // Looked at in the next round.

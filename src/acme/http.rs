@@ -24,7 +24,10 @@ pub(super) struct Http(Client);
 
 impl Http {
     pub(super) fn new(settings: &Settings) -> Result<Self, Error> {
-        let mut client = Client::builder().https_only(true).timeout(TIMEOUT);
+        let mut client = Client::builder()
+            .https_only(true)
+            .no_proxy()
+            .timeout(TIMEOUT);
         if let Some(path) = &settings.ca {
             let pem = fs::read(path).map_err(|source| CacheError::File {
                 path: path.clone(),

@@ -183,11 +183,8 @@ fn lend(certificates: &Certificates, host: &str, key: &KeyAuthorization) -> Resu
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest.as_ref())];
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?.der().clone();
-    Ok(certificates.lend(
-        host,
-        certificate,
-        PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-    )?)
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    Ok(certificates.lend(host, certificate, &key)?)
 }
 
 /// Why an order came to nothing.

@@ -73,7 +73,7 @@ fn begin(
             checks.spawn(check(Check {
                 client: Arc::clone(client),
                 store: Arc::clone(store),
-                member: Arc::clone(member),
+                member: member.clone(),
                 health: health.clone(),
                 counters: Arc::clone(counters),
             }));
@@ -86,7 +86,7 @@ fn begin(
 struct Check {
     client: Arc<Client>,
     store: Arc<Store>,
-    member: Arc<Member>,
+    member: Member,
     health: Health,
     counters: Arc<Counters>,
 }

@@ -58,7 +58,7 @@ fn directory(map: &Map<'_>) -> String {
         return String::new();
     };
     let url = reqwest::Url::parse(text.as_str()).ok();
-    if !url.is_some_and(|url| url.scheme() == "https") {
+    if url.is_none_or(|url| url.scheme() != "https") {
         let expected = format!("the URL of the authority's directory, like {PRODUCTION}");
         text.wrong(None, &expected);
     }

@@ -32,13 +32,11 @@ pub(super) fn host(text: &str) -> Result<String, HostError> {
     Ok(text.to_ascii_lowercase())
 }
 
-pub(super) const UPSTREAM: &str = "where the shop listens: http://HOST:PORT";
+pub(super) const UPSTREAM: &str = "where the shop listens: http://HOST:PORT or https://HOST:PORT";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UpstreamError {
-    #[error("TLS to the shop is not available in this version")]
-    Https,
-    #[error("it does not begin with http://")]
+    #[error("it begins with neither http:// nor https://")]
     Scheme,
     #[error("a path after the port: the shopper's own path is used")]
     Path,
@@ -48,17 +46,34 @@ pub(super) enum UpstreamError {
     Host,
 }
 
-pub(super) fn upstream(text: &str) -> Result<Upstream, UpstreamError> {
-    if text.starts_with("https://") {
-        return Err(UpstreamError::Https);
-    }
-    let rest = text.strip_prefix("http://").ok_or(UpstreamError::Scheme)?;
+/// An upstream as it is written.
+pub(super) struct Named {
+    /// Without its TLS.
+    pub(super) upstream: Upstream,
+    /// Whether it is to be spoken to by TLS.
+    pub(super) secure: bool,
+}
+
+pub(super) fn upstream(text: &str) -> Result<Named, UpstreamError> {
+    let (rest, secure) = match text.strip_prefix("http://") {
+        Some(rest) => (rest, false),
+        None => (
+            text.strip_prefix("https://").ok_or(UpstreamError::Scheme)?,
+            true,
+        ),
+    };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.contains(['/', '?', '#']) {
         return Err(UpstreamError::Path);
     }
-    let (name, port) = rest.rsplit_once(':').ok_or(UpstreamError::Port)?;
-    let port = port.parse().map_err(|_no_number| UpstreamError::Port)?;
+    let (name, port) = match rest.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => {
+            let port = port.parse().map_err(|_no_number| UpstreamError::Port)?;
+            (name, port)
+        }
+        _ if secure => (rest, 443),
+        _ => (rest, 80),
+    };
     if port == 0 {
         return Err(UpstreamError::Port);
     }
@@ -72,7 +87,12 @@ pub(super) fn upstream(text: &str) -> Result<Upstream, UpstreamError> {
             .to_string(),
         None => host(name).map_err(|_no_host| UpstreamError::Host)?,
     };
-    Ok(Upstream { host, port })
+    let upstream = Upstream {
+        host,
+        port,
+        tls: None,
+    };
+    Ok(Named { upstream, secure })
 }
 
 /// Whether a connection to `upstream` would arrive at `own`.

@@ -3,6 +3,7 @@
 //! What variables and files gave as free text is masked in all of it.
 
 mod rule;
+mod store;
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -24,7 +25,6 @@ use crate::postback::Verdict;
 use crate::record;
 use crate::secret::mask;
 use crate::store::Scheme;
-use crate::store::upstreams::{Balance, Plan, Upstreams};
 use crate::visit::Attribution;
 
 /// The report on a loaded configuration.
@@ -32,7 +32,7 @@ pub fn text(loaded: &Loaded) -> String {
     let settings = &loaded.settings;
     let mut lines = Vec::new();
     listening(settings, &mut lines);
-    stores(settings, &mut lines);
+    store::all(settings, &mut lines);
     clicks(settings, &mut lines);
     postbacks(settings, &mut lines);
     rules(settings, &mut lines);
@@ -124,54 +124,6 @@ fn tls(settings: &Settings, lines: &mut Vec<String>) {
     ));
     let terms = "      to run it is to agree to that authority's terms of service";
     lines.push(terms.to_owned());
-}
-
-fn stores(settings: &Settings, lines: &mut Vec<String>) {
-    lines.push("\nStores".to_owned());
-    for store in settings.stores.all() {
-        let urls = store
-            .hosts
-            .iter()
-            .map(|host| format!("{}://{host}", store.scheme));
-        let urls = list(&urls.collect::<Vec<_>>());
-        let upstreams = store.upstreams.members().iter();
-        let upstreams: Vec<_> = upstreams.map(|member| &member.upstream).collect();
-        lines.push(format!("  {}: {urls} → {}", store.name, list(&upstreams)));
-        lines.extend(sharing(&store.upstreams));
-        lines.push(format!(
-            "      prices in {}, written like {}; an order above {} {} is held for you; order numbers are unique in `{}`",
-            store.currency, store.number_format, store.max_amount, store.currency, store.orders
-        ));
-    }
-}
-
-/// What is done with several upstreams, and where none is left.
-fn sharing(upstreams: &Upstreams) -> Vec<String> {
-    let Plan {
-        balance,
-        health,
-        unavailable,
-    } = upstreams.plan();
-    let mut lines = Vec::new();
-    if upstreams.are_several() {
-        lines.push(match balance {
-            Balance::RoundRobin => "      each upstream is asked in turn".to_owned(),
-            Balance::LeastBusy => "      the upstream with the fewest requests is asked".to_owned(),
-        });
-    }
-    if let Some(health) = health {
-        lines.push(format!(
-            "      every {} each is asked for {}: {} times in a row without {} within {} and it gets no request, {} times with it and it does again",
-            shown(health.every), health.path, health.falls, health.status, shown(health.timeout), health.rises
-        ));
-    }
-    if let Some(page) = unavailable {
-        lines.push(format!(
-            "      where none is left shoppers see your page of {} bytes",
-            page.len()
-        ));
-    }
-    lines
 }
 
 fn clicks(settings: &Settings, lines: &mut Vec<String>) {

@@ -7,6 +7,7 @@ use super::fault::Suggestion;
 use super::hosts::{HOST, host, is_loopback};
 use super::reader::Map;
 use super::text::Text;
+use super::upstream_tls::Clients;
 use super::upstreams;
 use super::value::Value;
 use crate::money::{Currency, Decimal};
@@ -25,6 +26,7 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known)
         listen,
         hosts: Vec::new(),
         namespaces: Vec::new(),
+        clients: Clients::default(),
     };
     let entries = map.named("NAME");
     if entries.is_empty() && section.is_map() {
@@ -49,6 +51,7 @@ struct Reader<'l> {
     hosts: Vec<Host>,
     /// Whose order numbers an upstream gives.
     namespaces: Vec<(Upstream, Namespace)>,
+    clients: Clients,
 }
 
 /// Which store has a host.
@@ -65,7 +68,7 @@ impl Reader<'_> {
         let store_name: Option<StoreName> = name.parse("a store's name");
         let hosts = self.hosts(name, &map);
         let scheme = scheme(&map, &hosts);
-        let upstreams = upstreams::read(&map, self.listen);
+        let upstreams = upstreams::read(&map, self.listen, &mut self.clients);
         let currency = map
             .need("currency", "what its prices are in, like USD")
             .and_then(|value| value.parse_plain::<Currency>("an ISO 4217 code like USD"));

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::hosts::{UPSTREAM, is_same, upstream};
+use super::hosts::{Named, UPSTREAM, is_same, upstream};
 use super::reader::Map;
+use super::upstream_tls::{self, Clients};
 use super::value::Value;
-use crate::store::Upstream;
 use crate::store::upstreams::{Balance, Health, MOST, Plan, Upstreams};
 
 /// Largest page for when no upstream is left.
@@ -24,14 +24,22 @@ const PATH_LIMIT: usize = 1024;
 const OFTEN: Duration = Duration::from_millis(100);
 
 /// Reads them; `listen` is where refgate itself listens. None if a fault was reported.
-pub(super) fn read(map: &Map<'_>, listen: &[SocketAddr]) -> Option<Upstreams> {
-    let upstreams = upstreams(map, listen);
+pub(super) fn read(
+    map: &Map<'_>,
+    listen: &[SocketAddr],
+    clients: &mut Clients,
+) -> Option<Upstreams> {
+    let named = all(map, listen);
+    let secure = named
+        .as_ref()
+        .is_none_or(|all| all.iter().any(|one| one.secure));
+    let terms = upstream_tls::read(map, secure);
     let words = [
         ("round_robin", Balance::RoundRobin),
         ("least_busy", Balance::LeastBusy),
     ];
     let balance = map.get("balance");
-    if let (Some(balance), Some([_])) = (&balance, upstreams.as_deref()) {
+    if let (Some(balance), Some([_])) = (&balance, named.as_deref()) {
         let words = "there is nothing to balance: the store has one upstream";
         map.cx.warn(&balance.place, words);
     }
@@ -41,10 +49,13 @@ pub(super) fn read(map: &Map<'_>, listen: &[SocketAddr]) -> Option<Upstreams> {
         health: health(map),
         unavailable: map.or("unavailable", None, |value| page(value).map(Some)),
     };
-    Some(Upstreams::new(upstreams?, plan))
+    let complete = |named| clients.complete(map, named, &terms);
+    let upstreams = named?.into_iter().map(complete);
+    Some(Upstreams::new(upstreams.collect::<Option<Vec<_>>>()?, plan))
 }
 
-fn upstreams(map: &Map<'_>, listen: &[SocketAddr]) -> Option<Vec<Upstream>> {
+/// As they are written; none if one is at fault.
+fn all(map: &Map<'_>, listen: &[SocketAddr]) -> Option<Vec<Named>> {
     let value = map.need("upstream", UPSTREAM)?;
     let items = value.one_or_many();
     if items.is_empty() {
@@ -54,27 +65,27 @@ fn upstreams(map: &Map<'_>, listen: &[SocketAddr]) -> Option<Vec<Upstream>> {
         value.wrong("a longer list", &format!("at most {MOST} upstreams"));
         return None;
     }
-    let mut upstreams: Vec<Upstream> = Vec::new();
+    let mut all: Vec<Named> = Vec::new();
     // Each is read, so that every fault among them is told.
     for item in &items {
-        upstreams.extend(one(item, listen, &upstreams));
+        all.extend(one(item, listen, &all));
     }
-    (!items.is_empty() && upstreams.len() == items.len()).then_some(upstreams)
+    (!items.is_empty() && all.len() == items.len()).then_some(all)
 }
 
-fn one(item: &Value<'_>, listen: &[SocketAddr], others: &[Upstream]) -> Option<Upstream> {
+fn one(item: &Value<'_>, listen: &[SocketAddr], others: &[Named]) -> Option<Named> {
     let text = item.text()?;
-    let upstream = text.make_plain(upstream, UPSTREAM)?;
-    if listen.iter().any(|own| is_same(own, &upstream)) {
+    let named = text.make_plain(upstream, UPSTREAM)?;
+    if listen.iter().any(|own| is_same(own, &named.upstream)) {
         let expected = "where the shop listens: its own address or port";
         text.wrong(Some(&"refgate itself listens there"), expected);
         return None;
     }
-    if others.contains(&upstream) {
+    if others.iter().any(|other| other.upstream == named.upstream) {
         text.wrong(Some(&"it stands here already"), "each upstream once");
         return None;
     }
-    Some(upstream)
+    Some(named)
 }
 
 /// None if it is not asked for.

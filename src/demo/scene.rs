@@ -123,6 +123,8 @@ impl Scene {
         let mut settings = config::load(path, env, Missing::Pretend)?.settings;
         settings.ledger.path = folder.path().join("refgate.db");
         settings.record.spool = folder.path().join("spool");
+        // Nobody outside is asked for anything.
+        settings.acme = None;
 
         let shops = shops(&settings)?;
         let networks = networks(&settings)?;

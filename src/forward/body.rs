@@ -88,6 +88,13 @@ impl message::Body for Body {
         Poll::Ready(frame.transpose())
     }
 
+    /// The request body, which the client may want to be rid of before it reads.
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.advance(cx);
+        }
+    }
+
     fn left(&self) -> Option<u64> {
         if !self.sized {
             return None;

@@ -1,10 +1,12 @@
 //! A new connection to the shop.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::{TcpStream, lookup_host};
+use tokio_rustls::{TlsConnector, TlsStream};
 
 use super::clock::Clock;
 use super::pool::Connection;
@@ -12,7 +14,7 @@ use super::{Error, Settings};
 use crate::store::Upstream;
 use crate::wire::{Stream, Wire};
 
-/// Connects within `connect_timeout`.
+/// Connects within `connect_timeout`, TLS and all.
 pub(super) async fn dial(upstream: &Upstream, settings: &Settings) -> Result<Connection, Error> {
     let limit = settings.connect_timeout;
     let stream = tokio::time::timeout(limit, open(upstream, settings))
@@ -27,7 +29,13 @@ pub(super) async fn dial(upstream: &Upstream, settings: &Settings) -> Result<Con
 async fn open(upstream: &Upstream, settings: &Settings) -> Result<Stream, Error> {
     let socket = connect(upstream).await?;
     prepare(&socket, settings.body_timeout).map_err(Error::Connect)?;
-    Ok(Stream::Plain(socket))
+    let Some(tls) = &upstream.tls else {
+        return Ok(Stream::Plain(socket));
+    };
+    let connector = TlsConnector::from(Arc::clone(tls.client()));
+    let opening = connector.connect(tls.name().clone(), socket);
+    let stream = opening.await.map_err(Error::Tls)?;
+    Ok(Stream::Tls(Box::new(TlsStream::Client(stream))))
 }
 
 async fn connect(upstream: &Upstream) -> Result<TcpStream, Error> {

@@ -48,6 +48,8 @@ pub(super) struct Exchange {
     interims: u32,
     /// What the shop's end was broken by while the request was sent.
     broken: Option<io::Error>,
+    /// What is to be told with the next frame.
+    failed: Option<Error>,
 }
 
 impl Exchange {
@@ -70,6 +72,7 @@ impl Exchange {
             heard: false,
             interims: 0,
             broken: None,
+            failed: None,
         }
     }
 
@@ -208,11 +211,21 @@ impl Exchange {
         })
     }
 
+    /// Sends on, while nobody has room for a frame.
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>) {
+        if self.failed.is_none() {
+            self.failed = self.drive(cx).err();
+        }
+    }
+
     /// The body's next frame; none at its end.
     pub(super) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Frame>, Error>> {
+        if let Some(failed) = self.failed.take() {
+            return Poll::Ready(Err(failed));
+        }
         let stage = self.drive(cx)?;
         loop {
             let frame = self.take()?;

@@ -38,6 +38,10 @@ pub trait Body: Send + Unpin {
     /// whoever sends it. After the end or an error it gives none.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Self::Error>>>;
 
+    /// Does what a frame that nobody has room for need not hold up: to be called while the
+    /// frames' reader is slow. Here there is nothing of that kind.
+    fn advance(&mut self, _cx: &mut Context<'_>) {}
+
     /// The bytes still to come, where that is known.
     fn left(&self) -> Option<u64>;
 

@@ -30,7 +30,7 @@ impl Failure {
 /// Whose fault it is.
 pub(super) const fn failure(error: &Error) -> Failure {
     let (status, event, text) = match error {
-        Error::NoUpstream | Error::Lookup(_) | Error::Connect(_) => (
+        Error::NoUpstream | Error::Lookup(_) | Error::Connect(_) | Error::Tls(_) => (
             StatusCode::BAD_GATEWAY,
             Event::ShopUnreachable,
             "The shop cannot be reached.\n",

@@ -12,7 +12,6 @@
 mod health;
 mod member;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -53,7 +52,7 @@ pub struct Plan {
 /// The upstreams of a store.
 #[derive(Debug)]
 pub struct Upstreams {
-    members: Vec<Arc<Member>>,
+    members: Vec<Member>,
     plan: Plan,
     turn: AtomicUsize,
 }
@@ -79,7 +78,7 @@ impl Tried {
 impl Upstreams {
     /// Upstreams of which nothing is known yet; what comes beyond [`MOST`] is left out.
     pub fn new(upstreams: impl IntoIterator<Item = Upstream>, plan: Plan) -> Self {
-        let members = upstreams.into_iter().map(Member::new).map(Arc::new);
+        let members = upstreams.into_iter().map(Member::new);
         Self {
             members: members.take(MOST).collect(),
             plan,
@@ -99,7 +98,7 @@ impl Upstreams {
             {
                 known.set_up(true);
             }
-            Arc::clone(known.unwrap_or(member))
+            known.unwrap_or(member).with(&member.upstream)
         });
         Self {
             members: members.collect(),
@@ -114,7 +113,7 @@ impl Upstreams {
     }
 
     /// Every one, in the operator's order.
-    pub fn members(&self) -> &[Arc<Member>] {
+    pub fn members(&self) -> &[Member] {
         &self.members
     }
 
@@ -125,7 +124,7 @@ impl Upstreams {
 
     /// The upstream to ask next, which is then among the `tried` ones; none if no other is left.
     /// `now` is asked only about one that failed.
-    pub fn next(&self, tried: &mut Tried, now: impl Fn() -> Instant) -> Option<&Arc<Member>> {
+    pub fn next(&self, tried: &mut Tried, now: impl Fn() -> Instant) -> Option<&Member> {
         let number = match self.members.as_slice() {
             [only] => (tried.is_empty() && !only.is_down()).then_some(0)?,
             _ => self.choose(*tried, now)?,
@@ -135,7 +134,7 @@ impl Upstreams {
     }
 
     /// The mark of a request under way at `member`, where that decides who is asked next.
-    pub fn occupy(&self, member: &Arc<Member>) -> Option<Busy> {
+    pub fn occupy(&self, member: &Member) -> Option<Busy> {
         let counts = self.plan.balance == Balance::LeastBusy && self.are_several();
         counts.then(|| member.occupy())
     }
@@ -147,7 +146,7 @@ impl Upstreams {
 
     /// How long it may take until one of them is asked again, where none is left.
     pub fn patience(&self, now: Instant) -> Duration {
-        let ends = self.members.iter().filter_map(|one| one.rests_until());
+        let ends = self.members.iter().filter_map(Member::rests_until);
         let rest = ends.min().map(|end| end.saturating_duration_since(now));
         let rising = |health: &Health| health.every.saturating_mul(health.rises);
         let rise = || self.plan.health.as_ref().map(rising);
@@ -185,7 +184,7 @@ impl Upstreams {
         match self.plan.balance {
             Balance::RoundRobin => in_turn.next(),
             Balance::LeastBusy => {
-                let busy = |number: &usize| self.members.get(*number).map(|one| one.busy());
+                let busy = |number: &usize| self.members.get(*number).map(Member::busy);
                 in_turn.min_by_key(busy)
             }
         }

@@ -260,6 +260,7 @@ mod tests {
             upstreams: Upstream {
                 host: "127.0.0.1".to_owned(),
                 port: 1,
+                tls: None,
             }
             .into(),
             currency: "USD".parse().unwrap(),

@@ -3,6 +3,7 @@
 mod keys;
 mod reference;
 mod tls;
+mod upstream;
 
 use std::fs;
 

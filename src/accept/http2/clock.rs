@@ -20,6 +20,8 @@ pub(super) struct Clock {
     stuck: Option<Instant>,
     /// A stream has data that its window does not allow; the earliest since the clock last rang.
     blocked: Option<Instant>,
+    /// It has been idle for so long that it owns nothing but its socket.
+    parked: bool,
     limits: Limits,
     sleep: Option<Pin<Box<Sleep>>>,
     armed: bool,
@@ -34,9 +36,14 @@ struct Limits {
     stall: Duration,
 }
 
+/// A connection that has been idle for so long is likely to stay it.
+const PARK: Duration = Duration::from_secs(1);
+
 /// What is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Late {
+    /// Nothing was asked for a while: memory may be let go.
+    Park,
     /// A head did not come.
     Head,
     /// Nothing was asked.
@@ -54,6 +61,7 @@ impl Clock {
             idle: None,
             stuck: None,
             blocked: None,
+            parked: false,
             limits: Limits {
                 head: settings.head_timeout,
                 idle: settings.idle_timeout,
@@ -77,7 +85,15 @@ impl Clock {
 
     /// There is no stream, or there is one.
     pub(super) fn be_idle(&mut self, idle: bool) {
-        self.news |= set(&mut self.idle, idle);
+        let begins = set(&mut self.idle, idle);
+        self.parked &= !begins;
+        self.news |= begins;
+    }
+
+    /// It is idle and owns nothing any more.
+    pub(super) const fn park(&mut self) {
+        self.parked = true;
+        self.news = true;
     }
 
     /// The socket takes nothing, or does.
@@ -101,13 +117,15 @@ impl Clock {
         self.blocked = None;
     }
 
-    fn deadlines(&self) -> [(Option<Instant>, Late); 4] {
+    fn deadlines(&self) -> [(Option<Instant>, Late); 5] {
         let Limits { head, idle, stall } = self.limits;
+        let park = self.idle.filter(|_| !self.parked);
         [
             (self.stuck.map(|since| since + stall), Late::Stuck),
             (self.head.map(|since| since + head), Late::Head),
             (self.idle.map(|since| since + idle), Late::Idle),
             (self.blocked.map(|since| since + stall), Late::Blocked),
+            (park.map(|since| since + PARK), Late::Park),
         ]
     }
 

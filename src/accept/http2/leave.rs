@@ -1,5 +1,6 @@
 //! The end of a connection (RFC 9113 §5.4.1, §6.8).
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -151,7 +152,17 @@ impl<S: Service> Connection<S> {
                 self.finish_streams();
             }
             Late::Blocked => self.reset_blocked(),
+            Late::Park => self.park(),
         }
+    }
+
+    /// Nothing is going on: keeps no memory for what may come.
+    fn park(&mut self) {
+        self.clock.park();
+        self.streams.clear();
+        self.link.turn = VecDeque::new();
+        self.woken = Vec::new();
+        self.due = Vec::new();
     }
 
     /// Ends the streams whose client lets nothing through for too long.

@@ -84,6 +84,15 @@ const fn is_lower_token_byte(byte: u8) -> bool {
         b'a'..=b'z' | b'0'..=b'9' | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
+/// A byte as an index, for constants.
+#[expect(
+    clippy::as_conversions,
+    reason = "lossless, and `From` is not for constants"
+)]
+pub(super) const fn index(byte: u8) -> usize {
+    byte as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

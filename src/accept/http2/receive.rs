@@ -159,11 +159,9 @@ impl<S: Service> Connection<S> {
                 break;
             };
             self.intake.check(head)?;
-            let padded = usize::from(head.kind == kind::DATA && head.has(flag::PADDED));
-            let needed = if head.kind == kind::DATA {
-                padded
-            } else {
-                head.length
+            let needed = match head.kind {
+                kind::DATA => usize::from(head.has(flag::PADDED)).min(head.length),
+                _ => head.length,
             };
             let Some(payload) = bytes.get(frame::HEAD..frame::HEAD + needed) else {
                 self.intake.expected = frame::HEAD + needed - bytes.len();
@@ -228,6 +226,7 @@ impl<S: Service> Connection<S> {
         }
         let beside = padding.len() + padding.first().map_or(0, |length| usize::from(*length));
         let data = head.length.checked_sub(beside);
+        let data = data.filter(|_| padding.len() == usize::from(head.has(flag::PADDED)));
         let data = data.ok_or(protocol("more padding than payload"))?;
         if self.link.credit.take(head.length).is_err() {
             let why = "more DATA than the connection's window";

@@ -6,7 +6,7 @@
 use http::{Method, Version};
 
 use super::hpack::{self, Decoder};
-use super::name::Name;
+use super::name::{self, Name};
 use crate::message::parse::{Limits, is_text};
 use crate::message::{Fields, RequestHead, Target};
 
@@ -292,6 +292,9 @@ fn digits(text: &[u8]) -> Option<u64> {
 
 /// RFC 3986 §3.1.
 fn is_scheme(text: &[u8]) -> bool {
+    if matches!(text, b"https" | b"http") {
+        return true;
+    }
     let rest = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     text.first().is_some_and(u8::is_ascii_alphabetic) && text.iter().all(rest)
 }
@@ -306,15 +309,29 @@ fn is_path(text: &[u8]) -> bool {
 /// A host, with or without a port, of the bytes that RFC 3986 §3.2 allows; no user
 /// information (RFC 9113 §8.3.1).
 fn is_authority(text: &[u8]) -> bool {
-    let good = |byte: &u8| {
-        byte.is_ascii_alphanumeric()
-            || matches!(
-                byte,
-                b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&'
-                    ..=b',' | b';' | b'=' | b':' | b'[' | b']'
-            )
-    };
+    let good = |byte: &u8| AUTHORITY.get(usize::from(*byte)).is_some_and(|good| *good);
     !text.is_empty() && text.iter().all(good)
+}
+
+static AUTHORITY: [bool; 256] = authority();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses an index out of bounds"
+)]
+const fn authority() -> [bool; 256] {
+    let mut good = [false; 256];
+    let mut rest: &[u8] = b"-._~%!$&'()*+,;=:[]";
+    while let [byte, behind @ ..] = rest {
+        good[name::index(*byte)] = true;
+        rest = behind;
+    }
+    let mut byte = 0;
+    while byte < 128 {
+        good[name::index(byte)] |= byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    good
 }
 
 #[cfg(test)]

@@ -84,10 +84,10 @@ impl Certificates {
         &self,
         host: &str,
         certificate: CertificateDer<'static>,
-        key: PrivateKeyDer<'static>,
+        key: &PrivateKeyDer<'static>,
     ) -> Result<(), rustls::Error> {
         // Its extension must be critical (RFC 8737 §3), so nothing that checks certificates takes it.
-        let key = aws_lc_rs::sign::any_supported_type(&key)?;
+        let key = aws_lc_rs::sign::any_supported_type(key)?;
         let key = Arc::new(CertifiedKey::new(vec![certificate], key));
         lock(&self.challenges).insert(host.to_owned(), key);
         Ok(())

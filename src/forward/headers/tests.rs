@@ -184,6 +184,7 @@ fn a_connection_that_names_what_we_set_changes_nothing() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_response_keeps_one_length_and_no_coding() {
     type Case = (&'static [Line], &'static [Line], Coding, Length);
     let table: &[Case] = &[

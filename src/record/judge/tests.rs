@@ -16,6 +16,7 @@ fn store(currency: &str) -> Store {
         upstreams: Upstream {
             host: "127.0.0.1".to_owned(),
             port: 8081,
+            tls: None,
         }
         .into(),
         currency: currency.parse().unwrap(),

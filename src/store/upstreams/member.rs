@@ -29,11 +29,17 @@ pub enum State {
     Down,
 }
 
-/// One upstream.
-#[derive(Debug)]
+/// One upstream. Clones share what is known of it.
+#[derive(Clone, Debug)]
 pub struct Member {
-    /// Where it listens.
+    /// Where it listens, and how it is spoken to.
     pub upstream: Upstream,
+    known: Arc<Known>,
+}
+
+/// What is known of it, from one configuration to the next.
+#[derive(Debug, Default)]
+struct Known {
     /// Requests under way, where they are counted.
     busy: AtomicUsize,
     /// Whether its health checks fail.
@@ -59,7 +65,7 @@ struct Trouble {
 
 /// A request under way at an upstream, until this is dropped.
 #[derive(Debug)]
-pub struct Busy(Arc<Member>);
+pub struct Busy(Arc<Known>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
@@ -71,25 +77,30 @@ impl Member {
     pub(super) fn new(upstream: Upstream) -> Self {
         Self {
             upstream,
-            busy: AtomicUsize::new(0),
-            down: AtomicBool::new(false),
-            troubled: AtomicBool::new(false),
-            trouble: Mutex::default(),
+            known: Arc::default(),
+        }
+    }
+
+    /// The same, reached as `next` says.
+    pub(super) fn with(&self, next: &Upstream) -> Self {
+        Self {
+            upstream: next.clone(),
+            known: Arc::clone(&self.known),
         }
     }
 
     /// A connection to it stands.
     pub fn connected(&self) {
-        if self.troubled.load(Ordering::Relaxed) {
+        if self.known.troubled.load(Ordering::Relaxed) {
             *self.trouble() = Trouble::default();
-            self.troubled.store(false, Ordering::Relaxed);
+            self.known.troubled.store(false, Ordering::Relaxed);
         }
     }
 
     /// Connecting to it failed. Returns how long it rests, if this sent it to rest.
     pub fn failed(&self, now: Instant) -> Option<Duration> {
         let mut trouble = self.trouble();
-        self.troubled.store(true, Ordering::Relaxed);
+        self.known.troubled.store(true, Ordering::Relaxed);
         // Others began to connect before it was sent to rest: their failure is the same one.
         let is_known = trouble.until.is_some_and(|until| until > now) && !trouble.trial;
         trouble.failures = trouble.failures.saturating_add(1);
@@ -106,7 +117,7 @@ impl Member {
 
     /// What its health checks say; also that whatever kept it from being asked is over.
     pub fn set_up(&self, up: bool) {
-        self.down.store(!up, Ordering::Relaxed);
+        self.known.down.store(!up, Ordering::Relaxed);
         if up {
             self.connected();
         }
@@ -126,7 +137,7 @@ impl Member {
 
     /// Whether its health checks say that it must not be asked.
     pub fn is_down(&self) -> bool {
-        self.down.load(Ordering::Relaxed)
+        self.known.down.load(Ordering::Relaxed)
     }
 
     /// Whether it does not rest.
@@ -136,7 +147,7 @@ impl Member {
 
     /// The end of its rest, which may be over; none if it was not sent to any.
     pub(super) fn rests_until(&self) -> Option<Instant> {
-        if !self.troubled.load(Ordering::Relaxed) {
+        if !self.known.troubled.load(Ordering::Relaxed) {
             return None;
         }
         self.trouble().until
@@ -152,16 +163,19 @@ impl Member {
     }
 
     pub(super) fn busy(&self) -> usize {
-        self.busy.load(Ordering::Relaxed)
+        self.known.busy.load(Ordering::Relaxed)
     }
 
-    pub(super) fn occupy(self: &Arc<Self>) -> Busy {
-        self.busy.fetch_add(1, Ordering::Relaxed);
-        Busy(Arc::clone(self))
+    pub(super) fn occupy(&self) -> Busy {
+        self.known.busy.fetch_add(1, Ordering::Relaxed);
+        Busy(Arc::clone(&self.known))
     }
 
     /// Nothing panics while it holds the lock.
     fn trouble(&self) -> MutexGuard<'_, Trouble> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known
+            .trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,6 +8,7 @@ fn upstreams(count: u16, balance: Balance) -> Upstreams {
     let upstream = |port| Upstream {
         host: "127.0.0.1".to_owned(),
         port,
+        tls: None,
     };
     let plan = Plan {
         balance,
@@ -168,6 +169,7 @@ fn what_is_known_stays_known() {
         let upstream = |port| Upstream {
             host: "127.0.0.1".to_owned(),
             port,
+            tls: None,
         };
         let after = Upstreams::new(ports.chain([9]).map(upstream), plan).after(&before);
         after.members().iter().map(|one| one.state(now)).collect()

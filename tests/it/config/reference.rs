@@ -5,7 +5,7 @@ use std::fs;
 
 use refgate::config::{Loaded, keys};
 
-use super::SECRET;
+use super::{SECRET, upstream};
 use crate::support::config::{Folder, project, shipped, shipped_with};
 use crate::support::tls::Authority;
 
@@ -50,7 +50,8 @@ fn every_example_of_the_reference_is_right() {
             .file(
                 "aspire.url",
                 "https://net.example/p?a=AFFILIATE_ID&amount=AMOUNT&o=ORDER_ID",
-            );
+            )
+            .file("shop-ca.pem", &upstream::authority());
         assert_eq!(folder.faults(), "", "{example}");
         tried += 1;
     }

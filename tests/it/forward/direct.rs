@@ -7,6 +7,7 @@ mod resend;
 mod reuse;
 mod stream;
 mod switch;
+mod tls;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -87,6 +88,7 @@ impl Direct {
             upstream: Upstream {
                 host: shop.ip().to_string(),
                 port: shop.port(),
+                tls: None,
             },
             counters,
             runtime,

@@ -156,7 +156,6 @@ fn a_post_is_sent_once_however_the_shop_breaks_off() {
     }
 }
 
-/// The runtime's only thread is held while the shop closes, so that the pool cannot have noticed.
 #[test]
 fn a_shop_may_be_named() {
     let shop = Origin::always(OK);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use refgate::accept::{self, Door, Peer, Settings, Worker};
+use refgate::accept::{self, Door, Peer, Settings, Worker, tls};
 use refgate::event::Counters;
 use refgate::message::incoming::Broken;
 use refgate::message::{Body, Fields, Frame, Request, Response, body};
@@ -125,7 +125,7 @@ pub(super) fn mirror(mut request: Request) -> Working {
 pub(super) fn settings() -> Settings {
     Settings {
         listen: Vec::new(),
-        tls: accept::tls::Settings::default(),
+        tls: tls::Settings::default(),
         trusted: Vec::new(),
         workers: 1,
         connections: 100,

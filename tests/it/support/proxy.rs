@@ -78,6 +78,7 @@ impl Setup {
             upstreams: Upstream {
                 host: shop.ip().to_string(),
                 port: shop.port(),
+                tls: None,
             }
             .into(),
             currency: "USD".parse().unwrap(),
@@ -120,7 +121,12 @@ impl Setup {
     pub(crate) fn host(mut self, upstream: &str) -> Self {
         let port = self.stores[0].upstreams.members()[0].upstream.port;
         let host = upstream.to_owned();
-        self.stores[0].upstreams = Upstream { host, port }.into();
+        self.stores[0].upstreams = Upstream {
+            host,
+            port,
+            tls: None,
+        }
+        .into();
         self
     }
 

@@ -4,6 +4,8 @@
 //! symbols, and longer ones come behind shorter ones. So the lengths say it all, and
 //! every table is made of them by the compiler.
 
+use super::super::name::index;
+
 /// Bits of each symbol's code; the last is the end of string.
 const LENGTHS: [u8; 257] = [
     13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28,
@@ -58,14 +60,14 @@ const fn order() -> [u16; 257] {
     let (mut at, mut length) = (0, 1);
     while length <= LONGEST {
         let mut symbol: u16 = 0;
-        let mut index = 0;
-        while index < LENGTHS.len() {
-            if index_of(LENGTHS[index]) == length {
+        let mut each = 0;
+        while each < LENGTHS.len() {
+            if index(LENGTHS[each]) == length {
                 order[at] = symbol;
                 at += 1;
             }
             symbol += 1;
-            index += 1;
+            each += 1;
         }
         length += 1;
     }
@@ -88,12 +90,12 @@ const fn groups() -> [Group; LONGEST + 1] {
     let (mut length, mut bits) = (1, 1_u32);
     while length <= LONGEST {
         let mut count: u16 = 0;
-        let mut index = 0;
-        while index < LENGTHS.len() {
-            if index_of(LENGTHS[index]) == length {
+        let mut each = 0;
+        while each < LENGTHS.len() {
+            if index(LENGTHS[each]) == length {
                 count += 1;
             }
-            index += 1;
+            each += 1;
         }
         let first = code << (32 - bits);
         let mut left = count;
@@ -141,14 +143,6 @@ const fn short() -> [(u8, u8); 256] {
         place += 1;
     }
     short
-}
-
-#[expect(
-    clippy::as_conversions,
-    reason = "lossless, and `From` is not for constants"
-)]
-const fn index_of(byte: u8) -> usize {
-    byte as usize
 }
 
 #[expect(
@@ -273,9 +267,9 @@ mod tests {
                 "https://www.example.com",
             ),
         ] {
-            let code: Vec<u8> = (0..code.len())
-                .step_by(2)
-                .map(|at| u8::from_str_radix(&code[at..at + 2], 16).unwrap())
+            let pairs = code.as_bytes().chunks(2).map(std::str::from_utf8);
+            let code: Vec<u8> = pairs
+                .map(|pair| u8::from_str_radix(pair.unwrap(), 16).unwrap())
                 .collect();
             assert_eq!(decoded(&code).as_deref(), Some(text.as_bytes()), "{text}");
             let mut encoded = Vec::new();

@@ -32,82 +32,87 @@ const A: (&str, &str) = (":authority", "a.test");
 const CONNECT: (&str, &str) = (":method", "CONNECT");
 const PROTOCOL: (&str, &str) = (":protocol", "websocket");
 
+const fn with(name: &'static str, value: &'static str) -> [(&'static str, &'static str); 5] {
+    [M, S, P, A, (name, value)]
+}
+
+/// Each breaks a rule.
+const MALFORMED: &[Pairs<'static>] = &[
+    // RFC 9113 §8.3: pseudo fields once, known, in front; §8.3.1: all that are needed.
+    &[],
+    &[S, P, A],
+    &[M, P, A],
+    &[M, S, A],
+    &[M, M, S, P],
+    &[M, S, S, P],
+    &[M, S, P, P],
+    &[M, S, P, A, A],
+    &[M, S, ("x", "y"), P],
+    &[M, S, P, (":status", "200")],
+    &[M, S, P, (":unknown", "x")],
+    &[M, S, P, ("", "x")],
+    &[(":Method", "GET"), S, P],
+    // Their values.
+    &[(":method", ""), S, P],
+    &[(":method", "G T"), S, P],
+    &[M, (":scheme", ""), P],
+    &[M, (":scheme", "1a"), P],
+    &[M, (":scheme", "a b"), P],
+    &[M, S, (":path", "")],
+    &[M, S, (":path", "a")],
+    &[M, S, (":path", "*")],
+    &[M, S, (":path", "*a")],
+    &[M, S, (":path", "/a b")],
+    &[M, S, (":path", "/\r\nx: y")],
+    &[M, S, (":path", "/\0")],
+    &[M, S, (":path", "http://a.test/")],
+    &[M, S, P, (":authority", "")],
+    &[M, S, P, (":authority", "user@a.test")],
+    &[M, S, P, (":authority", "a.test/b")],
+    &[M, S, P, (":authority", "a test")],
+    &[M, S, P, (":authority", "a\r\nb")],
+    // §8.5, and RFC 8441 §4.
+    &[CONNECT],
+    &[CONNECT, S, A],
+    &[CONNECT, P, A],
+    &[CONNECT, S, P, A],
+    &[CONNECT, PROTOCOL, A],
+    &[CONNECT, PROTOCOL, S, P],
+    &[CONNECT, PROTOCOL, PROTOCOL, S, P, A],
+    &[CONNECT, (":protocol", "a b"), S, P, A],
+    &[M, PROTOCOL, S, P, A],
+    // §8.2.1: names and values.
+    &with("Upper", "x"),
+    &with("sp ace", "x"),
+    &with("co:lon", "x"),
+    &with("", "x"),
+    &with("x", " x"),
+    &with("x", "x "),
+    &with("x", "\tx"),
+    &with("x", "a\nb"),
+    &with("x", "a\rb"),
+    &with("x", "a\0b"),
+    &with("cookie", "a\nb"),
+    // §8.2.2: connection-specific ones.
+    &with("connection", "close"),
+    &with("keep-alive", "1"),
+    &with("proxy-connection", "x"),
+    &with("transfer-encoding", "chunked"),
+    &with("upgrade", "h2c"),
+    &with("te", "gzip"),
+    &with("te", "trailers, gzip"),
+    // §8.1.1.
+    &with("content-length", ""),
+    &with("content-length", "+1"),
+    &with("content-length", "1a"),
+    &with("content-length", "1, 1"),
+    &with("content-length", "18446744073709551616"),
+    &[M, S, P, ("content-length", "1"), ("content-length", "1")],
+];
+
 #[test]
 fn what_breaks_a_rule_is_malformed() {
-    let with = |name, value| [M, S, P, A, (name, value)];
-    let cases: &[Pairs<'_>] = &[
-        // RFC 9113 §8.3: pseudo fields once, known, in front; §8.3.1: all that are needed.
-        &[],
-        &[S, P, A],
-        &[M, P, A],
-        &[M, S, A],
-        &[M, M, S, P],
-        &[M, S, S, P],
-        &[M, S, P, P],
-        &[M, S, P, A, A],
-        &[M, S, ("x", "y"), P],
-        &[M, S, P, (":status", "200")],
-        &[M, S, P, (":unknown", "x")],
-        &[M, S, P, ("", "x")],
-        &[(":Method", "GET"), S, P],
-        // Their values.
-        &[(":method", ""), S, P],
-        &[(":method", "G T"), S, P],
-        &[M, (":scheme", ""), P],
-        &[M, (":scheme", "1a"), P],
-        &[M, (":scheme", "a b"), P],
-        &[M, S, (":path", "")],
-        &[M, S, (":path", "a")],
-        &[M, S, (":path", "*")],
-        &[M, S, (":path", "*a")],
-        &[M, S, (":path", "/a b")],
-        &[M, S, (":path", "/\r\nx: y")],
-        &[M, S, (":path", "/\0")],
-        &[M, S, (":path", "http://a.test/")],
-        &[M, S, P, (":authority", "")],
-        &[M, S, P, (":authority", "user@a.test")],
-        &[M, S, P, (":authority", "a.test/b")],
-        &[M, S, P, (":authority", "a test")],
-        &[M, S, P, (":authority", "a\r\nb")],
-        // §8.5, and RFC 8441 §4.
-        &[CONNECT],
-        &[CONNECT, S, A],
-        &[CONNECT, P, A],
-        &[CONNECT, S, P, A],
-        &[CONNECT, PROTOCOL, A],
-        &[CONNECT, PROTOCOL, S, P],
-        &[CONNECT, PROTOCOL, PROTOCOL, S, P, A],
-        &[CONNECT, (":protocol", "a b"), S, P, A],
-        &[M, PROTOCOL, S, P, A],
-        // §8.2.1: names and values.
-        &with("Upper", "x"),
-        &with("sp ace", "x"),
-        &with("co:lon", "x"),
-        &with("", "x"),
-        &with("x", " x"),
-        &with("x", "x "),
-        &with("x", "\tx"),
-        &with("x", "a\nb"),
-        &with("x", "a\rb"),
-        &with("x", "a\0b"),
-        &with("cookie", "a\nb"),
-        // §8.2.2: connection-specific ones.
-        &with("connection", "close"),
-        &with("keep-alive", "1"),
-        &with("proxy-connection", "x"),
-        &with("transfer-encoding", "chunked"),
-        &with("upgrade", "h2c"),
-        &with("te", "gzip"),
-        &with("te", "trailers, gzip"),
-        // §8.1.1.
-        &with("content-length", ""),
-        &with("content-length", "+1"),
-        &with("content-length", "1a"),
-        &with("content-length", "1, 1"),
-        &with("content-length", "18446744073709551616"),
-        &[M, S, P, ("content-length", "1"), ("content-length", "1")],
-    ];
-    for fields in cases {
+    for fields in MALFORMED {
         let verdict = read(fields);
         assert!(
             matches!(verdict, Verdict::Malformed(_)),

@@ -1,5 +1,6 @@
 //! What a client may make us do or hold without an end, and the bounds to it.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -7,9 +8,8 @@ use std::time::Duration;
 use super::super::fault::Code;
 use super::super::frame::{flag, kind};
 use super::super::hpack::integer;
-use super::support::{
-    Answer, Client, Fate, Guard, Server, block, bytes, get, never, plain, request, seen, settings,
-};
+use super::server::{Answer, Guard, Server, never, plain, seen, settings};
+use super::support::{Client, Fate, block, bytes, get, request};
 use crate::message::Request;
 
 const ALL: u8 = flag::END_HEADERS | flag::END_STREAM;
@@ -30,7 +30,6 @@ fn flood(client: &mut Client, most: usize, frames: impl Fn(u32) -> Vec<u8>) -> F
     let frames: Vec<Vec<u8>> = (0..u32::try_from(most).unwrap()).map(frames).collect();
     // In a thread of its own: the answers have to be read meanwhile.
     let saying = std::thread::spawn(move || {
-        use std::io::Write as _;
         for frame in frames {
             if said.write_all(&frame).is_err() {
                 return;
@@ -48,6 +47,9 @@ fn flood(client: &mut Client, most: usize, frames: impl Fn(u32) -> Vec<u8>) -> F
     fate
 }
 
+/// What is said, by its number.
+type Said = Box<dyn Fn(u32) -> Vec<u8>>;
+
 #[test]
 fn a_flood_of_what_asks_for_nothing_ends_the_connection() {
     let server = Server::start(waits);
@@ -59,7 +61,7 @@ fn a_flood_of_what_asks_for_nothing_ends_the_connection() {
             &block(&request("POST", "/wait")),
         )
     };
-    let cases: [(&str, Box<dyn Fn(u32) -> Vec<u8>>); 8] = [
+    let cases: [(&str, Said); 8] = [
         ("PING", Box::new(|_| bytes(kind::PING, 0, 0, &[0; 8]))),
         (
             "PING ACK",
@@ -193,9 +195,8 @@ fn a_head_above_the_limit_is_refused_and_the_next_one_read() {
 #[test]
 fn a_header_block_without_an_end_ends_the_connection() {
     let server = Server::start(waits);
-    let empty = |_| bytes(kind::CONTINUATION, 0, 1, &[]);
-    let large = |_| bytes(kind::CONTINUATION, 0, 1, &[0; 16_000]);
-    for (turns, frame) in [(100, &empty as &dyn Fn(u32) -> Vec<u8>), (10, &large)] {
+    for (turns, size) in [(100, 0), (10, 16_000)] {
+        let frame = |_| bytes(kind::CONTINUATION, 0, 1, &vec![0; size]);
         let mut client = Client::new(&server);
         client.frame(kind::HEADERS, 0, 1, &block(&get("/1")));
         let fate = flood(&mut client, turns, frame);

@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::support::{Client, Content, PATIENCE, Server, ok, plain};
+use super::server::{Content, Server, ok, plain};
+use super::support::{Client, PATIENCE};
 use crate::message::{Fields, Frame, ResponseHead};
 
 /// Runs `talk` with a client that is connected to `server`.
@@ -12,21 +14,31 @@ fn with<T: Future<Output = ()>>(
     server: &Server,
     talk: impl FnOnce(h2::client::SendRequest<Bytes>) -> T,
 ) {
+    run(async {
+        let stream = TcpStream::connect(server.addr).await.unwrap();
+        over(stream, talk).await;
+    });
+}
+
+fn run(talk: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let talk = async {
-        let stream = TcpStream::connect(server.addr).await.unwrap();
-        let (send, connection) = h2::client::handshake(stream).await.unwrap();
-        tokio::select! {
-            ended = connection => panic!("the connection ended: {ended:?}"),
-            () = talk(send) => {}
-        }
-    };
     runtime.block_on(async {
         tokio::time::timeout(PATIENCE, talk).await.unwrap();
     });
+}
+
+async fn over<T: Future<Output = ()>>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    talk: impl FnOnce(h2::client::SendRequest<Bytes>) -> T,
+) {
+    let (send, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::select! {
+        ended = connection => panic!("the connection ended: {ended:?}"),
+        () = talk(send) => {}
+    }
 }
 
 fn request(method: &str, path: &str) -> Request<()> {
@@ -50,25 +62,35 @@ async fn content(mut body: h2::RecvStream) -> Vec<u8> {
     all
 }
 
+async fn get_every_size(mut send: h2::client::SendRequest<Bytes>) {
+    for size in [0, 1, 1000, 16_384, 65_535, 65_536, 300_000, 3_000_000] {
+        send = send.ready().await.unwrap();
+        let path = format!("/{size}");
+        let (response, _) = send.send_request(request("GET", &path), true).unwrap();
+        let response = response.await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let length = &response.headers()["content-length"];
+        assert_eq!(length.to_str().unwrap(), size.to_string());
+        let mut expected = super::server::pattern(0, size);
+        expected.reverse();
+        assert!(content(response.into_body()).await == expected, "{size}");
+    }
+}
+
 #[test]
 fn gets_of_every_size_come_whole() {
     let server = Server::plain();
-    with(&server, |mut send| async move {
-        for size in [0, 1, 1000, 16_384, 65_535, 65_536, 300_000, 3_000_000] {
-            send = send.ready().await.unwrap();
-            let path = format!("/{size}");
-            let (response, _) = send.send_request(request("GET", &path), true).unwrap();
-            let response = response.await.unwrap();
-            assert_eq!(response.status(), StatusCode::OK);
-            let length = response.headers()["content-length"]
-                .to_str()
-                .unwrap()
-                .to_owned();
-            assert_eq!(length, size.to_string());
-            let mut expected = super::support::pattern(0, size);
-            expected.reverse();
-            assert!(content(response.into_body()).await == expected, "{size}");
-        }
+    with(&server, get_every_size);
+}
+
+#[test]
+fn so_they_do_over_tls() {
+    let server = Server::over_tls(|request| Box::pin(async { plain(request) }));
+    run(async {
+        let stream = TcpStream::connect(server.addr).await.unwrap();
+        let name = "localhost".try_into().unwrap();
+        let stream = super::tls::connector().connect(name, stream).await.unwrap();
+        over(stream, get_every_size).await;
     });
 }
 
@@ -79,7 +101,7 @@ fn uploads_of_every_size_come_back() {
         for size in [0_usize, 1, 5000, 65_535, 1_500_000] {
             send = send.ready().await.unwrap();
             let (response, mut body) = send.send_request(request("POST", "/"), false).unwrap();
-            let data = Bytes::from(super::support::pattern(7, size));
+            let data = Bytes::from(super::server::pattern(7, size));
             let upload = async {
                 body.reserve_capacity(size);
                 let mut rest = data.clone();

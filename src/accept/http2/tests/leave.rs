@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::super::fault::Code;
 use super::super::frame::{flag, kind};
-use super::support::{
-    Client, Fate, PREFACE, Server, block, bytes, get, plain, request, seen, settings, shared,
-};
+use super::server::{Server, plain, seen, settings, shared};
+use super::support::{Client, Fate, PREFACE, block, bytes, get, request};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -138,7 +137,7 @@ fn a_drain_without_an_answer_to_its_ping_ends_all_the_same() {
         let asked = asked.clone();
         Box::pin(async move {
             asked.send(()).unwrap();
-            super::support::text_of(super::support::read(request.body).await)
+            super::server::text_of(super::server::read(request.body).await)
         })
     });
     let mut client = Client::new(&server);
@@ -163,4 +162,23 @@ fn a_client_that_says_goodbye_gets_its_answers() {
     assert_eq!(client.response(1).1, b"x");
     assert_eq!(client.fate(), Fate::Goaway(Code::NoError));
     assert!(client.is_over());
+}
+
+#[test]
+fn a_connection_that_has_let_go_of_its_memory_answers() {
+    let server = Server::plain();
+    let mut client = Client::new(&server);
+    for stream in [1, 3] {
+        client.ask(stream, &get("/70000"));
+        assert_eq!(
+            client.until(|got| got.head.stream == stream).head.kind,
+            kind::HEADERS
+        );
+        client.frame(kind::RST_STREAM, 0, stream, &[0, 0, 0, 8]);
+        // Longer than it keeps any.
+        std::thread::park_timeout(Duration::from_millis(1_300));
+    }
+    client.window(0, 100_000);
+    client.ask(5, &get("/1000"));
+    assert_eq!(client.response(5).1.len(), 1_000);
 }

@@ -2,15 +2,14 @@
 
 use super::super::fault::Code;
 use super::super::frame::{flag, kind};
-use super::support::{
-    Answer, Client, Fate, PREFACE, Server, block, bytes, get, never, plain, request,
-};
+use super::server::{Answer, Server, never, plain};
+use super::support::{Client, Fate, block, bytes, get, request};
 use crate::message::Request;
 
-const ALL: u8 = flag::END_HEADERS | flag::END_STREAM;
+pub(super) const ALL: u8 = flag::END_HEADERS | flag::END_STREAM;
 
 /// `/wait` is never answered.
-fn service(request: Request) -> Answer {
+pub(super) fn service(request: Request) -> Answer {
     Box::pin(async move {
         if request.head.target.as_str() == Some("/wait") {
             let _body = request.body;
@@ -20,18 +19,18 @@ fn service(request: Request) -> Answer {
     })
 }
 
-fn goaway(code: Code) -> Fate {
+pub(super) fn goaway(code: Code) -> Fate {
     Fate::Goaway(code)
 }
 
-fn reset(code: Code) -> Fate {
+pub(super) fn reset(code: Code) -> Fate {
     Fate::Reset(1, code)
 }
 
 /// What is said on a connection that has been greeted, and what comes of it.
-type Case = (&'static str, Vec<Vec<u8>>, Fate);
+pub(super) type Case = (&'static str, Vec<Vec<u8>>, Fate);
 
-fn check(cases: Vec<Case>) {
+pub(super) fn check(cases: Vec<Case>) {
     let server = Server::start(service);
     for (what, frames, expected) in cases {
         let mut client = Client::new(&server);
@@ -46,7 +45,7 @@ fn check(cases: Vec<Case>) {
 }
 
 /// A stream that is open, half-closed by the client, or over.
-fn open() -> Vec<u8> {
+pub(super) fn open() -> Vec<u8> {
     bytes(
         kind::HEADERS,
         flag::END_HEADERS,
@@ -63,21 +62,16 @@ fn cancelled() -> Vec<u8> {
     [half_closed(), bytes(kind::RST_STREAM, 0, 1, &[0, 0, 0, 8])].concat()
 }
 
-fn headers(stream: u32) -> Vec<u8> {
+pub(super) fn headers(stream: u32) -> Vec<u8> {
     bytes(kind::HEADERS, ALL, stream, &block(&get("/wait")))
 }
 
-fn data(flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn data(flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     bytes(kind::DATA, flags, stream, payload)
 }
 
-fn update(stream: u32, by: u32) -> Vec<u8> {
+pub(super) fn update(stream: u32, by: u32) -> Vec<u8> {
     bytes(kind::WINDOW_UPDATE, 0, stream, &by.to_be_bytes())
-}
-
-fn setting(name: u16, value: u32) -> Vec<u8> {
-    let payload = [&name.to_be_bytes()[..], &value.to_be_bytes()].concat();
-    bytes(kind::SETTINGS, 0, 0, &payload)
 }
 
 #[test]
@@ -274,7 +268,7 @@ fn padding_fits_into_its_frame() {
         ),
         (
             "DATA without its length",
-            vec![open(), data(flag::PADDED, 1, &[]), headers(3)],
+            vec![open(), data(flag::PADDED, 1, &[])],
             goaway(Code::Protocol),
         ),
         (
@@ -288,218 +282,4 @@ fn padding_fits_into_its_frame() {
             goaway(Code::Protocol),
         ),
     ]);
-}
-
-#[test]
-fn settings_are_in_their_range() {
-    check(vec![
-        ("ENABLE_PUSH", vec![setting(2, 2)], goaway(Code::Protocol)),
-        (
-            "INITIAL_WINDOW_SIZE",
-            vec![setting(4, 0x8000_0000)],
-            goaway(Code::FlowControl),
-        ),
-        (
-            "MAX_FRAME_SIZE, small",
-            vec![setting(5, 16_383)],
-            goaway(Code::Protocol),
-        ),
-        (
-            "MAX_FRAME_SIZE, large",
-            vec![setting(5, 16_777_216)],
-            goaway(Code::Protocol),
-        ),
-        (
-            "what is allowed or unknown",
-            vec![
-                setting(1, 0),
-                setting(2, 1),
-                setting(3, 0),
-                setting(4, 0x7fff_ffff),
-                setting(5, 16_777_215),
-                setting(6, 0),
-                setting(8, 1),
-                setting(0xff, 7),
-                bytes(kind::HEADERS, ALL, 1, &block(&get("/1"))),
-            ],
-            Fate::Answer(1, "200".to_owned()),
-        ),
-    ]);
-}
-
-#[test]
-fn windows_grow_by_something_and_not_too_far() {
-    let full = 0x7fff_ffff - 65_535;
-    check(vec![
-        (
-            "the connection's by 0",
-            vec![update(0, 0)],
-            goaway(Code::Protocol),
-        ),
-        (
-            "a stream's by 0",
-            vec![open(), update(1, 0)],
-            reset(Code::Protocol),
-        ),
-        (
-            "the connection's too far",
-            vec![update(0, full), update(0, 1)],
-            goaway(Code::FlowControl),
-        ),
-        (
-            "a stream's too far",
-            vec![open(), update(1, full), update(1, 1)],
-            reset(Code::FlowControl),
-        ),
-        (
-            "a stream's too far by a setting",
-            vec![open(), update(1, full), setting(4, 65_536)],
-            goaway(Code::FlowControl),
-        ),
-        (
-            "as far as they can",
-            vec![
-                update(0, full),
-                open(),
-                update(1, full),
-                setting(4, 0),
-                setting(4, 65_535),
-                bytes(kind::HEADERS, ALL, 3, &block(&get("/1"))),
-            ],
-            Fate::Answer(3, "200".to_owned()),
-        ),
-    ]);
-}
-
-#[test]
-fn a_body_is_as_long_as_its_head_says() {
-    let post = |length: &'static str| {
-        let mut fields = request("POST", "/wait");
-        fields.push(("content-length", length));
-        bytes(kind::HEADERS, flag::END_HEADERS, 1, &block(&fields))
-    };
-    let none = || {
-        let mut fields = get("/");
-        fields.push(("content-length", "1"));
-        bytes(kind::HEADERS, ALL, 1, &block(&fields))
-    };
-    let protocol = || reset(Code::Protocol);
-    check(vec![
-        ("more", vec![post("2"), data(0, 1, b"abc")], protocol()),
-        (
-            "less",
-            vec![post("4"), data(flag::END_STREAM, 1, b"abc")],
-            protocol(),
-        ),
-        (
-            "less, with trailers",
-            vec![
-                post("4"),
-                data(0, 1, b"abc"),
-                bytes(kind::HEADERS, ALL, 1, &block(&[("x", "y")])),
-            ],
-            protocol(),
-        ),
-        ("none", vec![none()], protocol()),
-        (
-            "padding counts for nothing",
-            vec![
-                post("3"),
-                data(flag::PADDED | flag::END_STREAM, 1, b"\x02abc\0\0"),
-                bytes(kind::HEADERS, ALL, 3, &block(&get("/1"))),
-            ],
-            Fate::Answer(3, "200".to_owned()),
-        ),
-    ]);
-}
-
-#[test]
-fn a_malformed_request_costs_its_stream() {
-    let malformed = |name, value| {
-        let mut fields = get("/");
-        fields.push((name, value));
-        vec![bytes(kind::HEADERS, ALL, 1, &block(&fields))]
-    };
-    let server = Server::start(service);
-    let fields = [
-        ("Upper", "x"),
-        ("connection", "close"),
-        (":path", "/"),
-        ("x", "a\nb"),
-    ];
-    let before = fields.len();
-    for (name, value) in fields {
-        let mut client = Client::new(&server);
-        client.say(&malformed(name, value).concat());
-        assert_eq!(client.fate(), reset(Code::Protocol), "{name}");
-        client.ask(3, &get("/1"));
-        assert_eq!(client.fate(), Fate::Answer(3, "200".to_owned()));
-    }
-    assert_eq!(server.refused(), u64::try_from(before).unwrap());
-}
-
-#[test]
-fn a_connection_begins_with_the_preface_and_settings() {
-    let server = Server::start(service);
-    let hello = bytes(kind::SETTINGS, 0, 0, &[]);
-    for (what, said) in [
-        (
-            "HTTP/1.1",
-            b"GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n".to_vec(),
-        ),
-        ("a wrong end", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\t".to_vec()),
-        (
-            "another frame",
-            [PREFACE, &bytes(kind::PING, 0, 0, &[0; 8])].concat(),
-        ),
-        (
-            "an acknowledgement",
-            [PREFACE, &bytes(kind::SETTINGS, flag::ACK, 0, &[])].concat(),
-        ),
-        ("no preface", hello.clone()),
-    ] {
-        let mut client = Client::mute(&server);
-        client.say(&said);
-        assert_eq!(client.fate(), goaway(Code::Protocol), "{what}");
-        assert!(client.is_over(), "{what}");
-    }
-}
-
-#[test]
-fn what_is_unknown_is_passed_over() {
-    let server = Server::start(service);
-    let mut client = Client::new(&server);
-    client.frame(0x10, 0xff, 0, b"PRIORITY_UPDATE");
-    client.frame(0xef, 0xff, 1, b"");
-    client.frame(kind::PING, flag::ACK | 0xf0, 0, &[0; 8]);
-    client.frame(kind::PRIORITY, 0, 7, &[0, 0, 0, 7, 1]);
-    client.frame(
-        kind::HEADERS,
-        ALL | 0xd2 & !flag::PADDED & !flag::PRIORITY,
-        9,
-        &block(&get("/1")),
-    );
-    assert_eq!(client.fate(), Fate::Answer(9, "200".to_owned()));
-}
-
-#[test]
-fn our_settings_are_told_first() {
-    let server = Server::start(service);
-    let mut client = Client::mute(&server);
-    client.say(PREFACE);
-    let got = client.next().unwrap();
-    assert_eq!((got.head.kind, got.head.flags), (kind::SETTINGS, 0));
-    let told: Vec<(u16, u32)> = got
-        .payload
-        .chunks(6)
-        .map(|setting| {
-            let (name, value) = setting.split_at(2);
-            let name = u16::from_be_bytes(name.try_into().unwrap());
-            (name, u32::from_be_bytes(value.try_into().unwrap()))
-        })
-        .collect();
-    assert_eq!(told, [(3, 128), (4, 262_144), (6, 16_384), (8, 1), (9, 1)]);
-    let got = client.next().unwrap();
-    assert_eq!(got.head.kind, kind::WINDOW_UPDATE);
-    assert_eq!(got.payload, (1_048_576_u32 - 65_535).to_be_bytes());
 }

@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use super::super::fault::Code;
 use super::super::frame::{flag, kind};
-use super::support::{Client, Content, Fate, Server, get, never, ok, plain, seen};
+use super::server::{Content, Server, never, ok, plain, seen};
+use super::support::{Client, Fate, get};
 use crate::message::{Request, Response, Tunnel};
 
 const PATH: &str = "/chat";

@@ -2,10 +2,8 @@
 
 use super::super::fault::Code;
 use super::super::frame::{flag, kind};
-use super::support::{
-    Client, Content, Fate, PATIENCE, Server, get, never, ok, plain, read, request, seen, settings,
-    shared,
-};
+use super::server::{Content, Server, never, ok, plain, read, seen, settings, shared};
+use super::support::{Client, Fate, PATIENCE, get, request};
 use crate::message::Frame;
 use std::time::Duration;
 
@@ -58,15 +56,13 @@ fn nothing_is_sent_beyond_a_window() {
 #[test]
 fn a_body_whose_stream_is_blocked_is_not_asked_for_more() {
     let (tell, told) = seen();
-    struct Counted(std::sync::mpsc::Sender<()>);
     let server = Server::start(move |_| {
-        let counted = Counted(tell.clone());
+        let tell = tell.clone();
         Box::pin(async move {
             let frames = std::iter::repeat_with(move || {
-                counted.0.send(()).ok();
+                tell.send(()).ok();
                 Frame::Data(vec![7; 1_000].into())
             });
-            // Made as they are taken: see `Lazy`.
             ok(Content::Lazy(Box::new(frames)))
         })
     });
@@ -126,7 +122,7 @@ fn two_downloads_share_the_connection() {
 #[test]
 fn an_upload_waits_for_its_taker() {
     let kept = shared(Vec::new());
-    let keep = kept.clone();
+    let keep = kept;
     let server = Server::start(move |request| {
         let keep = keep.clone();
         Box::pin(async move {
@@ -239,7 +235,7 @@ fn a_client_that_takes_nothing_is_dropped() {
     let mut settings = settings();
     settings.stall_timeout = Duration::from_millis(300);
     let server = Server::with(settings, move |request| {
-        let guard = super::support::Guard(gone.clone());
+        let guard = super::server::Guard(gone.clone());
         Box::pin(async move {
             match request.head.target.as_str() {
                 Some("/wait") => {

@@ -16,6 +16,7 @@ fn saying(answer: impl AsRef<[u8]> + Send + Sync + 'static) -> Origin {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn nonsense_is_refused() {
     let head = |fault| Error::Broken(Fault::Head(fault));
     let large = format!("HTTP/1.1 200 OK\r\nA: {}", "a".repeat(70_000));

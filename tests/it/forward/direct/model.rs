@@ -148,11 +148,10 @@ fn ours(made: &Made, piece: usize) -> Result<Answer, String> {
         let listener = TcpListener::from_std(listener).unwrap();
         let asking = async {
             let sent = direct.send(bare(method(made), "/")).await;
-            let answer = match sent {
+            match sent {
                 Ok(response) => Ok(whole(response).await),
                 Err(failed) => Err(failed.error.to_string()),
-            };
-            answer
+            }
         };
         tokio::join!(asking, shop(&listener, &made.bytes, piece)).0
     })

@@ -5,7 +5,7 @@ use std::sync::{Mutex, mpsc};
 use refgate::forward::{Error, Fault};
 use refgate::message::body::next;
 use refgate::message::incoming::{self, Broken};
-use refgate::message::{Fields, Frame, Incoming, Interim};
+use refgate::message::{Body as _, Fields, Frame, Incoming, Interim};
 
 use super::{Direct, bare, data, get, passed, post, ready, whole, with_body};
 use crate::forward::OK;
@@ -28,6 +28,7 @@ fn noting() -> (Origin, mpsc::Receiver<crate::support::message::Message>) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_request_is_framed_as_its_body_is() {
     let (shop, asked) = noting();
     let direct = Direct::to(shop.addr);
@@ -149,6 +150,41 @@ fn a_body_goes_on_as_it_comes_while_its_answer_comes_back() {
         );
     });
     assert_eq!(shop.connections(), 1);
+}
+
+/// A client that first sends and then reads.
+#[test]
+fn a_body_goes_on_while_nobody_takes_its_answer() {
+    let (told, wait) = mpsc::channel();
+    let long: &'static str = "long".repeat(1 << 20).leak();
+    let shop = Origin::new(move |wire, _| {
+        wire.head();
+        wire.say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nta");
+        assert!(wire.exactly(long.len()) == long.as_bytes());
+        told.send(()).unwrap();
+        wire.say("ke");
+        wire.is_over();
+    });
+    let direct = Direct::to(shop.addr);
+    let length = long.len().to_string();
+    let body = ready(Some(long.len()), &[&long[..9], &long[9..]]);
+    let request = with_body("POST", "/", &[("Content-Length", &length)], body);
+    direct.run(async {
+        let mut response = direct.send(request).await.unwrap();
+        std::future::poll_fn(|cx| {
+            response.body.advance(cx);
+            match wait.try_recv() {
+                Ok(()) => std::task::Poll::Ready(()),
+                // The shop's word is no event of the runtime's.
+                Err(_) => {
+                    cx.waker().wake_by_ref();
+                    std::task::Poll::Pending
+                }
+            }
+        })
+        .await;
+        assert_eq!(whole(response).await.body, b"take");
+    });
 }
 
 #[test]

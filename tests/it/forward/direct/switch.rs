@@ -83,7 +83,7 @@ fn an_extended_connect_becomes_an_upgrade() {
         let key = key.split("\r\n").next().unwrap();
         // 16 bytes in base64: the last letter has four bits more than it needs.
         assert_eq!((key.len(), key.ends_with("==")), (24, true), "{key}");
-        assert!("AQgw".contains(key.as_bytes()[21] as char), "{key}");
+        assert!(b"AQgw".contains(&key.as_bytes()[21]), "{key}");
         assert!(head.contains("\r\nsec-websocket-version: 13\r\n"), "{head}");
     });
     let direct = Direct::to(shop.addr);

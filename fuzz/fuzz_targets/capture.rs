@@ -1,0 +1,123 @@
+//! What a browser sends of ours: query parameters and cookies, sealed and forged. The shop's own
+//! bytes stay as they came.
+#![no_main]
+
+use std::cell::LazyCell;
+
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue, Method};
+use libfuzzer_sys::fuzz_target;
+use refgate::capture::{Head, Settings, cookies, query};
+use refgate::clock::Time;
+use refgate::event::Counters;
+use refgate::store::Stores;
+use refgate::visit::VisitId;
+use refgate_fuzz::settings::settings;
+use refgate_fuzz::{first_line, text};
+
+thread_local! {
+    static SETTINGS: LazyCell<(Settings, Stores)> = const { LazyCell::new(|| {
+        let settings = settings();
+        (settings.capture, settings.stores)
+    }) };
+}
+
+/// The cookie's name in a store of `https`, and those that it may have had.
+const NAMES: [&str; 3] = ["__Host-refgate", "__Secure-refgate", "refgate"];
+
+// Lines: the target; the `Cookie` field; what is behind is sealed and stands in a cookie of ours.
+fuzz_target!(|bytes: &[u8]| {
+    let (target, rest) = first_line(bytes);
+    let (cookie, sealed) = first_line(rest);
+    if let Some(target) = text(target) {
+        parameters(target);
+    }
+    kept(cookie);
+    SETTINGS.with(|settings| whole(&settings.0, &settings.1, target, cookie, sealed));
+});
+
+/// Ours are cut out of a target, and nothing else.
+fn parameters(target: &str) {
+    let is_ours = |name: &str| ["affiliate_id", "ref"].into_iter().find(|own| *own == name);
+    let apart = query::take_apart(target, is_ours);
+    assert_eq!(apart.ours.is_empty(), apart.rest.is_none());
+    let rest = apart.rest.as_deref().unwrap_or(target);
+    let again = query::take_apart(rest, is_ours);
+    assert!(again.ours.is_empty(), "{rest:?}");
+    if rest.contains('?') {
+        // One of ours behind all others is cut out again.
+        let with = format!("{rest}&%72ef=1");
+        assert_eq!(
+            query::take_apart(&with, is_ours).rest.as_deref(),
+            Some(rest)
+        );
+    }
+    let path = target.split('?').next();
+    assert_eq!(rest.split('?').next(), path);
+}
+
+/// Ours are taken out of the cookies; the others are the same pieces in the same order.
+fn kept(cookie: &[u8]) {
+    let Ok(value) = HeaderValue::from_bytes(cookie) else {
+        return;
+    };
+    let names = NAMES.map(str::to_owned);
+    let mut headers = HeaderMap::new();
+    headers.insert(COOKIE, value.clone());
+    let ours = cookies::take(&mut headers, &names);
+    let is_ours = |piece: &&[u8]| {
+        let name = piece
+            .split(|byte| *byte == b'=')
+            .next()
+            .unwrap()
+            .trim_ascii();
+        NAMES.iter().any(|own| own.as_bytes() == name)
+    };
+    let pieces: Vec<&[u8]> = cookie.split(|byte| *byte == b';').collect();
+    let (own, others): (Vec<&[u8]>, Vec<&[u8]>) = pieces.iter().partition(|piece| is_ours(piece));
+    let rest = headers.get(COOKIE).map(HeaderValue::as_bytes);
+    if own.is_empty() {
+        assert_eq!((rest, &ours), (Some(cookie), &cookies::Ours::default()));
+        return;
+    }
+    let expected = others.join(&b';');
+    let expected = Some(expected.trim_ascii_start()).filter(|rest| !rest.is_empty());
+    assert_eq!(rest, expected);
+    assert!(ours.values.len() + ours.refused <= own.len());
+    let mut again = headers.clone();
+    assert_eq!(cookies::take(&mut again, &names), cookies::Ours::default());
+    assert_eq!(again, headers);
+}
+
+/// All of it together: no text within the seal makes more than no visit.
+fn whole(settings: &Settings, stores: &Stores, target: &[u8], cookie: &[u8], sealed: &[u8]) {
+    let store = stores.find("shop.example").unwrap();
+    let mut headers = HeaderMap::new();
+    if let Ok(value) = HeaderValue::from_bytes(cookie) {
+        headers.append(COOKIE, value);
+    }
+    if let Some(within) = text(sealed) {
+        let value = settings.keys.seal(NAMES[0], within);
+        assert_eq!(
+            settings.keys.open(NAMES[0], &value).as_deref(),
+            Some(within)
+        );
+        assert_eq!(settings.keys.open(NAMES[1], &value), None);
+        let field = format!("{}={value}", NAMES[0]);
+        headers.append(COOKIE, HeaderValue::from_str(&field).unwrap());
+    }
+    let mut head = Head {
+        method: &Method::GET,
+        target: text(target).unwrap_or("/?affiliate_id=1"),
+        host: "shop.example",
+        headers: &mut headers,
+    };
+    let now = Time::from_millis(1_700_000_000_000);
+    let fresh = || Some(VisitId(7));
+    let captured = settings.capture(&mut head, store, (now, &fresh), &Counters::default());
+    let Some(visit) = captured.visit else { return };
+    assert!(!visit.clicks.is_empty());
+    for click in &visit.clicks {
+        assert!(now.since(click.at) <= settings.window);
+    }
+}

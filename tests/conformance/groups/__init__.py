@@ -1,0 +1,1 @@
+"""The cases, one or more files a group."""

@@ -1,0 +1,1 @@
+"""What the groups are written with: a raw client, a scripted raw upstream, the proxies, and the runner."""
