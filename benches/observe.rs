@@ -23,15 +23,17 @@ fn store() -> Store {
         name: "shop".parse().unwrap(),
         hosts: vec!["shop.example".into()],
         scheme: Scheme::Https,
-        upstream: Upstream {
+        upstreams: Upstream {
             host: "127.0.0.1".into(),
             port: 8081,
             tls: None,
-        },
+        }
+        .into(),
         currency: "USD".parse().unwrap(),
         number_format: "1,234.56".parse().unwrap(),
         max_amount: "5000".parse().unwrap(),
         orders: "shop".parse().unwrap(),
+        traffic: std::sync::Arc::default(),
     }
 }
 

@@ -7,6 +7,8 @@
 mod bind;
 mod http1;
 mod http2;
+pub mod passed;
+pub mod proxy_protocol;
 pub mod tls;
 mod tunnel;
 
@@ -16,12 +18,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use crate::current::Current;
 use crate::event::{Counters, Event};
 use crate::message::{Body, Request, Response};
 use crate::store::Scheme;
@@ -43,6 +47,8 @@ pub struct Settings {
     pub workers: usize,
     /// Connections at once, over all workers; a further one waits in the backlog.
     pub connections: usize,
+    /// Load balancers whose PROXY headers are believed; empty: anybody's.
+    pub trusted: Vec<IpNet>,
     /// Largest request head in bytes (431 above it).
     pub head_limit: usize,
     /// How long a client may take over a request head.
@@ -97,8 +103,10 @@ impl fmt::Display for Listener {
 }
 
 /// What a listener's connections go through before they are served.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Door {
+    /// They begin with the PROXY protocol.
+    pub proxied: bool,
     /// Makes TLS of them.
     pub tls: Option<tls::Acceptor>,
     /// Sends every request on to https, at this port.
@@ -114,6 +122,7 @@ impl Door {
                 None => Scheme::Http,
             },
             redirect: self.redirect,
+            via: None,
         }
     }
 }
@@ -121,8 +130,10 @@ impl Door {
 /// Who is on the other side of an accepted connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer {
-    /// The TCP peer.
+    /// Who asks: the TCP peer, or who a load balancer says by the PROXY protocol that it is.
     pub addr: SocketAddr,
+    /// The load balancer that said so.
+    pub via: Option<SocketAddr>,
     /// How it speaks to us.
     pub scheme: Scheme,
     /// It is only to be sent on to https, at this port.
@@ -140,7 +151,10 @@ struct Shared {
 /// What every worker shares: cloned into each thread.
 #[derive(Clone, Debug)]
 pub struct Worker {
-    settings: Arc<Settings>,
+    /// A connection goes by those that were current when it came.
+    settings: Arc<Current<Settings>>,
+    /// Connections at once.
+    most: usize,
     limit: Arc<Semaphore>,
     counters: Arc<Counters>,
     shutdown: CancellationToken,
@@ -152,14 +166,15 @@ pub struct Worker {
 impl Worker {
     /// `shutdown` ends accepting; `tracker` gets every connection.
     pub fn new(
-        settings: Arc<Settings>,
+        settings: Settings,
         counters: Arc<Counters>,
         shutdown: CancellationToken,
         tracker: TaskTracker,
     ) -> Self {
         let most = settings.connections.clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            settings,
+            settings: Arc::new(Current::new(settings)),
+            most,
             limit: Arc::new(Semaphore::new(most)),
             counters,
             shutdown,
@@ -182,15 +197,15 @@ impl Worker {
         let shutdown = self.shutdown.child_token();
         while let Some((socket, addr, permit)) = self.next(&listener).await {
             let shared = Shared {
-                settings: Arc::clone(&self.settings),
+                settings: self.settings.get(),
                 counters: Arc::clone(&self.counters),
                 shutdown: shutdown.clone(),
             };
             let (door, service) = (door.clone(), service.clone());
             let tunnels = self.tunnels.clone();
             self.tracker.spawn(async move {
-                let peer = door.peer(addr);
-                let Some((stream, protocol)) = open(socket, door, &shared).await else {
+                let mut peer = door.peer(addr);
+                let Some((stream, protocol)) = open(socket, door, &mut peer, &shared).await else {
                     return;
                 };
                 let wire = Wire::new(stream);
@@ -211,6 +226,17 @@ impl Worker {
         }
     }
 
+    /// Goes by these settings from the next connection on. How many connections there may be at
+    /// once stays as it is.
+    pub fn adopt(&self, settings: Settings) {
+        self.settings.set(settings);
+    }
+
+    /// How many connections are open. Every listener holds a place of its own while it waits for one.
+    pub fn open(&self) -> usize {
+        self.most.saturating_sub(self.limit.available_permits())
+    }
+
     /// Waits until accepting is to end.
     pub async fn ended(&self) {
         self.shutdown.cancelled().await;
@@ -221,7 +247,7 @@ impl Worker {
     /// Returns how many were still running when the time was over.
     pub async fn drain(&self) -> usize {
         self.tracker.close();
-        match tokio::time::timeout(self.settings.drain, self.tracker.wait()).await {
+        match tokio::time::timeout(self.settings.get().drain, self.tracker.wait()).await {
             Ok(()) => 0,
             Err(_elapsed) => self.tracker.len(),
         }
@@ -255,8 +281,16 @@ impl Worker {
     }
 }
 
-/// Through the door, within the time for a head; none if it came to nothing.
-async fn open(socket: TcpStream, door: Door, shared: &Shared) -> Option<(Stream, tls::Protocol)> {
+/// Through the door, each step of it within the time for a head; none if it came to nothing.
+async fn open(
+    mut socket: TcpStream,
+    door: Door,
+    peer: &mut Peer,
+    shared: &Shared,
+) -> Option<(Stream, tls::Protocol)> {
+    if door.proxied {
+        Box::pin(introduce(&mut socket, peer, shared)).await?;
+    }
     let Some(tls) = door.tls else {
         return Some((Stream::Plain(socket), tls::Protocol::Http1));
     };
@@ -276,6 +310,31 @@ async fn open(socket: TcpStream, door: Door, shared: &Shared) -> Option<(Stream,
     }
     shared.counters.add(Event::HandshakeFailed);
     None
+}
+
+/// The load balancer says whom it speaks for; none if it does not, as the protocol has it.
+async fn introduce(socket: &mut TcpStream, peer: &mut Peer, shared: &Shared) -> Option<()> {
+    let settings = &shared.settings;
+    let (addr, limit) = (peer.addr, settings.head_timeout);
+    let reading = proxy_protocol::read(socket, addr.ip(), &settings.trusted, limit);
+    let told = tokio::select! {
+        told = reading => told,
+        // Nothing was asked yet.
+        () = shared.shutdown.cancelled() => return None,
+    };
+    match told {
+        Ok(Some(client)) => {
+            (peer.addr, peer.via) = (client, Some(addr));
+            Some(())
+        }
+        // It speaks for itself.
+        Ok(None) => Some(()),
+        Err(error) => {
+            shared.counters.add(Event::ProxyHeaderRefused);
+            debug!(peer = %addr, %error, "a connection was not introduced as it must be");
+            None
+        }
+    }
 }
 
 /// An IPv4 peer on an IPv6 listener is an IPv4 peer.

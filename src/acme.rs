@@ -46,7 +46,7 @@ pub const STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/director
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// Whom to ask, for what, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The authority's directory, an `https` URL.
     pub directory: String,

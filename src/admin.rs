@@ -1,9 +1,10 @@
 //! The operator's listener: health and counters, on loopback.
 
+mod metrics;
+
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
@@ -20,9 +21,13 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::clock::Time;
+use crate::current::Current;
 use crate::event::{Counters, Event};
 use crate::ledger::Ledger;
 use crate::record::spool::Spool;
+use crate::reload::{Asking, Outcome};
+use crate::store::Stores;
+use metrics::{Kind, Page};
 
 /// How long an operator's client may take over a request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,8 +41,39 @@ pub struct Admin {
     counters: Arc<Counters>,
     ledger: Ledger,
     spool: Spool,
+    view: View,
     /// Probes go one by one, lest they pile up before a ledger that hangs.
     probing: Mutex<()>,
+}
+
+/// What the metrics tell beside events and the ledger.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// The stores.
+    pub stores: Option<Arc<Current<Stores>>>,
+    /// How many connections of shoppers are open.
+    pub connections: Option<Gauge>,
+    /// How many lines the access log has dropped.
+    pub access_dropped: Option<Gauge>,
+    /// Where another configuration is asked for.
+    pub reload: Option<Asking>,
+}
+
+/// Something whose value is asked for when it is to be shown.
+#[derive(Clone)]
+pub struct Gauge(Arc<dyn Fn() -> usize + Send + Sync>);
+
+impl Gauge {
+    /// What `ask` returns.
+    pub fn new(ask: impl Fn() -> usize + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+}
+
+impl std::fmt::Debug for Gauge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        (self.0)().fmt(f)
+    }
 }
 
 /// Serves the operator's pages until `shutdown`; not at all without a listener.
@@ -73,20 +109,24 @@ async fn answer(
     admin: Arc<Admin>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    if request.method() != Method::GET {
-        return Ok(page(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "text/plain",
-            "GET only\n".into(),
-        ));
-    }
-    Ok(match request.uri().path() {
-        "/healthz" => admin.health().await,
-        "/metrics" => admin.metrics().await,
-        _ => page(
+    let plain = |status, words: &str| page(status, "text/plain; charset=utf-8", words.to_owned());
+    let not_allowed = |words| Ok(plain(StatusCode::METHOD_NOT_ALLOWED, words));
+    Ok(match (request.uri().path(), request.method()) {
+        ("/healthz", &Method::GET) => admin.health().await,
+        ("/metrics", &Method::GET) => admin.metrics().await,
+        // A browser says so of itself: a page somewhere must not do what its operator may.
+        ("/reload", &Method::POST) if request.headers().contains_key("sec-fetch-site") => {
+            plain(StatusCode::FORBIDDEN, "not from a browser\n")
+        }
+        ("/reload", &Method::POST) => match admin.reload().await {
+            Ok(words) => plain(StatusCode::OK, &format!("{words}\n")),
+            Err(words) => plain(StatusCode::CONFLICT, &format!("{words}\n")),
+        },
+        ("/healthz" | "/metrics", _) => return not_allowed("GET only\n"),
+        ("/reload", _) => return not_allowed("POST only\n"),
+        _ => plain(
             StatusCode::NOT_FOUND,
-            "text/plain",
-            "here are /healthz and /metrics\n".into(),
+            "here are /healthz, /metrics and /reload\n",
         ),
     })
 }
@@ -98,8 +138,20 @@ impl Admin {
             counters,
             ledger,
             spool,
+            view: View {
+                stores: None,
+                connections: None,
+                access_dropped: None,
+                reload: None,
+            },
             probing: Mutex::const_new(()),
         }
+    }
+
+    /// The same, with more to tell.
+    #[must_use]
+    pub fn showing(self, view: View) -> Self {
+        Self { view, ..self }
     }
 
     /// 200 while orders can be entered, 503 otherwise.
@@ -121,6 +173,13 @@ impl Admin {
             "postbacks_unclear": count(Event::PostbackUnclear),
         });
         page(status, "application/json", format!("{health}\n"))
+    }
+
+    async fn reload(&self) -> Outcome {
+        match &self.view.reload {
+            Some(asking) => asking.ask().await,
+            None => Err("this one was started without a file to read again".to_owned()),
+        }
     }
 
     /// Whether an order can be entered now: reads succeed also where the ledger is locked, full or
@@ -145,25 +204,57 @@ impl Admin {
 
     /// The Prometheus text format, version 0.0.4.
     async fn metrics(&self) -> Response<Full<Bytes>> {
-        let mut text = String::new();
+        let mut text = Page::default();
         for event in Event::ALL {
-            let (name, count) = (event.name(), self.counters.get(*event));
-            // Writing to a String cannot fail.
-            let _infallible = writeln!(text, "# TYPE refgate_{name}_total counter");
-            let _infallible = writeln!(text, "refgate_{name}_total {count}");
+            let name = format!("{}_total", event.name());
+            let count = self.counters.get(*event);
+            text.single(&name, Kind::Counter, event.help().trim(), count);
         }
+        self.passing(&mut text);
         if let Some(waiting) = self.spooled().await {
-            let _infallible = writeln!(text, "# TYPE refgate_spool_waiting gauge");
-            let _infallible = writeln!(text, "refgate_spool_waiting {waiting}");
+            let help = "Orders that wait in the spool for the ledger.";
+            text.single("spool_waiting", Kind::Gauge, help, waiting);
         }
         let counts = tokio::time::timeout(PATIENCE, self.ledger.counts()).await;
         if let Ok(Ok(counts)) = counts {
-            let _infallible = writeln!(text, "# TYPE refgate_postbacks gauge");
+            text.metric(
+                "postbacks",
+                Kind::Gauge,
+                "Postbacks in the ledger, by state.",
+            );
             for (state, count) in counts.postbacks {
-                let _infallible = writeln!(text, "refgate_postbacks{{state=\"{state}\"}} {count}");
+                text.sample("postbacks", format_args!("{{state=\"{state}\"}}"), count);
             }
         }
-        page(StatusCode::OK, "text/plain; version=0.0.4", text)
+        page(
+            StatusCode::OK,
+            "text/plain; version=0.0.4",
+            text.into_text(),
+        )
+    }
+
+    /// What passes now, and has passed.
+    fn passing(&self, text: &mut Page) {
+        let View {
+            stores,
+            connections,
+            access_dropped,
+            reload: _,
+        } = &self.view;
+        if let Some(Gauge(open)) = connections {
+            let help = "Connections of shoppers that are open.";
+            text.single("connections", Kind::Gauge, help, open());
+        }
+        if let Some(Gauge(dropped)) = access_dropped {
+            let help = "Lines of the access log that nobody read fast enough.";
+            text.single("access_log_dropped_total", Kind::Counter, help, dropped());
+        }
+        if let Some(stores) = stores {
+            let stores = stores.get();
+            let stores = || stores.all().iter().map(Arc::as_ref);
+            metrics::traffic(text, stores());
+            metrics::upstreams(text, stores(), Instant::now());
+        }
     }
 }
 

@@ -4,33 +4,50 @@
 //! control runtime delivers and serves the operator. What can be refused is
 //! refused in [`App::start`], before anything is served.
 
+mod access;
+mod control;
+mod health;
+mod listen;
+mod reload;
+mod worker;
+
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use tokio::runtime::{self, Runtime};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::warn;
 
-use crate::accept::{self, Door, Worker, tls};
+use crate::accept::passed::{self, Passed};
+use crate::accept::{self, Worker, tls};
 use crate::acme::{self, Acme, Tokens};
-use crate::admin::{self, Admin};
+use crate::admin::{Admin, Gauge, View};
 use crate::clock::Time;
 use crate::config::Settings;
+use crate::current::Current;
 use crate::deliver::Deliver;
 use crate::event::Counters;
-use crate::forward;
 use crate::ledger::{self, Ledger, Role};
 use crate::observe::{Pool, Rules};
-use crate::proxy::{self, Service};
 use crate::record::Recorder;
 use crate::record::spool::Spool;
+use crate::reload::Asking;
+use crate::store::Stores;
 use crate::watch::Watcher;
+use access::Access;
+use control::Control;
+use health::Checking;
+use listen::Listening;
+use reload::Reloader;
+use worker::{Adopt, Generation, Path, proxy};
+
+pub use reload::Again;
 
 /// Why nothing was started.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +55,9 @@ pub enum Error {
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] accept::BindError),
+    /// A socket that was passed is of no use.
+    #[error(transparent)]
+    Passed(#[from] passed::Error),
     /// A certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] tls::Error),
@@ -63,23 +83,17 @@ pub enum Error {
 /// Everything that is needed, bound and open.
 #[derive(Debug)]
 pub struct App {
-    accept: Arc<accept::Settings>,
-    proxy: Arc<proxy::Settings>,
-    watcher: Arc<Watcher>,
+    settings: Settings,
+    listening: Listening,
+    generation: Generation,
     recorder: Recorder,
+    access: Access,
     spool: Spool,
     deliver: Deliver,
-    ledger: Ledger,
-    counters: Arc<Counters>,
-    /// By worker, one listener for each address.
-    listeners: Vec<Vec<TcpListener>>,
-    /// What each listener's connections go through.
-    doors: Vec<Door>,
-    /// What makes TLS of them, if any listener does.
-    tls: Option<tls::Acceptor>,
     /// What obtains certificates, if that is asked for.
     acme: Option<Acme>,
-    admin: Option<TcpListener>,
+    ledger: Ledger,
+    counters: Arc<Counters>,
     tracker: TaskTracker,
 }
 
@@ -89,10 +103,15 @@ impl App {
     /// # Errors
     /// Whatever of it is refused; nothing was served then.
     pub fn start(settings: Settings, now: Time) -> Result<Self, Error> {
-        let tls = acceptor(&settings.accept, now)?;
-        let doors = doors(&settings.accept, tls.as_ref());
-        let listeners = bind(&settings.accept)?;
-        let admin = settings.admin.map(TcpListener::bind).transpose()?;
+        Self::start_on(Passed::default(), settings, now)
+    }
+
+    /// The same, on the sockets that were passed, where there are such.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); or a socket was passed that is not needed.
+    pub fn start_on(passed: Passed, settings: Settings, now: Time) -> Result<Self, Error> {
+        let listening = Listening::begin(&settings, passed, now)?;
         let ledger = Ledger::open(&settings.ledger, Role::Run, now);
         let ledger = ledger.map_err(|source| Error::Ledger {
             path: settings.ledger.path.clone(),
@@ -101,10 +120,15 @@ impl App {
         let counters = Arc::new(Counters::default());
         let tracker = TaskTracker::new();
         let tokens = Arc::new(Tokens::default());
-        let acme = match (settings.acme, &tls) {
+        let acme = match (&settings.acme, &listening.tls) {
             (Some(acme), Some(tls)) => {
                 let answers = (Arc::clone(tls.certificates()), Arc::clone(&tokens));
-                Some(Acme::open(acme, answers, Arc::clone(&counters), now)?)
+                Some(Acme::open(
+                    acme.clone(),
+                    answers,
+                    Arc::clone(&counters),
+                    now,
+                )?)
             }
             _ => None,
         };
@@ -113,40 +137,33 @@ impl App {
         let spool = Spool::new(settings.record.spool.clone(), keys);
         let hold = settings.record.hold;
         let recorder = Recorder::new(ledger.clone(), spool.clone(), hold, Arc::clone(&counters));
-        let spooled = recorder.clone();
         let pool = Pool::new(settings.observe.readers, settings.observe.read_timeout)?;
         let rules = Rules::new(settings.observe.clone(), &settings.stores);
         let watcher = Watcher::new(
             (&settings.observe, rules),
             pool,
-            (settings.record, recorder),
+            (settings.record.clone(), recorder.clone()),
             Arc::clone(&counters),
             tracker.clone(),
         );
-        let deliver = Deliver::new(
-            ledger.clone(),
-            Arc::new(settings.deliver),
-            Arc::clone(&counters),
-        );
+        let access = Access::default();
+        let sending = settings.deliver.clone();
+        let deliver = Deliver::new(ledger.clone(), sending, Arc::clone(&counters));
+        let log = access.log(settings.access_log);
         Ok(Self {
-            accept: Arc::new(settings.accept),
-            proxy: Arc::new(proxy::Settings {
-                stores: settings.stores,
-                capture: settings.capture,
-                forward: Arc::new(settings.forward),
-                tokens,
-            }),
-            watcher: Arc::new(watcher),
-            recorder: spooled,
+            generation: Generation {
+                proxy: Arc::new(proxy(&settings, log, tokens)),
+                watcher: Arc::new(watcher),
+            },
+            settings,
+            listening,
+            recorder,
+            access,
             spool,
             deliver: deliver.map_err(Error::Deliver)?,
+            acme,
             ledger,
             counters,
-            listeners,
-            doors,
-            tls,
-            acme,
-            admin,
             tracker,
         })
     }
@@ -156,8 +173,7 @@ impl App {
     /// # Errors
     /// The system does not say.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        let first = self.listeners.first().into_iter().flatten();
-        first.map(TcpListener::local_addr).collect()
+        self.listening.addresses()
     }
 
     /// What has happened, and will.
@@ -170,7 +186,8 @@ impl App {
     /// # Errors
     /// The system does not say.
     pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
-        self.admin.as_ref().map(TcpListener::local_addr).transpose()
+        let admin = self.listening.admin.as_ref();
+        admin.map(TcpListener::local_addr).transpose()
     }
 
     /// Serves until `end` comes, then lets requests and sends in flight finish
@@ -179,183 +196,125 @@ impl App {
     /// # Errors
     /// The system gives no runtime or thread.
     pub fn run(self, end: impl Future<Output = ()>) -> Result<usize, Error> {
+        self.run_again(end, None)
+    }
+
+    /// The same; another configuration may come from `again`, which others ask for by the
+    /// [`Asking`] beside it.
+    ///
+    /// # Errors
+    /// The system gives no runtime or thread.
+    pub fn run_again(
+        mut self,
+        end: impl Future<Output = ()>,
+        again: Option<(Again<'_>, Asking)>,
+    ) -> Result<usize, Error> {
         let shutdown = CancellationToken::new();
         let worker = Worker::new(
-            Arc::clone(&self.accept),
+            self.settings.accept.clone(),
             Arc::clone(&self.counters),
             shutdown.clone(),
             self.tracker.clone(),
         );
-        for address in self.addresses()? {
-            info!(%address, "serving");
-        }
-        let mut workers = Vec::new();
-        for (number, listeners) in self.listeners.into_iter().enumerate() {
-            let path = Path {
-                worker: worker.clone(),
-                proxy: Arc::clone(&self.proxy),
-                watcher: Arc::clone(&self.watcher),
-                counters: Arc::clone(&self.counters),
-                tracker: self.tracker.clone(),
-                doors: self.doors.clone(),
-            };
-            let runtime = runtime()?;
-            let thread = thread::Builder::new().name(format!("worker-{number}"));
-            workers.push(thread.spawn(move || path.run(&runtime, listeners))?);
-        }
-
-        let control = runtime()?;
-        let cut = control.block_on(async {
-            let counters = Arc::clone(&self.counters);
-            let admin = Admin::new(self.counters, self.ledger, self.spool);
-            let operating = admin::serve(listener(self.admin)?, Arc::new(admin), shutdown.clone());
-            let delivering = self.deliver.run(shutdown.clone(), self.accept.drain);
-            let ending = async {
-                end.await;
-                info!("ending: requests and sends in flight may finish");
-                shutdown.cancel();
-            };
-            // What an earlier run could not enter.
-            let recovering = async {
-                tokio::select! {
-                    () = self.recorder.recover() => {}
-                    () = shutdown.cancelled() => {}
-                }
-            };
-            let certifying = certify(
-                (self.tls, self.acme),
-                self.accept.tls.look_every,
-                counters,
-                shutdown.clone(),
-            );
-            // Joined on this runtime, which must live to see a second signal.
-            let draining = async {
-                shutdown.cancelled().await;
-                tokio::task::spawn_blocking(move || join(workers)).await
-            };
-            let ended = tokio::join!(
-                draining, operating, delivering, ending, recovering, certifying
-            );
-            Ok::<_, Error>(ended.0.unwrap_or(0))
-        })?;
+        let addresses = self.addresses()?;
+        let (threads, workers) = self.spawn(&worker)?;
+        let control = self.control((worker, workers), again, shutdown);
+        let cut = runtime()?.block_on(control.run(end, threads, addresses))?;
         if cut > 0 {
             warn!(cut, "cut off what did not finish in time");
         }
         Ok(cut)
     }
-}
 
-/// Takes up changed certificates and gets new ones, until shutdown.
-async fn certify(
-    (tls, acme): (Option<tls::Acceptor>, Option<Acme>),
-    look_every: Duration,
-    counters: Arc<Counters>,
-    shutdown: CancellationToken,
-) {
-    let looking = async {
-        if let Some(tls) = tls {
-            let certificates = Arc::clone(tls.certificates());
-            let watching = certificates.watch(look_every, counters, shutdown.clone());
-            watching.await;
+    /// Starts the workers; where each of them takes another generation.
+    fn spawn(&mut self, worker: &Worker) -> Result<(Threads, Vec<mpsc::Sender<Adopt>>), Error> {
+        let (mut threads, mut workers) = (Vec::new(), Vec::new());
+        let listeners = std::mem::take(&mut self.listening.workers);
+        for (number, listeners) in listeners.into_iter().enumerate() {
+            let (adopt, adopting) = mpsc::channel(1);
+            let path = Path {
+                worker: worker.clone(),
+                doors: self.listening.doors.clone(),
+                generation: self.generation.clone(),
+                adopt: adopting,
+                counters: Arc::clone(&self.counters),
+                tracker: self.tracker.clone(),
+            };
+            let runtime = runtime()?;
+            let thread = thread::Builder::new().name(format!("worker-{number}"));
+            threads.push(thread.spawn(move || path.run(&runtime, listeners))?);
+            workers.push(adopt);
         }
-    };
-    let obtaining = async {
-        if let Some(acme) = acme {
-            acme.run(shutdown.clone()).await;
+        Ok((threads, workers))
+    }
+
+    /// What runs beside the workers.
+    fn control(
+        self,
+        (worker, workers): (Worker, Vec<mpsc::Sender<Adopt>>),
+        again: Option<(Again<'_>, Asking)>,
+        shutdown: CancellationToken,
+    ) -> Control<'_> {
+        let (again, asking) = again.unzip();
+        let stores = Arc::new(Current::new(self.settings.stores.clone()));
+        let operator = self.operator(&worker, &stores, asking);
+        let forward = Arc::clone(&self.generation.proxy.forward);
+        let (checked, checking) = watch::channel((self.settings.stores.clone(), forward));
+        let checking = Checking {
+            checked: checking,
+            counters: Arc::clone(&self.counters),
+            tracker: self.tracker,
+        };
+        let reloader = Reloader {
+            present: self.settings,
+            generation: self.generation,
+            stores,
+            workers,
+            worker,
+            tls: self.listening.tls.clone(),
+            deliver: self.deliver.clone(),
+            recorder: self.recorder.clone(),
+            access: self.access,
+            checked,
+            ledger: self.ledger,
+            counters: Arc::clone(&self.counters),
+        };
+        Control {
+            admin: self.listening.admin,
+            operator: Arc::new(operator),
+            deliver: self.deliver,
+            recorder: self.recorder,
+            checking,
+            tls: self.listening.tls,
+            acme: self.acme,
+            reloader,
+            again,
+            counters: self.counters,
+            shutdown,
         }
-    };
-    tokio::join!(looking, obtaining);
-}
+    }
 
-/// One worker thread's share.
-struct Path {
-    worker: Worker,
-    proxy: Arc<proxy::Settings>,
-    watcher: Arc<Watcher>,
-    counters: Arc<Counters>,
-    tracker: TaskTracker,
-    doors: Vec<Door>,
-}
-
-impl Path {
-    /// Serves until shutdown and drains; returns how many tasks were cut off.
-    fn run(self, runtime: &Runtime, listeners: Vec<TcpListener>) -> usize {
-        runtime.block_on(async {
-            let forward = Arc::clone(&self.proxy.forward);
-            let client = forward::Client::new(forward, Arc::clone(&self.counters), &self.tracker);
-            let service = Arc::new(Service::new(
-                self.proxy,
-                self.watcher,
-                self.counters,
-                client,
-            ));
-            for (listener, door) in listeners.into_iter().zip(self.doors) {
-                let listener = match tokio::net::TcpListener::from_std(listener) {
-                    Ok(listener) => listener,
-                    Err(error) => {
-                        warn!(%error, "a listener cannot be used");
-                        continue;
-                    }
-                };
-                let (worker, service) = (self.worker.clone(), Arc::clone(&service));
-                self.tracker.spawn(async move {
-                    let handle = move |peer, request| Arc::clone(&service).handle(peer, request);
-                    worker.serve(listener, door, handle).await;
-                });
-            }
-            drop(service);
-            self.worker.ended().await;
-            self.worker.drain().await
+    /// What the operator is shown.
+    fn operator(
+        &self,
+        worker: &Worker,
+        stores: &Arc<Current<Stores>>,
+        reload: Option<Asking>,
+    ) -> Admin {
+        let worker = worker.clone();
+        let (ledger, spool) = (self.ledger.clone(), self.spool.clone());
+        Admin::new(Arc::clone(&self.counters), ledger, spool).showing(View {
+            stores: Some(Arc::clone(stores)),
+            connections: Some(Gauge::new(move || worker.open())),
+            access_dropped: Some(self.access.dropped()),
+            reload,
         })
     }
 }
 
+/// The workers' threads; each returns how many tasks were cut off.
+type Threads = Vec<JoinHandle<usize>>;
+
 fn runtime() -> io::Result<Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
-}
-
-/// Waits for every worker; how many tasks were cut off. One that panicked has
-/// said so, and its requests are gone.
-fn join(workers: Vec<JoinHandle<usize>>) -> usize {
-    let ends = workers.into_iter().map(JoinHandle::join);
-    ends.filter_map(Result::ok).max().unwrap_or(0)
-}
-
-/// To be called on the runtime that will use it.
-fn listener(admin: Option<TcpListener>) -> io::Result<Option<tokio::net::TcpListener>> {
-    let Some(listener) = admin else {
-        return Ok(None);
-    };
-    listener.set_nonblocking(true)?;
-    tokio::net::TcpListener::from_std(listener).map(Some)
-}
-
-/// Made where a listener needs it.
-fn acceptor(settings: &accept::Settings, now: Time) -> Result<Option<tls::Acceptor>, tls::Error> {
-    if !settings.listen.iter().any(|listener| listener.tls) {
-        return Ok(None);
-    }
-    tls::Acceptor::new(&settings.tls, now).map(Some)
-}
-
-/// One for each address.
-fn doors(settings: &accept::Settings, tls: Option<&tls::Acceptor>) -> Vec<Door> {
-    let door = |listener: &accept::Listener| Door {
-        tls: tls.filter(|_| listener.tls).cloned(),
-        redirect: listener.redirect,
-    };
-    settings.listen.iter().map(door).collect()
-}
-
-/// One listener per address for each worker.
-fn bind(settings: &accept::Settings) -> Result<Vec<Vec<TcpListener>>, Error> {
-    let mut by_worker: Vec<Vec<TcpListener>> = Vec::new();
-    by_worker.resize_with(settings.workers.max(1), Vec::new);
-    for listener in &settings.listen {
-        let listeners = accept::bind(listener.address, by_worker.len(), settings.stall_timeout)?;
-        for (worker, listener) in by_worker.iter_mut().zip(listeners) {
-            worker.push(listener);
-        }
-    }
-    Ok(by_worker)
 }

@@ -11,8 +11,10 @@ pub mod key;
 pub mod log;
 pub mod orders;
 pub mod postbacks;
+pub mod reload;
 pub mod run;
 pub mod say;
+pub mod supervisor;
 pub mod test;
 
 use std::io::{self, Write};
@@ -22,6 +24,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio::runtime;
 
+use crate::accept::passed::Passed;
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::config::keys::Missing;
@@ -84,6 +87,8 @@ enum Command {
     Postbacks(postbacks::Args),
     /// Enter the orders that were spooled while the ledger failed
     Import,
+    /// Have the one that runs read its configuration again; nobody is cut off
+    Reload,
 }
 
 /// Why a command was not done.
@@ -103,6 +108,8 @@ enum Error {
     Test(#[from] test::Error),
     #[error(transparent)]
     Demo(#[from] demo::Error),
+    #[error(transparent)]
+    Reload(#[from] reload::Error),
     #[error("cannot write the answer")]
     Write(#[from] io::Error),
 }
@@ -158,8 +165,10 @@ impl Cli {
     fn done(&self, env: Environment<'_>, out: &mut dyn Write) -> Result<ExitCode, Error> {
         match &self.command {
             Command::Run => {
+                // Before the log's thread: it changes the environment.
+                let passed = Passed::take().map_err(crate::app::Error::from)?;
                 let _written_at_the_end = log::start(self.log_format, &self.filter)?;
-                run::run(self.load(env, Missing::Create)?)?;
+                run::run(self.load(env, Missing::Create)?, passed, &self.path(), env)?;
             }
             Command::Demo(args) => {
                 let how = (self.config.as_deref(), self.filter.as_str());
@@ -169,6 +178,10 @@ impl Cli {
             Command::Test(args) => {
                 let loaded = self.load(env, Missing::Pretend)?;
                 return Ok(test::run(args, &loaded.settings, self.json, out)?);
+            }
+            Command::Reload => {
+                let path = self.path();
+                reload::run(config::admin(&path, env)?, self.json, out)?;
             }
             Command::Key(args) => key::run(args, self.json, out)?,
             Command::Orders(_) | Command::Explain(_) | Command::Postbacks(_) | Command::Import => {
@@ -203,8 +216,11 @@ impl Cli {
     }
 
     fn load(&self, env: Environment<'_>, missing: Missing) -> Result<Loaded, Faults> {
-        let path = self.config.clone().unwrap_or_else(|| "proxy.yaml".into());
-        config::load(&path, env, missing)
+        config::load(&self.path(), env, missing)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| "proxy.yaml".into())
     }
 }
 

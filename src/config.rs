@@ -7,6 +7,7 @@
 //!
 //! It reads no environment by itself and, but for the key file, writes nothing.
 
+mod added;
 mod addresses;
 mod answers;
 mod assemble;
@@ -29,6 +30,7 @@ mod text;
 mod tls;
 mod units;
 mod upstream_tls;
+mod upstreams;
 mod value;
 mod when;
 mod yaml;
@@ -39,7 +41,7 @@ use std::path::Path;
 
 use crate::secret::Secret;
 use crate::store::Stores;
-use crate::{accept, acme, capture, deliver, forward, ledger, observe, record};
+use crate::{accept, access, acme, capture, deliver, forward, ledger, observe, record};
 
 pub use fault::{Faults, Finding, Position, Problem, Suggestion};
 
@@ -68,6 +70,12 @@ pub struct Settings {
     pub stores: Stores,
     /// Health and counters, for the operator alone.
     pub admin: Option<SocketAddr>,
+    /// What is added to requests and responses.
+    pub forwarding: forward::options::Options,
+    /// How the line of a request looks, if there is one.
+    pub access_log: Option<access::Format>,
+    /// Whether the file is read again when it changes.
+    pub watch: bool,
     /// Where the cookie's keys are.
     pub keys: keys::Source,
     /// What variables and files gave as free text: masked wherever settings are shown.
@@ -83,6 +91,27 @@ pub struct Loaded {
     pub warnings: Vec<Finding>,
     /// Every key that was asked for, in general form (`stores.NAME.hosts`): what the reference must explain.
     pub keys: BTreeSet<String>,
+}
+
+/// The operator's address in the file `path`, whatever else is wrong with it: that is for the one
+/// that runs to say, by its own environment.
+///
+/// # Errors
+/// The file cannot be read, is no YAML, or has something else in that place.
+pub fn admin(
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<SocketAddr>, Faults> {
+    let faults = |findings| Faults::new(path, findings);
+    let text = file::read(path).map_err(|finding| faults(vec![finding]))?;
+    let node = yaml::parse(&text).map_err(faults)?;
+    let cx = Context::new(path.parent().unwrap_or(Path::new("")), env);
+    let admin = addresses::admin(&Map::root(&cx, &node), &[]);
+    let notes = cx.finish();
+    match notes.faults.is_empty() {
+        true => Ok(admin),
+        false => Err(faults(notes.faults)),
+    }
 }
 
 /// Reads the file `path`, with variables from `env`; `missing` says what to do where the key file is not there.

@@ -15,6 +15,7 @@ use tracing::{error, warn};
 
 use crate::cause::Causes;
 use crate::clock::Time;
+use crate::current::Current;
 use crate::event::Counters;
 use crate::ledger::{self, Ledger};
 use crate::name::NetworkName;
@@ -110,11 +111,35 @@ pub struct Answer {
 #[derive(Clone, Debug)]
 pub struct Deliver {
     ledger: Ledger,
-    settings: Arc<Settings>,
+    /// Each attempt goes by the way that was current when it began.
+    way: Arc<Current<Way>>,
     counters: Arc<Counters>,
-    sender: send::Sender,
     flights: Flights,
 }
+
+/// How postbacks are sent now.
+#[derive(Debug)]
+struct Way {
+    settings: Settings,
+    sender: send::Sender,
+}
+
+impl Way {
+    fn new(settings: Settings) -> Result<Self, reqwest::Error> {
+        let mut destinations = settings.destinations.values();
+        let sender = send::Sender::new(send::Options {
+            tls: destinations.any(|destination| destination.template.is_https()),
+            connect_timeout: settings.connect_timeout,
+            timeout: settings.timeout,
+            answer_limit: settings.answer_limit,
+        })?;
+        Ok(Self { settings, sender })
+    }
+}
+
+/// Settings that can be gone by: see [`Deliver::prepare`].
+#[derive(Debug)]
+pub struct Prepared(Way);
 
 impl Deliver {
     /// Ready to run.
@@ -123,23 +148,28 @@ impl Deliver {
     /// A network is told over `https` and this machine has no root certificates.
     pub fn new(
         ledger: Ledger,
-        settings: Arc<Settings>,
+        settings: Settings,
         counters: Arc<Counters>,
     ) -> Result<Self, reqwest::Error> {
-        let mut destinations = settings.destinations.values();
-        let sender = send::Sender::new(send::Options {
-            tls: destinations.any(|destination| destination.template.is_https()),
-            connect_timeout: settings.connect_timeout,
-            timeout: settings.timeout,
-            answer_limit: settings.answer_limit,
-        })?;
         Ok(Self {
             ledger,
-            settings,
+            way: Arc::new(Current::new(Way::new(settings)?)),
             counters,
-            sender,
             flights: Flights::default(),
         })
+    }
+
+    /// Settings to go by from some moment on; so far nothing changes.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn prepare(settings: Settings) -> Result<Prepared, reqwest::Error> {
+        Way::new(settings).map(Prepared)
+    }
+
+    /// Goes by these settings from the next attempt on.
+    pub fn adopt(&self, Prepared(way): Prepared) {
+        self.way.set(way);
     }
 
     /// Delivers until `shutdown`; then what is due by now goes out and may finish within `drain`.
@@ -200,17 +230,19 @@ impl Deliver {
         sends: &mut JoinSet<()>,
         now: Time,
     ) -> Result<Duration, ledger::Error> {
-        let free = self.settings.concurrency.max(1).saturating_sub(sends.len());
+        let way = self.way.get();
+        let most = way.settings.concurrency.max(1);
+        let free = most.saturating_sub(sends.len());
         if free == 0 {
             return Ok(POLL);
         }
-        let lease = self.settings.timeout.saturating_add(LEASE_MARGIN);
+        let lease = way.settings.timeout.saturating_add(LEASE_MARGIN);
         for postback in self.ledger.claim(now, lease, free).await? {
             // After a jump of the clock a lease may be over whose holder is at work.
             let Some(flight) = self.flights.begin(postback.id) else {
                 continue;
             };
-            let attempt = attempt::attempt(self.clone(), postback);
+            let attempt = attempt::attempt(self.clone(), Arc::clone(&way), postback);
             sends.spawn(async move {
                 attempt.await;
                 drop(flight);

@@ -6,11 +6,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::shards::Shards;
+
 macro_rules! events {
-    ($($(#[$doc:meta])* $event:ident = $name:literal;)+) => {
+    ($(#[doc = $help:literal] $event:ident = $name:literal;)+) => {
         /// One kind of thing that happened.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Event { $($(#[$doc])* $event,)+ }
+        pub enum Event { $(#[doc = $help] $event,)+ }
 
         impl Event {
             /// Every kind, in the order of declaration.
@@ -20,20 +22,19 @@ macro_rules! events {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$event => $name,)+ }
             }
-        }
 
-        /// How often each event has happened since the start.
-        #[derive(Debug)]
-        #[expect(non_snake_case, reason = "one field per variant, made by the macro")]
-        pub struct Counters { $($event: AtomicU64,)+ }
-
-        impl Default for Counters {
-            fn default() -> Self {
-                Self { $($event: AtomicU64::new(0),)+ }
+            /// What it is, in a sentence.
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$event => $help,)+ }
             }
         }
 
-        impl Counters {
+        /// How often each event has happened on one thread.
+        #[derive(Debug, Default)]
+        #[expect(non_snake_case, reason = "one field per variant, made by the macro")]
+        struct Counts { $($event: AtomicU64,)+ }
+
+        impl Counts {
             const fn slot(&self, event: Event) -> &AtomicU64 {
                 match event { $(Event::$event => &self.$event,)+ }
             }
@@ -46,6 +47,8 @@ events! {
     Request = "requests";
     /// A request's framing, host or head was refused with a 4xx of our own.
     RequestRefused = "requests_refused";
+    /// A connection to a listener with `proxy_protocol` had no valid header, or not from a trusted peer.
+    ProxyHeaderRefused = "proxy_headers_refused";
     /// A request named a host that no store has (421).
     UnknownHost = "unknown_host";
     /// A TLS handshake failed or took too long.
@@ -62,6 +65,10 @@ events! {
     ShopTruncated = "shop_truncated";
     /// A request was sent again on another connection, no byte having been acted on.
     ForwardRetried = "forward_retried";
+    /// Connecting to an upstream failed; the request went to another one, if one was left.
+    UpstreamFailed = "upstreams_failed";
+    /// A health check of an upstream failed.
+    CheckFailed = "health_checks_failed";
     /// An affiliate's link was followed.
     ClickCaptured = "clicks_captured";
     /// A parameter was there but its value was refused (pattern, length, repeated, empty).
@@ -114,16 +121,25 @@ events! {
     PostbackDead = "postbacks_dead";
     /// A postback that was due could not be sent as the configuration stands; the operator is asked.
     PostbackHeld = "postbacks_held";
+    /// Another configuration came into force.
+    Reloaded = "reloads";
+    /// Another configuration was asked for and refused; the one before stays in force.
+    ReloadRefused = "reloads_refused";
 }
+
+/// How often each event has happened since the start.
+#[derive(Debug, Default)]
+pub struct Counters(Shards<Counts>);
 
 impl Counters {
     /// Counts one more.
     pub fn add(&self, event: Event) {
-        self.slot(event).fetch_add(1, Ordering::Relaxed);
+        self.0.own().slot(event).fetch_add(1, Ordering::Relaxed);
     }
 
     /// How often `event` has happened since the start.
     pub fn get(&self, event: Event) -> u64 {
-        self.slot(event).load(Ordering::Relaxed)
+        let each = self.0.all().map(|counts| counts.slot(event));
+        each.map(|count| count.load(Ordering::Relaxed)).sum()
     }
 }

@@ -19,8 +19,10 @@ mod dial;
 mod exchange;
 pub mod headers;
 mod inflow;
+pub mod options;
 mod out;
 mod pool;
+mod reach;
 mod request;
 mod upload;
 
@@ -36,7 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::event::{Counters, Event};
 use crate::message::incoming::Broken;
-use crate::message::{Incoming, Request, RequestHead, Response, chunked, parse};
+use crate::message::{Fields, Incoming, Request, RequestHead, Response, chunked, parse};
 use crate::store::Upstream;
 use exchange::Exchange;
 use request::Asked;
@@ -45,7 +47,7 @@ use upload::Upload;
 pub use body::Body;
 
 /// How the shop is spoken to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Peers whose `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -68,11 +70,38 @@ impl Settings {
     pub fn trusts(&self, peer: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|net| net.contains(&peer))
     }
+
+    /// Who asks: the peer, or who the trusted proxies say that it is. From the nearest one on each
+    /// is believed about the one before it, for as long as they are trusted.
+    pub fn client(&self, peer: IpAddr, fields: &Fields) -> IpAddr {
+        let mut client = peer.to_canonical();
+        if !self.trusts(client) {
+            return client;
+        }
+        let lists: Vec<&[u8]> = fields.get_all("x-forwarded-for").collect();
+        let items = lists
+            .iter()
+            .flat_map(|list| list.split(|byte| *byte == b','));
+        for item in items.collect::<Vec<_>>().into_iter().rev() {
+            let item = std::str::from_utf8(item).unwrap_or_default().trim();
+            let Ok(before) = item.parse::<IpAddr>() else {
+                break;
+            };
+            client = before.to_canonical();
+            if !self.trusts(client) {
+                break;
+            }
+        }
+        client
+    }
 }
 
 /// Why there is no response, or no more of one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Every upstream is down by its health checks.
+    #[error("no upstream of the shop is up")]
+    NoUpstream,
     /// The upstream's name has no address.
     #[error("the shop's name has no address")]
     Lookup(#[source] io::Error),
@@ -115,6 +144,20 @@ pub enum Error {
     /// The shop sent nothing of its body for `body_timeout`.
     #[error("nothing of the shop's body came in {0:?}")]
     BodyTimeout(Duration),
+}
+
+impl Error {
+    /// Whether there was no connection, so that nothing has reached the shop.
+    pub const fn is_unreached(&self) -> bool {
+        matches!(
+            self,
+            Self::NoUpstream
+                | Self::Lookup(_)
+                | Self::Connect(_)
+                | Self::Tls(_)
+                | Self::ConnectTimeout(_)
+        )
+    }
 }
 
 /// What came from the shop in place of what was due.

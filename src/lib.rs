@@ -3,6 +3,10 @@
 //! Modules stand in layers; one imports only from the layers above its own
 //! (`tests/it/layers.rs` sees to it).
 
+// Beneath the words: how threads share.
+pub mod current;
+pub mod shards;
+
 // The words: parsed, bounded, pure.
 pub mod cause;
 pub mod clock;
@@ -32,6 +36,7 @@ pub mod postback;
 
 // The stages: each on its own, each with its own settings.
 pub mod accept;
+pub mod access;
 pub mod capture;
 pub mod forward;
 pub mod ledger;
@@ -52,6 +57,9 @@ pub mod proxy;
 
 // What the operator wrote: fills every stage's settings.
 pub mod config;
+
+// What the operator asks for.
+pub mod reload;
 
 // What the operator looks at.
 pub mod admin;

@@ -3,6 +3,7 @@
 //! refuse → find the store → capture → forward, or watch → answer. Whatever
 //! goes wrong is judged here, once: by whose fault it is.
 
+mod account;
 mod answer;
 mod body;
 mod redirect;
@@ -10,20 +11,25 @@ mod target;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::Method;
 use tracing::{debug, error, warn};
 
 use crate::accept::Peer;
+use crate::access;
 use crate::acme::Tokens;
 use crate::capture::{self, Captured, Visitor};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
-use crate::forward::{self, Failed, Resend, headers};
+use crate::forward::options::Options;
+use crate::forward::{self, Resend, headers};
 use crate::message::{Body as _, Request, RequestHead, Response, Target};
-use crate::store::{Store, Stores};
+use crate::store::{Scheme, Store, Stores};
 use crate::visit::VisitId;
 use crate::watch::{self, Watcher};
+
+use account::Account;
 
 pub use body::Body;
 
@@ -36,6 +42,10 @@ pub struct Settings {
     pub capture: capture::Settings,
     /// How the shop is spoken to.
     pub forward: Arc<forward::Settings>,
+    /// What is added to requests and responses.
+    pub options: Options,
+    /// Where each request has its line, if anywhere.
+    pub access: Option<access::Log>,
     /// What a certificate authority asks for.
     pub tokens: Arc<Tokens>,
 }
@@ -51,17 +61,17 @@ pub struct Service {
 
 impl Service {
     /// The path of one worker; `client` is that worker's own.
-    pub fn new(
+    pub const fn new(
         settings: Arc<Settings>,
         watcher: Arc<Watcher>,
         counters: Arc<Counters>,
-        client: forward::Client,
+        client: Arc<forward::Client>,
     ) -> Self {
         Self {
             settings,
             watcher,
             counters,
-            client: Arc::new(client),
+            client,
         }
     }
 
@@ -69,6 +79,13 @@ impl Service {
     /// unless a rule means it.
     pub async fn handle(self: Arc<Self>, peer: Peer, request: Request) -> Response<Body> {
         self.counters.add(Event::Request);
+        let mut account = Account::begin(&self, &peer, &request.head);
+        let mut response = self.answer(peer, request, &mut account).await;
+        account.answered(self, &mut response);
+        response
+    }
+
+    async fn answer(&self, peer: Peer, request: Request, account: &mut Account) -> Response<Body> {
         let Request {
             mut head,
             body,
@@ -86,12 +103,15 @@ impl Service {
             return answer::token(token);
         }
         let name = target::name(&host);
-        let Some(store) = self.settings.stores.find(name) else {
+        let stores = &self.settings.stores;
+        let Some((number, store)) = stores.number(name).and_then(|n| Some((n, stores.at(n)?)))
+        else {
             self.counters.add(Event::UnknownHost);
             debug!("a request for a host that no store has");
             return answer::unknown_host();
         };
 
+        account.routed(number, &host, store);
         if let Some(port) = peer.redirect {
             return moved(name, port, &head.target);
         }
@@ -103,10 +123,12 @@ impl Service {
             captured.answer.write(head.status, &mut head.fields);
             return response;
         }
-        headers::to_shop(
-            &mut head.fields,
-            &self.asker(peer, store, &host, head.version),
-        );
+        let asker = self.asker(peer, store, &host, head.version);
+        headers::to_shop(&mut head.fields, &asker);
+        let options = self.settings.options;
+        options.sign(&mut head.fields, head.version);
+        let id = options.identify(&mut head.fields, asker.trusted, random);
+        account.asks(&head.target, id.as_deref());
         let watched = self.look(&mut head, name, store, &captured.visitor);
 
         let request = Request {
@@ -148,9 +170,9 @@ impl Service {
 
     async fn forward(&self, store: &Store, request: Request) -> Response<Body> {
         let resend = resend(&request);
-        match self.client.send(&store.upstream, request, resend).await {
-            Ok(response) => self.pass(response),
-            Err(Failed { error, .. }) => self.fail(store, &error),
+        match self.client.reach(&store.upstreams, request, resend).await {
+            Ok(response) => self.pass(response, Body::shop),
+            Err(error) => self.fail(store, &error),
         }
     }
 
@@ -163,13 +185,10 @@ impl Service {
         let watcher = Arc::clone(&self.watcher);
         let (client, shop) = (Arc::clone(&self.client), Arc::clone(store));
         match watcher.exchange(client, shop, request, watched).await {
-            Some(Ok(response)) => {
-                let counters = Arc::clone(&self.counters);
-                response.map(|body| match body {
-                    watch::Body::Plain(body) => Body::shop(body, counters),
-                    watch::Body::Watched(relay) => Body::watched(relay),
-                })
-            }
+            Some(Ok(response)) => self.pass(response, |body| match body {
+                watch::Body::Plain(body) => Body::shop(body),
+                watch::Body::Watched(relay) => Body::watched(relay),
+            }),
             Some(Err(error)) => self.fail(store, &error),
             None => {
                 self.counters.add(Event::ObserverFailed);
@@ -214,18 +233,26 @@ impl Service {
     ) -> headers::Asker<'a> {
         let addr = peer.addr.ip();
         let trusted = self.settings.forward.trusts(addr);
+        // The TLS may have ended in front of us, and nobody says so.
+        let told = peer.via.is_none() || peer.scheme == Scheme::Https;
         headers::Asker {
             addr,
             trusted,
-            scheme: if trusted { store.scheme } else { peer.scheme },
+            scheme: if trusted || !told {
+                store.scheme
+            } else {
+                peer.scheme
+            },
             host: host.as_bytes(),
             version,
         }
     }
 
-    /// The shop's response, unchanged, to the client as it comes.
-    fn pass(&self, response: Response<forward::Body>) -> Response<Body> {
-        response.map(|shop| Body::shop(shop, Arc::clone(&self.counters)))
+    /// The shop's response, to the client as it comes.
+    fn pass<B>(&self, mut response: Response<B>, body: impl FnOnce(B) -> Body) -> Response<Body> {
+        let head = &mut response.head;
+        self.settings.options.sign(&mut head.fields, head.version);
+        response.map(body)
     }
 
     fn refuse(&self, refusal: &target::Refusal) -> Response<Body> {
@@ -242,6 +269,11 @@ impl Service {
             warn!(store = %store.name, cause, "{error}");
         } else {
             debug!(store = %store.name, "{error}");
+        }
+        let upstreams = &store.upstreams;
+        if error.is_unreached() && upstreams.are_a_group() {
+            let page = upstreams.plan().unavailable.clone();
+            return answer::unavailable(page, upstreams.patience(Instant::now()));
         }
         failure.response()
     }
@@ -268,7 +300,11 @@ fn resend(request: &Request) -> Resend {
 
 /// 128 random bits; none if the system gives none, and then there is no click.
 fn visit_id() -> Option<VisitId> {
+    random().map(VisitId)
+}
+
+fn random() -> Option<u128> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
-    Some(VisitId(u128::from_be_bytes(bytes)))
+    Some(u128::from_be_bytes(bytes))
 }

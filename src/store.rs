@@ -1,6 +1,8 @@
 //! A store: a set of hosts served from one upstream, with its money.
 
 pub mod tls;
+pub mod traffic;
+pub mod upstreams;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,6 +11,8 @@ use std::sync::Arc;
 use crate::money::{Currency, Decimal, NumberFormat};
 use crate::name::{Namespace, StoreName};
 use tls::Tls;
+use traffic::Traffic;
+use upstreams::{Plan, Upstreams};
 
 /// How shoppers reach the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +43,13 @@ pub struct Upstream {
     pub tls: Option<Arc<Tls>>,
 }
 
+impl From<Upstream> for Arc<Upstreams> {
+    /// That one alone.
+    fn from(only: Upstream) -> Self {
+        Self::new(Upstreams::new([only], Plan::default()))
+    }
+}
+
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.tls {
@@ -63,7 +74,7 @@ pub struct Store {
     /// How shoppers reach it.
     pub scheme: Scheme,
     /// Where its shop listens.
-    pub upstream: Upstream,
+    pub upstreams: Arc<Upstreams>,
     /// What its prices are in, where a page does not say.
     pub currency: Currency,
     /// How its pages write numbers.
@@ -72,32 +83,62 @@ pub struct Store {
     pub max_amount: Decimal,
     /// Where its order ids are unique.
     pub orders: Namespace,
+    /// What passes through it, counted.
+    pub traffic: Arc<Traffic>,
 }
 
 /// Every store, by host.
 #[derive(Clone, Debug, Default)]
 pub struct Stores {
-    by_host: HashMap<String, Arc<Store>>,
+    /// By name.
+    all: Vec<Arc<Store>>,
+    /// Its number among them.
+    by_host: HashMap<String, usize>,
 }
 
 impl Stores {
     /// Indexes `stores`; the caller has seen to it that no host stands in two of them.
     pub fn new(stores: impl IntoIterator<Item = Store>) -> Self {
-        let mut by_host = HashMap::new();
-        for store in stores.into_iter().map(Arc::new) {
-            for host in &store.hosts {
-                by_host.insert(host.clone(), Arc::clone(&store));
+        let mut all: Vec<Arc<Store>> = stores.into_iter().map(Arc::new).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        let numbered = all.iter().enumerate();
+        let hosts = numbered.flat_map(|(number, store)| {
+            let hosts = store.hosts.iter();
+            hosts.map(move |host| (host.clone(), number))
+        });
+        let by_host = hosts.collect();
+        Self { all, by_host }
+    }
+
+    /// The same, but what was known and counted of a store of that name `before` stays so.
+    #[must_use]
+    pub fn after(&self, before: &Self) -> Self {
+        Self::new(self.all.iter().map(|store| {
+            let mut store = Store::clone(store);
+            if let Some(known) = before.all.iter().find(|known| known.name == store.name) {
+                store.upstreams = Arc::new(store.upstreams.after(&known.upstreams));
+                store.traffic = Arc::clone(&known.traffic);
             }
+            store
+        }))
+    }
+
+    /// The number of the store that serves `host` (any case, without port).
+    pub fn number(&self, host: &str) -> Option<usize> {
+        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return self.by_host.get(&host.to_ascii_lowercase()).copied();
         }
-        Self { by_host }
+        self.by_host.get(host).copied()
+    }
+
+    /// The store of that number.
+    pub fn at(&self, number: usize) -> Option<&Arc<Store>> {
+        self.all.get(number)
     }
 
     /// The store that serves `host` (any case, without port).
     pub fn find(&self, host: &str) -> Option<&Arc<Store>> {
-        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return self.by_host.get(&host.to_ascii_lowercase());
-        }
-        self.by_host.get(host)
+        self.at(self.number(host)?)
     }
 
     /// The host, where there is only one.
@@ -107,11 +148,8 @@ impl Stores {
         hosts.next().is_none().then_some(first)
     }
 
-    /// Every store once, by name.
-    pub fn all(&self) -> Vec<&Arc<Store>> {
-        let mut all: Vec<_> = self.by_host.values().collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        all.dedup_by(|a, b| a.name == b.name);
-        all
+    /// Every store, by name.
+    pub fn all(&self) -> &[Arc<Store>] {
+        &self.all
     }
 }

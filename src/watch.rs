@@ -36,9 +36,9 @@ pub struct Watcher {
     rules: Rules,
     pool: Pool,
     /// One permit for each copy that the pool takes: more wait here instead of being refused.
-    places: Semaphore,
+    places: Arc<Semaphore>,
     /// One for each copy that is read or waits for it.
-    waiting: Semaphore,
+    waiting: Arc<Semaphore>,
     recorder: Recorder,
     record: record::Settings,
     patience: Patience,
@@ -85,8 +85,8 @@ impl Watcher {
         Self {
             rules,
             pool,
-            places: Semaphore::new(settings.readers.max(1)),
-            waiting: Semaphore::new(WAITING),
+            places: Arc::new(Semaphore::new(settings.readers.max(1))),
+            waiting: Arc::new(Semaphore::new(WAITING)),
             recorder,
             record,
             patience: Patience {
@@ -95,6 +95,29 @@ impl Watcher {
             },
             counters,
             tracker,
+        }
+    }
+
+    /// One that goes by other rules and settings; what is under way counts for both.
+    #[must_use]
+    pub fn with(
+        &self,
+        (settings, rules): (&observe::Settings, Rules),
+        (record, recorder): (record::Settings, Recorder),
+    ) -> Self {
+        Self {
+            rules,
+            pool: self.pool.with(settings.read_timeout),
+            places: Arc::clone(&self.places),
+            waiting: Arc::clone(&self.waiting),
+            recorder,
+            record,
+            patience: Patience {
+                timeout: settings.abandoned_timeout,
+                places: Arc::clone(&self.patience.places),
+            },
+            counters: Arc::clone(&self.counters),
+            tracker: self.tracker.clone(),
         }
     }
 
@@ -153,7 +176,7 @@ impl Watcher {
         let tracker = self.tracker.clone();
         let task = async move {
             // Some confirmation pages work once: never sent again.
-            let sending = client.send(&store.upstream, request, Resend::Never);
+            let sending = client.reach(&store.upstreams, request, Resend::Never);
             let mut sending = std::pin::pin!(sending);
             // Cancel-safe: `sending` is only borrowed.
             let (sent, place) = tokio::select! {
@@ -169,7 +192,7 @@ impl Watcher {
             };
             match sent {
                 Ok(response) => self.watch(response, watched, (answer, place)).await,
-                Err(forward::Failed { error, .. }) => {
+                Err(error) => {
                     // If the shopper has gone, nobody else tells that an order may be lost.
                     if answer.send(Err(error)).is_err() {
                         self.cut_off(&store, &watched.request);

@@ -260,6 +260,7 @@ mod tests {
             let stream = TcpStream::connect(addr).await.unwrap();
             let peer = Peer {
                 addr,
+                via: None,
                 scheme: Scheme::Http,
                 redirect: None,
             };
@@ -268,6 +269,7 @@ mod tests {
                 settings: Arc::new(Settings {
                     listen: Vec::new(),
                     tls: crate::accept::tls::Settings::default(),
+                    trusted: Vec::new(),
                     workers: 1,
                     connections: 1,
                     head_limit: 1024,

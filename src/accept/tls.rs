@@ -103,6 +103,10 @@ pub enum Error {
     Setup(#[from] rustls::Error),
 }
 
+/// Certificates that can be used: see [`Acceptor::read`].
+#[derive(Debug)]
+pub struct Prepared(Vec<Watched>);
+
 /// What makes TLS of a connection; cheap to clone, shared by all workers.
 #[derive(Clone)]
 pub struct Acceptor {
@@ -125,6 +129,21 @@ impl Acceptor {
     /// # Errors
     /// One of them cannot be used; or the system gives no random bytes.
     pub fn new(settings: &Settings, now: Time) -> Result<Self, Error> {
+        let Prepared(files) = Self::read(settings, now)?;
+        let certificates = Arc::new(Certificates::of(files));
+        let resolver = Arc::clone(&certificates);
+        let config = config(settings.minimum, resolver)?;
+        Ok(Self {
+            inner: TlsAcceptor::from(Arc::new(config)),
+            certificates,
+        })
+    }
+
+    /// Certificates to use from some moment on; so far nothing changes.
+    ///
+    /// # Errors
+    /// One of them cannot be used.
+    pub fn read(settings: &Settings, now: Time) -> Result<Prepared, Error> {
         let open = |files: &Files| {
             Watched::open(files, now).map_err(|source| Error::Certificate {
                 path: watch::refused(files, &source).to_owned(),
@@ -132,13 +151,12 @@ impl Acceptor {
             })
         };
         let files = settings.certificates.iter().map(open);
-        let certificates = Arc::new(Certificates::of(files.collect::<Result<_, _>>()?));
-        let resolver = Arc::clone(&certificates);
-        let config = config(settings.minimum, resolver)?;
-        Ok(Self {
-            inner: TlsAcceptor::from(Arc::new(config)),
-            certificates,
-        })
+        files.collect::<Result<_, _>>().map(Prepared)
+    }
+
+    /// Uses these certificates, and no other from files, from the next handshake on.
+    pub fn adopt(&self, Prepared(files): Prepared) {
+        self.certificates.replace(files);
     }
 
     /// The certificates in use.

@@ -1,24 +1,68 @@
 //! `refgate run`: serve until told to end.
 
+use std::io;
+use std::path::Path;
 use std::process;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, warn};
 
-use crate::app::{App, Error};
+use super::Environment;
+use super::supervisor::Supervisor;
+use crate::accept::passed::Passed;
+use crate::app::{Again, App, Error};
 use crate::clock::Time;
-use crate::config::Loaded;
+use crate::config::keys::Missing;
+use crate::config::{self, Loaded};
+use crate::reload::{self, Asking};
 
-/// Serves by a configuration without faults.
+/// Serves by a configuration without faults, on the sockets that were passed. `path` is where it
+/// was read, and is read again when somebody asks for that.
 ///
 /// # Errors
 /// An address, the ledger or the system refuses.
-pub fn run(loaded: Loaded) -> Result<(), Error> {
+pub fn run(loaded: Loaded, passed: Passed, path: &Path, env: Environment<'_>) -> Result<(), Error> {
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
-    App::start(loaded.settings, Time::now())?.run(told_to_end())?;
+    let supervisor = Supervisor::find(env);
+    let app = App::start_on(passed, loaded.settings, Time::now())?;
+    let (asking, asked) = reload::channel();
+    let load = || {
+        supervisor.reloading();
+        config::load(path, env, Missing::Pretend)
+    };
+    let over = || supervisor.ready();
+    let again = Again {
+        path,
+        load: &load,
+        over: &over,
+        asked,
+    };
+    let end = async {
+        let hangup = signal(SignalKind::hangup());
+        // The sockets listen, and from here on no signal ends what it should not.
+        supervisor.ready();
+        tokio::select! {
+            () = told_to_end() => supervisor.stopping(),
+            () = told_to_reload(hangup, &asking) => {}
+        }
+    };
+    app.run_again(end, Some((again, asking.clone())))?;
     Ok(())
+}
+
+/// Asks for another configuration at each SIGHUP; never ready.
+async fn told_to_reload(hangup: io::Result<Signal>, asking: &Asking) {
+    let Ok(mut hangup) = hangup else {
+        error!("SIGHUP cannot be received; `refgate reload` reads the configuration again");
+        return std::future::pending().await;
+    };
+    while hangup.recv().await.is_some() {
+        // What comes of it is in the log.
+        asking.ask().await.ok();
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Ready at the first SIGTERM or SIGINT. A second one ends the process at once:

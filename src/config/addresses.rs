@@ -28,11 +28,20 @@ pub(super) const HTTPS: u16 = 443;
 /// Reads them.
 pub(super) fn read(root: &Map<'_>) -> Addresses {
     let (listen, places): (Vec<_>, _) = listen(root).into_iter().unzip();
-    let admin = root.or("admin", None, |value| admin(value, &listen).map(Some));
+    let admin = admin(root, &listen);
     let trusted_proxies = match root.get("trusted_proxies") {
         Some(value) => value.one_or_many().iter().filter_map(network).collect(),
         None => Vec::new(),
     };
+    let proxied = listen
+        .iter()
+        .zip(&places)
+        .filter(|(one, _)| one.proxy_protocol);
+    for (_, place) in proxied.filter(|_| trusted_proxies.is_empty()) {
+        let words = "a PROXY header is believed from everybody who reaches this address: name your \
+                     load balancers under `trusted_proxies`";
+        root.cx.warn(place, words);
+    }
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     Addresses {
         listen,
@@ -85,6 +94,11 @@ fn listen(root: &Map<'_>) -> Vec<(Listener, Place)> {
     listen
 }
 
+/// `admin:`, which must be none of `listen`.
+pub(super) fn admin(root: &Map<'_>, listen: &[Listener]) -> Option<SocketAddr> {
+    root.or("admin", None, |value| operators(value, listen).map(Some))
+}
+
 /// Whither a plain listener's requests are sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Redirect {
@@ -134,7 +148,7 @@ fn redirect(value: &Value<'_>) -> Option<Redirect> {
     port.map(Redirect::To)
 }
 
-fn admin(value: &Value<'_>, listen: &[Listener]) -> Option<SocketAddr> {
+fn operators(value: &Value<'_>, listen: &[Listener]) -> Option<SocketAddr> {
     let text = value.text()?;
     let address: SocketAddr = text.make_plain(str::parse, ADDRESS)?;
     if !address.ip().is_loopback() {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::added;
 use super::addresses::{self, Addresses};
 use super::cookie::{self, Cookie};
 use super::keys::{Missing, Source};
@@ -28,6 +29,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let networks = networks::read(root);
     let rules = rules::read(root, &known);
     let ledger = ledger(root);
+    let added = added::read(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();
     warn_of_currencies(root, &stores, &networks);
@@ -37,6 +39,9 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     Some(Settings {
         acme,
         admin: addresses.admin,
+        forwarding: added.forwarding,
+        access_log: added.access_log,
+        watch: added.watch,
         keys: source,
         secrets: Vec::new(),
         ledger,
@@ -64,14 +69,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             answer_limit: limits.answer,
             retry_after_limit: sending.retry_after_limit,
         },
-        observe: observe::Settings {
-            rules,
-            body_limit: limits.body_copy,
-            decoded_limit: limits.body_decoded,
-            read_timeout: timeouts.read,
-            abandoned_timeout: timeouts.abandoned,
-            readers: limits.readers,
-        },
+        observe: observe(rules, &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),
         accept: accept(addresses, tls, &limits, &timeouts),
         stores: Stores::new(stores),
@@ -89,11 +87,23 @@ fn accept(
         tls,
         workers: addresses.workers,
         connections: limits.connections,
+        trusted: addresses.trusted_proxies,
         head_limit: limits.request_head,
         head_timeout: timeouts.request_head,
         idle_timeout: timeouts.idle,
         stall_timeout: timeouts.stall,
         drain: timeouts.drain,
+    }
+}
+
+fn observe(rules: Vec<Rule>, limits: &Limits, timeouts: &Timeouts) -> observe::Settings {
+    observe::Settings {
+        rules,
+        body_limit: limits.body_copy,
+        decoded_limit: limits.body_decoded,
+        read_timeout: timeouts.read,
+        abandoned_timeout: timeouts.abandoned,
+        readers: limits.readers,
     }
 }
 

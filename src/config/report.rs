@@ -3,6 +3,7 @@
 //! What variables and files gave as free text is masked in all of it.
 
 mod rule;
+mod store;
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -11,18 +12,19 @@ use super::keys::Source;
 use super::units::{roughly, shown, shown_size};
 use super::{Finding, Loaded, Settings, pattern};
 use crate::accept::tls::{Certificate, Version};
+use crate::access::Format;
 use crate::acme::Challenge;
 use crate::capture::{Handling, Network, Parameter};
 use crate::click::{Identifies, Values};
 use crate::clock::Time;
 use crate::deliver::template::Fill;
 use crate::deliver::{Answer, Dedupe, Destination};
+use crate::forward::options::Options;
 use crate::money::{Decimal, Money};
 use crate::postback::Verdict;
 use crate::record;
 use crate::secret::mask;
 use crate::store::Scheme;
-use crate::store::tls::{Tls, Trust};
 use crate::visit::Attribution;
 
 /// The report on a loaded configuration.
@@ -30,7 +32,7 @@ pub fn text(loaded: &Loaded) -> String {
     let settings = &loaded.settings;
     let mut lines = Vec::new();
     listening(settings, &mut lines);
-    stores(settings, &mut lines);
+    store::all(settings, &mut lines);
     clicks(settings, &mut lines);
     postbacks(settings, &mut lines);
     rules(settings, &mut lines);
@@ -62,6 +64,30 @@ fn listening(settings: &Settings, lines: &mut Vec<String>) {
     } else {
         lines.push(format!("  X-Forwarded-* of {} is believed", list(trusted)));
     }
+    lines.extend(options(settings));
+}
+
+/// What is off unless the operator wants it.
+fn options(settings: &Settings) -> Vec<String> {
+    let Options { via, request_id } = settings.forwarding;
+    let mut lines = Vec::new();
+    if via {
+        lines.push("  requests and responses say by `Via` that they came through here".to_owned());
+    }
+    if request_id {
+        lines.push("  every request to the shop has an `X-Request-ID`".to_owned());
+    }
+    if let Some(format) = settings.access_log {
+        let format = match format {
+            Format::Common => "in the Common Log Format",
+            Format::Json => "in JSON",
+        };
+        lines.push(format!("  one line a request on standard output, {format}"));
+    }
+    if settings.watch {
+        lines.push("  this file is read again when it changes".to_owned());
+    }
+    lines
 }
 
 fn tls(settings: &Settings, lines: &mut Vec<String>) {
@@ -98,40 +124,6 @@ fn tls(settings: &Settings, lines: &mut Vec<String>) {
     ));
     let terms = "      to run it is to agree to that authority's terms of service";
     lines.push(terms.to_owned());
-}
-
-fn stores(settings: &Settings, lines: &mut Vec<String>) {
-    lines.push("\nStores".to_owned());
-    for store in settings.stores.all() {
-        let urls = store
-            .hosts
-            .iter()
-            .map(|host| format!("{}://{host}", store.scheme));
-        let urls = list(&urls.collect::<Vec<_>>());
-        lines.push(format!("  {}: {urls} → {}", store.name, store.upstream));
-        if let Some(tls) = &store.upstream.tls {
-            lines.push(format!("      {}", proof(tls)));
-        }
-        lines.push(format!(
-            "      prices in {}, written like {}; an order above {} {} is held for you; order numbers are unique in `{}`",
-            store.currency, store.number_format, store.max_amount, store.currency, store.orders
-        ));
-    }
-}
-
-/// What a shop must prove.
-fn proof(tls: &Tls) -> String {
-    let name = tls.name().to_str();
-    match tls.trust() {
-        Trust::Machine => {
-            format!("it must prove to be {name} by an authority that this machine trusts")
-        }
-        Trust::File(file) => {
-            let file = file.display();
-            format!("it must prove to be {name} by an authority in {file}")
-        }
-        Trust::Anyone => "it need not prove anything: `insecure` is set".to_owned(),
-    }
 }
 
 fn clicks(settings: &Settings, lines: &mut Vec<String>) {

@@ -1,15 +1,18 @@
 //! `stores:` → [`Store`]s.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::fault::Suggestion;
-use super::hosts::{HOST, Named, UPSTREAM, host, is_loopback, is_same, upstream};
+use super::hosts::{HOST, host, is_loopback};
 use super::reader::Map;
 use super::text::Text;
-use super::upstream_tls::{self, Clients};
+use super::upstream_tls::Clients;
+use super::upstreams;
 use super::value::Value;
 use crate::money::{Currency, Decimal};
 use crate::name::{Namespace, StoreName};
+use crate::store::upstreams::Upstreams;
 use crate::store::{Scheme, Store, Upstream};
 
 /// Reads every store; `listen` is where refgate itself listens.
@@ -65,7 +68,7 @@ impl Reader<'_> {
         let store_name: Option<StoreName> = name.parse("a store's name");
         let hosts = self.hosts(name, &map);
         let scheme = scheme(&map, &hosts);
-        let upstream = self.upstream(&map);
+        let upstreams = upstreams::read(&map, self.listen, &mut self.clients);
         let currency = map
             .need("currency", "what its prices are in, like USD")
             .and_then(|value| value.parse_plain::<Currency>("an ISO 4217 code like USD"));
@@ -81,17 +84,18 @@ impl Reader<'_> {
                 "an amount above which an order is held for you",
             )
             .and_then(|value| positive(&value));
-        let orders = self.orders(&map, upstream.as_ref(), store_name.as_ref());
+        let orders = self.orders(&map, upstreams.as_ref(), store_name.as_ref());
         map.finish();
         Some(Store {
             name: store_name?,
             hosts: hosts.into_iter().map(|(host, _)| host).collect(),
             scheme,
-            upstream: upstream?,
+            upstreams: Arc::new(upstreams?),
             currency: currency?,
             number_format: number_format?,
             max_amount: max_amount?,
             orders: orders?,
+            traffic: Arc::default(),
         })
     }
 
@@ -129,51 +133,34 @@ impl Reader<'_> {
         taken.map(|taken| taken.store.as_str())
     }
 
-    fn upstream(&mut self, map: &Map<'_>) -> Option<Upstream> {
-        let named = self.named(map);
-        let secure = named.as_ref().is_some_and(|named| named.secure);
-        let terms = upstream_tls::read(map, secure || named.is_none());
-        self.clients.complete(map, named?, &terms)
-    }
-
-    fn named(&self, map: &Map<'_>) -> Option<Named> {
-        let text = map.need("upstream", UPSTREAM)?.text()?;
-        let named = text.make_plain(upstream, UPSTREAM)?;
-        let own = |own| is_same(own, &named.upstream);
-        if self.listen.iter().any(own) {
-            let expected = "where the shop listens: its own address or port";
-            text.wrong(Some(&"refgate itself listens there"), expected);
-            return None;
-        }
-        Some(named)
-    }
-
-    /// Stores with one upstream share one namespace, unless the operator names several.
+    /// Stores that share an upstream share one namespace, unless the operator names several.
     fn orders(
         &mut self,
         map: &Map<'_>,
-        upstream: Option<&Upstream>,
+        upstreams: Option<&Upstreams>,
         store: Option<&StoreName>,
     ) -> Option<Namespace> {
+        let own = upstreams.map(Upstreams::members).unwrap_or_default();
+        let own = || own.iter().map(|member| &member.upstream);
+        let shared = |(other, _): &&(Upstream, Namespace)| own().any(|own| own == other);
+        let siblings = self.namespaces.iter().filter(shared);
+        let siblings: Vec<Namespace> = siblings.map(|(_, orders)| orders.clone()).collect();
         let value = map.get("orders");
-        let sibling = self
-            .namespaces
-            .iter()
-            .find(|(other, _)| Some(other) == upstream);
-        let orders = match (&value, sibling) {
+        let orders = match (&value, siblings.first()) {
             (Some(value), _) => value.parse("a name, like main")?,
-            (None, Some((_, orders))) => return Some(orders.clone()),
+            (None, Some(orders)) => orders.clone(),
             (None, None) => store?.as_str().parse().ok()?,
         };
-        match (sibling, upstream) {
-            (Some((_, other)), _) if *other != orders => {
-                let place = value.map_or_else(|| map.place.clone(), |value| value.place);
-                let words = "another store with the same upstream has other `orders`: \
-                             one order seen in both stores would be counted twice";
-                map.cx.warn(&place, words);
+        if siblings.iter().any(|other| *other != orders) {
+            let place = value.map_or_else(|| map.place.clone(), |value| value.place);
+            let words = "another store with the same upstream has other `orders`: \
+                         one order seen in both stores would be counted twice";
+            map.cx.warn(&place, words);
+        }
+        for upstream in own() {
+            if !self.namespaces.iter().any(|(other, _)| other == upstream) {
+                self.namespaces.push((upstream.clone(), orders.clone()));
             }
-            (None, Some(upstream)) => self.namespaces.push((upstream.clone(), orders.clone())),
-            _ => {}
         }
         Some(orders)
     }

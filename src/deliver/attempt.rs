@@ -1,5 +1,6 @@
 //! One attempt at a postback: commit it, send it, judge what came, settle it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -8,7 +9,7 @@ use tracing::{error, info, warn};
 use super::backoff::{self, Next, Tried};
 use super::template::{Fill, FillError};
 use super::verdict::{self, Judged};
-use super::{Dedupe, Deliver, Destination};
+use super::{Dedupe, Deliver, Destination, Way};
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::event::Event;
@@ -56,15 +57,19 @@ struct Ready<'a> {
 }
 
 /// Sends a claimed postback once.
-pub(super) async fn attempt(deliver: Deliver, postback: Postback) {
-    match prepare(&deliver, &postback).await {
-        Ok(ready) => send(&deliver, &postback, ready).await,
+pub(super) async fn attempt(deliver: Deliver, way: Arc<Way>, postback: Postback) {
+    match prepare(&deliver, &way, &postback).await {
+        Ok(ready) => send(&deliver, &way, &postback, ready).await,
         Err(obstacle) => hold(&deliver, &postback, &obstacle).await,
     }
 }
 
-async fn prepare<'a>(deliver: &'a Deliver, postback: &Postback) -> Result<Ready<'a>, Obstacle> {
-    let destinations = &deliver.settings.destinations;
+async fn prepare<'a>(
+    deliver: &Deliver,
+    way: &'a Way,
+    postback: &Postback,
+) -> Result<Ready<'a>, Obstacle> {
+    let destinations = &way.settings.destinations;
     let destination = destinations
         .get(&postback.destination)
         .ok_or(Obstacle::NoDestination)?;
@@ -106,7 +111,7 @@ async fn order_of(deliver: &Deliver, postback: &Postback) -> Result<Option<Order
     Ok(same.next())
 }
 
-async fn send(deliver: &Deliver, postback: &Postback, ready: Ready<'_>) {
+async fn send(deliver: &Deliver, way: &Way, postback: &Postback, ready: Ready<'_>) {
     let Ready {
         destination,
         url,
@@ -122,7 +127,7 @@ async fn send(deliver: &Deliver, postback: &Postback, ready: Ready<'_>) {
         "postback sent"
     );
     deliver.counters.add(Event::PostbackSent);
-    let ended = deliver.sender.send(url).await;
+    let ended = way.sender.send(url).await;
     let judged = verdict::judge(&destination.answers, ended);
     let judged = tidied(judged, &destination.secrets);
     let tried = Tried {
@@ -133,7 +138,7 @@ async fn send(deliver: &Deliver, postback: &Postback, ready: Ready<'_>) {
         now: Time::now(),
         jitter: jitter(),
     };
-    let next = backoff::next(&deliver.settings, &judged, tried);
+    let next = backoff::next(&way.settings, &judged, tried);
     announce(deliver, postback, &judged, &next);
     settle(deliver, settlement(postback, id, judged, next)).await;
 }
@@ -167,7 +172,8 @@ pub(super) async fn interrupted(
     now: Time,
 ) -> Result<(), ledger::Error> {
     let judged = Judged::unclear("refgate ended before the answer was kept");
-    let destination = deliver.settings.destinations.get(&postback.destination);
+    let way = deliver.way.get();
+    let destination = way.settings.destinations.get(&postback.destination);
     let dedupe = destination.map_or(Dedupe::None, |destination| destination.dedupe);
     let tried = Tried {
         attempt: since_resend(postback),
@@ -176,7 +182,7 @@ pub(super) async fn interrupted(
         now,
         jitter: jitter(),
     };
-    let next = backoff::next(&deliver.settings, &judged, tried);
+    let next = backoff::next(&way.settings, &judged, tried);
     announce(deliver, postback, &judged, &next);
     let settlement = settlement(postback, id, judged, next);
     match deliver.ledger.settle(settlement).await {

@@ -41,7 +41,7 @@ async fn deliver(dir: &std::path::Path, address: std::net::SocketAddr) -> Delive
         retry_after_limit: HOUR,
     };
     ledger.enter(candidate).await.unwrap();
-    Deliver::new(ledger, Arc::new(settings), Arc::default()).unwrap()
+    Deliver::new(ledger, settings, Arc::default()).unwrap()
 }
 
 async fn told(deliver: &Deliver) -> Told {
@@ -127,4 +127,29 @@ impl std::io::Write for Log {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+#[tokio::test]
+async fn what_is_adopted_holds_from_the_next_attempt_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (old, new) = (
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+    );
+    let deliver = deliver(dir.path(), old.local_addr().unwrap()).await;
+    let mut settings = deliver.way.get().settings.clone();
+    for destination in settings.destinations.values_mut() {
+        let address = new.local_addr().unwrap();
+        destination.template = format!("http://{address}/?amount=AMOUNT").parse().unwrap();
+    }
+    deliver.clone().adopt(Deliver::prepare(settings).unwrap());
+    let mut sends = JoinSet::new();
+    deliver.send_due(&mut sends, Time::now()).await.unwrap();
+    let (mut stream, _) = new.accept().await.unwrap();
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        .await
+        .unwrap();
+    note(sends.join_next().await.unwrap());
+    assert_eq!(told(&deliver).await.postback.state, State::Accepted);
 }

@@ -225,9 +225,12 @@ fn shops(settings: &Settings) -> Result<Vec<(TcpListener, Currency)>, Error> {
     let mut shops = Vec::new();
     let mut taken = Vec::new();
     for store in settings.stores.all() {
-        if !taken.contains(&&store.upstream) {
-            taken.push(&store.upstream);
-            let upstream = &store.upstream;
+        for member in store.upstreams.members() {
+            let upstream = &member.upstream;
+            if taken.contains(&upstream) {
+                continue;
+            }
+            taken.push(upstream);
             let listener = listen(&upstream.host, upstream.port, upstream)?;
             shops.push((listener, store.currency));
         }
@@ -276,7 +279,7 @@ fn listen(host: &str, port: u16, shown: &impl ToString) -> Result<TcpListener, E
 /// Each store by its first host, on the port that is listened on; first those
 /// whose money a network counts in.
 fn fronts(settings: &Settings, port: Option<u16>) -> Vec<Front> {
-    let stores = settings.stores.all().into_iter();
+    let stores = settings.stores.all().iter();
     let mut fronts: Vec<_> = stores
         .filter_map(|store| {
             let mut url = Url::parse(&format!("http://{}/", store.hosts.first()?)).ok()?;

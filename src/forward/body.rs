@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Error;
 use super::exchange::Exchange;
 use crate::message::{self, Fields, Frame};
+use crate::store::upstreams::Busy;
 
 /// A response body that streams: what is not polled is not read from the shop.
 ///
@@ -23,6 +24,8 @@ pub struct Body {
     trailers: Option<Fields>,
     /// Whether the head told the length.
     sized: bool,
+    /// Marks the upstream as busy until this is let go.
+    busy: Option<Busy>,
 }
 
 impl Body {
@@ -32,7 +35,13 @@ impl Body {
             exchange: None,
             trailers: None,
             sized: true,
+            busy: None,
         }
+    }
+
+    /// Holds the mark of a busy upstream to its own end.
+    pub(super) fn occupies(&mut self, busy: Option<Busy>) {
+        self.busy = busy;
     }
 
     /// The body of a response whose head has come.

@@ -65,6 +65,13 @@ impl Pool {
         Ok(Self { jobs, timeout })
     }
 
+    /// The same threads, with another limit for a read.
+    #[must_use]
+    pub fn with(&self, timeout: Duration) -> Self {
+        let jobs = self.jobs.clone();
+        Self { jobs, timeout }
+    }
+
     /// What the rules read from the exchange; see [`Matched::read`].
     ///
     /// # Errors

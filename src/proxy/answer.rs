@@ -1,5 +1,7 @@
 //! Answers of our own: small, plain, and without a detail a stranger could use.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::StatusCode;
 
@@ -28,7 +30,7 @@ impl Failure {
 /// Whose fault it is.
 pub(super) const fn failure(error: &Error) -> Failure {
     let (status, event, text) = match error {
-        Error::Lookup(_) | Error::Connect(_) | Error::Tls(_) => (
+        Error::NoUpstream | Error::Lookup(_) | Error::Connect(_) | Error::Tls(_) => (
             StatusCode::BAD_GATEWAY,
             Event::ShopUnreachable,
             "The shop cannot be reached.\n",
@@ -105,6 +107,20 @@ pub(super) fn unknown_host() -> Response<Body> {
         "No store has this host.\n",
         false,
     )
+}
+
+/// RFC 9110 §15.6.4: nobody is there who could be asked, and perhaps somebody is `after` a while.
+pub(super) fn unavailable(page: Option<Bytes>, after: Duration) -> Response<Body> {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let mut response = plain(status, "The shop cannot be reached.\n", false);
+    let fields = &mut response.head.fields;
+    if let Some(page) = page {
+        fields.set("content-type", b"text/html; charset=utf-8");
+        response.body = Body::own(page);
+    }
+    let after = after.as_secs().max(1).to_string();
+    fields.append(b"Retry-After", after.as_bytes());
+    response
 }
 
 /// Our own mistake; the shop may have acted on the request.

@@ -84,6 +84,16 @@ impl Recorder {
         }
     }
 
+    /// The same ledger, with another spool or hold; what is under way counts for both.
+    #[must_use]
+    pub fn with(&self, spool: Spool, hold: Duration) -> Self {
+        Self {
+            spool,
+            hold,
+            ..self.clone()
+        }
+    }
+
     /// Records one order, and says where it is.
     ///
     /// Run it in a task of its own and wait for that task `hold` at most: it must go on when

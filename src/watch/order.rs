@@ -257,15 +257,17 @@ mod tests {
             name: "shop".parse().unwrap(),
             hosts: Vec::new(),
             scheme: Scheme::Https,
-            upstream: Upstream {
+            upstreams: Upstream {
                 host: "127.0.0.1".to_owned(),
                 port: 1,
                 tls: None,
-            },
+            }
+            .into(),
             currency: "USD".parse().unwrap(),
             number_format: "1,234.56".parse().unwrap(),
             max_amount: "5000".parse().unwrap(),
             orders: "shop".parse().unwrap(),
+            traffic: Arc::default(),
         };
         let reading = Reading {
             rule: "thank-you".parse().unwrap(),

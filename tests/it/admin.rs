@@ -1,10 +1,12 @@
 //! What the operator is told of refgate's health, and what asking costs.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use refgate::admin::{Admin, serve};
+use refgate::admin::{Admin, Gauge, View, serve};
+use refgate::current::Current;
 use refgate::ledger::{Ledger, Role};
 use refgate::record::spool::Spool;
 use refgate::seal::Keys;
@@ -13,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::support::config::{Folder, shipped};
 use crate::support::sale::{NOW, candidate, open};
 
 fn spool(dir: &Path) -> Spool {
@@ -22,9 +25,13 @@ fn spool(dir: &Path) -> Spool {
 
 /// The whole answer to one GET.
 async fn get(dir: &Path, ledger: &Ledger, path: &str) -> String {
+    get_from(Admin::new(Arc::default(), ledger.clone(), spool(dir)), path).await
+}
+
+async fn get_from(admin: Admin, path: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let admin = Arc::new(Admin::new(Arc::default(), ledger.clone(), spool(dir)));
+    let admin = Arc::new(admin);
     let shutdown = CancellationToken::new();
     let asking = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -96,4 +103,77 @@ async fn the_counts_do_not_go_through_the_writer() {
     }
     other.execute_batch("ROLLBACK").unwrap();
     entering.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_passes_is_told_by_store_and_upstream_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    let stores = Folder::with(&shipped()).loaded().settings.stores;
+    let us = stores.find("store-us.localhost").unwrap();
+    us.traffic.answered(200, Duration::from_millis(30));
+    us.traffic.answered(503, Duration::from_secs(20));
+    us.traffic.sent(1234);
+    for _ in 0..3 {
+        us.upstreams.members()[0].failed(Instant::now());
+    }
+    let view = View {
+        stores: Some(Arc::new(Current::new(stores))),
+        connections: Some(Gauge::new(|| 7)),
+        access_dropped: Some(Gauge::new(|| 8)),
+        reload: None,
+    };
+    let admin = Admin::new(Arc::default(), ledger, spool(dir.path())).showing(view);
+    let metrics = get_from(admin, "/metrics").await;
+    for line in [
+        "refgate_responses_total{store=\"us\",status=\"2xx\"} 1",
+        "refgate_responses_total{store=\"us\",status=\"5xx\"} 1",
+        "refgate_responses_total{store=\"ca\",status=\"2xx\"} 0",
+        "refgate_response_seconds_bucket{store=\"us\",le=\"0.025\"} 0",
+        "refgate_response_seconds_bucket{store=\"us\",le=\"0.05\"} 1",
+        "refgate_response_seconds_bucket{store=\"us\",le=\"10\"} 1",
+        "refgate_response_seconds_bucket{store=\"us\",le=\"+Inf\"} 2",
+        "refgate_response_seconds_sum{store=\"us\"} 20.03",
+        "refgate_response_seconds_count{store=\"us\"} 2",
+        "refgate_response_bytes_total{store=\"us\"} 1234",
+        "refgate_upstream_state{store=\"us\",upstream=\"http://127.0.0.1:8081\",state=\"resting\"} 1",
+        "refgate_upstream_state{store=\"us\",upstream=\"http://127.0.0.1:8081\",state=\"up\"} 0",
+        "refgate_upstream_state{store=\"ca\",upstream=\"http://127.0.0.1:8082\",state=\"up\"} 1",
+        "refgate_connections 7",
+        "refgate_access_log_dropped_total 8",
+        "# HELP refgate_requests_total A request was accepted.",
+    ] {
+        assert!(
+            metrics.contains(&format!("\n{line}\n")),
+            "{line}:\n{metrics}"
+        );
+    }
+    is_well_formed(metrics.split_once("\r\n\r\n").unwrap().1);
+}
+
+/// Each metric has one HELP and one TYPE before its samples, and no series stands twice.
+fn is_well_formed(text: &str) {
+    let (mut helped, mut typed, mut series) = (HashSet::new(), HashSet::new(), HashSet::new());
+    for line in text.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, words) = help.split_once(' ').unwrap();
+            assert!(helped.insert(name) && !words.trim().is_empty(), "{line}");
+        } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+            let (name, _kind) = kind.split_once(' ').unwrap();
+            assert!(helped.contains(name) && typed.insert(name), "{line}");
+        } else {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            assert!(series.insert(name), "{line}");
+            assert!(
+                value.bytes().all(|b| b.is_ascii_digit() || b == b'.'),
+                "{line}"
+            );
+            let name = name.split('{').next().unwrap();
+            let parts = ["_bucket", "_sum", "_count"];
+            let whole = parts.iter().find_map(|part| name.strip_suffix(part));
+            let whole = whole.filter(|whole| typed.contains(whole)).unwrap_or(name);
+            assert!(typed.contains(whole), "{line}");
+        }
+    }
+    assert!(series.len() > 60, "{}", series.len());
 }

@@ -353,3 +353,62 @@ fn the_report_says_what_will_be_done() {
         assert!(report.contains(words), "{words}:\n{report}");
     }
 }
+
+#[test]
+fn stores_share_their_numbers_where_they_share_an_upstream() {
+    let store = |name: &str, upstream: &str, more: &str| {
+        format!(
+            "  {name}:\n    hosts: {name}.example\n    upstream: {upstream}\n    currency: USD\n    \
+             number_format: '1,234.56'\n    max_amount: 5000\n    {more}\n"
+        )
+    };
+    let (one, two, three) = ("http://a:1", "http://b:1", "http://c:1");
+    let stores = [
+        store("first", &format!("[{one}, {two}]"), ""),
+        store("second", two, "balance: least_busy"),
+        store("third", three, "orders: main"),
+        store(
+            "fourth",
+            &format!("[{two}, {three}]"),
+            "health: { path: /up }",
+        ),
+    ];
+    let folder = Folder::with(&shipped_with(&format!(
+        "stores:\n{}rules:\n  - name: any\n    when: {{ path: /done/*, contains: x }}\n    \
+         read: {{ order_id: {{ css: a }}, amount: {{ css: b }} }}\n    then: order\n",
+        stores.concat()
+    )));
+    let loaded = folder.loaded();
+    let orders = |host: &str| {
+        loaded
+            .settings
+            .stores
+            .find(host)
+            .unwrap()
+            .orders
+            .to_string()
+    };
+    for (host, expected) in [
+        ("first.example", "first"),
+        ("second.example", "first"),
+        ("third.example", "main"),
+        ("fourth.example", "first"),
+    ] {
+        assert_eq!(orders(host), expected, "{host}");
+    }
+    let warnings = warnings(&loaded);
+    assert!(
+        warnings.contains("stores.second.balance: there is nothing to balance"),
+        "{warnings}"
+    );
+    let told = warnings.matches("another store with the same upstream has other `orders`");
+    assert_eq!(told.count(), 1, "{warnings}");
+    let report = report::text(&loaded);
+    for words in [
+        "first: https://first.example → http://a:1, http://b:1",
+        "each upstream is asked in turn",
+        "every 5s each is asked for /up: 3 times in a row without 200 within 2s",
+    ] {
+        assert!(report.contains(words), "{words}:\n{report}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What the tests share.
 
 pub(crate) mod config;
+pub(crate) mod daemon;
 pub(crate) mod front;
 pub(crate) mod log;
 pub(crate) mod message;

@@ -58,6 +58,13 @@ impl Certificates {
         }
     }
 
+    /// Other files in place of those before; what an authority gave stays.
+    pub(super) fn replace(&self, files: Vec<Watched>) {
+        let mut held = lock(&self.held);
+        held.files = files;
+        self.swap(&held);
+    }
+
     /// From now on `host` is served with a certificate that an authority gave; with none, and so
     /// not at all, until there is one. A file's goes before it.
     pub fn install(&self, host: &str, certificate: Option<Certificate>) {

@@ -13,15 +13,17 @@ fn store(currency: &str) -> Store {
         name: "us".parse().unwrap(),
         hosts: vec!["store-us.localhost".to_owned()],
         scheme: Scheme::Http,
-        upstream: Upstream {
+        upstreams: Upstream {
             host: "127.0.0.1".to_owned(),
             port: 8081,
             tls: None,
-        },
+        }
+        .into(),
         currency: currency.parse().unwrap(),
         number_format: "1,234.56".parse().unwrap(),
         max_amount: "5000".parse().unwrap(),
         orders: "demo".parse().unwrap(),
+        traffic: std::sync::Arc::default(),
     }
 }
 

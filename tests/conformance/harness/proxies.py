@@ -50,6 +50,9 @@ def make_certificates(folder):
                 "/CN=%s.test" % name,
                 "-addext",
                 "subjectAltName=" + names,
+                # rustls takes no authority's certificate for a server's.
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
             ],
             check=True,
             stdout=subprocess.DEVNULL,

@@ -42,6 +42,7 @@ fn every_example_of_the_reference_is_right() {
         let example = piece.split("```").next().unwrap();
         let folder = Folder::with(&shipped_with(example))
             .var("ASPIRE_TOKEN", SECRET)
+            .file("closed.html", "<!doctype html><title>Closed</title>")
             .var("REFGATE_KEY", &keys::create().unwrap())
             .var("REFGATE_OLD_KEY", &keys::create().unwrap())
             .file("shop.crt", &signed.chain)

@@ -34,8 +34,8 @@ fn an_upstream_has_a_port_said_or_usual() {
     ] {
         let loaded = with(&format!("upstream: {written:?}")).loaded();
         let store = loaded.settings.stores.find("store-us.localhost").unwrap();
-        assert_eq!(store.upstream.to_string(), meant);
-        assert_eq!(store.upstream.tls, None);
+        assert_eq!(store.upstreams.members()[0].upstream.to_string(), meant);
+        assert_eq!(store.upstreams.members()[0].upstream.tls, None);
     }
     let tls = "upstream_tls: { ca: ca.pem }";
     for (written, meant, name) in [
@@ -46,8 +46,8 @@ fn an_upstream_has_a_port_said_or_usual() {
         let folder = with(&format!("upstream: {written:?}\n    {tls}"));
         let stores = folder.loaded().settings.stores;
         let store = stores.find("store-us.localhost").unwrap();
-        assert_eq!(store.upstream.to_string(), meant);
-        let tls = store.upstream.tls.as_ref().unwrap();
+        assert_eq!(store.upstreams.members()[0].upstream.to_string(), meant);
+        let tls = store.upstreams.members()[0].upstream.tls.as_ref().unwrap();
         assert_eq!(tls.name().to_str(), name);
         assert_eq!(*tls.trust(), Trust::File(folder.path("ca.pem")));
     }

@@ -126,6 +126,7 @@ pub(super) fn settings() -> Settings {
     Settings {
         listen: Vec::new(),
         tls: tls::Settings::default(),
+        trusted: Vec::new(),
         workers: 1,
         connections: 100,
         head_limit: 16 * 1024,
@@ -164,7 +165,7 @@ impl Server {
         let counters = Arc::new(Counters::default());
         let shutdown = CancellationToken::new();
         let worker = Worker::new(
-            Arc::new(settings),
+            settings,
             Arc::clone(&counters),
             shutdown.clone(),
             TaskTracker::new(),
@@ -173,11 +174,7 @@ impl Server {
         let serve = async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             let service = move |_: Peer, request| service(request);
-            let door = Door {
-                tls: None,
-                redirect: None,
-            };
-            worker.serve(listener, door, service).await;
+            worker.serve(listener, Door::default(), service).await;
             worker.drain().await
         };
         let thread = std::thread::spawn(|| {

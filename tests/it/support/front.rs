@@ -212,6 +212,12 @@ impl Front {
         calls.unwrap_or_else(|| panic!("never {count}: {:?}", self.network.calls()))
     }
 
+    /// Waits until the event was counted that often, or more often.
+    pub(crate) fn counted_at_least(&self, event: Event, count: u64) {
+        let reached = eventually(|| (self.count(event) >= count).then_some(()));
+        assert!(reached.is_some(), "{}: {}", event.name(), self.count(event));
+    }
+
     /// Waits until the event was counted that often.
     pub(crate) fn counted(&self, event: Event, count: u64) {
         let reached = eventually(|| (self.count(event) >= count).then_some(()));

@@ -96,8 +96,7 @@ impl Office {
 
     /// Runs it with another limit for the end.
     pub(crate) fn start_draining(&self, drain: Duration) -> Running {
-        let settings = Arc::new(self.settings.clone());
-        let counters = Arc::clone(&self.counters);
+        let (settings, counters) = (self.settings.clone(), Arc::clone(&self.counters));
         let deliver = Deliver::new(self.ledger.clone(), settings, counters).unwrap();
         let shutdown = CancellationToken::new();
         let task = self.tasks.spawn(deliver.run(shutdown.clone(), drain));

@@ -75,15 +75,17 @@ impl Setup {
             name: "shop".parse().unwrap(),
             hosts: vec!["shop.test".to_owned()],
             scheme: Scheme::Http,
-            upstream: Upstream {
+            upstreams: Upstream {
                 host: shop.ip().to_string(),
                 port: shop.port(),
                 tls: None,
-            },
+            }
+            .into(),
             currency: "USD".parse().unwrap(),
             number_format: "1,234.56".parse().unwrap(),
             max_amount: "5000".parse().unwrap(),
             orders: "test".parse().unwrap(),
+            traffic: Arc::default(),
         };
         Self {
             stores: vec![store],
@@ -92,6 +94,7 @@ impl Setup {
                 tls: accept::tls::Settings::default(),
                 workers: 1,
                 connections: 100,
+                trusted: Vec::new(),
                 head_limit: 16 * 1024,
                 head_timeout: LONG,
                 idle_timeout: LONG,
@@ -116,7 +119,14 @@ impl Setup {
     }
 
     pub(crate) fn host(mut self, upstream: &str) -> Self {
-        self.stores[0].upstream.host = upstream.to_owned();
+        let port = self.stores[0].upstreams.members()[0].upstream.port;
+        let host = upstream.to_owned();
+        self.stores[0].upstreams = Upstream {
+            host,
+            port,
+            tls: None,
+        }
+        .into();
         self
     }
 

@@ -118,9 +118,13 @@ impl Client {
 
     /// Asks for `host`; an address is asked for without a name.
     pub(crate) fn open(&self, addr: SocketAddr, host: &str) -> io::Result<Opened> {
+        self.open_on(TcpStream::connect(addr)?, host)
+    }
+
+    /// The same on a connection on which something else was said before.
+    pub(crate) fn open_on(&self, mut socket: TcpStream, host: &str) -> io::Result<Opened> {
         let name = ServerName::try_from(host.to_owned()).unwrap();
         let mut tls = ClientConnection::new(Arc::clone(&self.0), name).unwrap();
-        let mut socket = TcpStream::connect(addr)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         while tls.is_handshaking() {
             tls.complete_io(&mut socket)?;

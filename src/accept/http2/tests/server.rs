@@ -123,6 +123,7 @@ pub(super) fn settings() -> Settings {
     Settings {
         listen: Vec::new(),
         tls: crate::accept::tls::Settings::default(),
+        trusted: Vec::new(),
         workers: 1,
         connections: 100,
         head_limit: 16 * 1024,
@@ -219,6 +220,7 @@ fn one(
         .unwrap();
     let peer = Peer {
         addr,
+        via: None,
         scheme: Scheme::Http,
         redirect: None,
     };

@@ -1,0 +1,74 @@
+//! What is said of the stores.
+
+use super::list;
+use crate::config::Settings;
+use crate::config::units::shown;
+use crate::store::tls::{Tls, Trust};
+use crate::store::upstreams::{Balance, Plan, Upstreams};
+
+/// Every store: its hosts, its shop, its money.
+pub(super) fn all(settings: &Settings, lines: &mut Vec<String>) {
+    lines.push("\nStores".to_owned());
+    for store in settings.stores.all() {
+        let urls = store
+            .hosts
+            .iter()
+            .map(|host| format!("{}://{host}", store.scheme));
+        let urls = list(&urls.collect::<Vec<_>>());
+        let upstreams = store.upstreams.members().iter();
+        let upstreams: Vec<_> = upstreams.map(|member| &member.upstream).collect();
+        lines.push(format!("  {}: {urls} → {}", store.name, list(&upstreams)));
+        if let Some(tls) = upstreams.iter().find_map(|upstream| upstream.tls.as_ref()) {
+            lines.push(format!("      {}", proof(tls)));
+        }
+        lines.extend(sharing(&store.upstreams));
+        lines.push(format!(
+            "      prices in {}, written like {}; an order above {} {} is held for you; order numbers are unique in `{}`",
+            store.currency, store.number_format, store.max_amount, store.currency, store.orders
+        ));
+    }
+}
+
+/// What is done with several upstreams, and where none is left.
+fn sharing(upstreams: &Upstreams) -> Vec<String> {
+    let Plan {
+        balance,
+        health,
+        unavailable,
+    } = upstreams.plan();
+    let mut lines = Vec::new();
+    if upstreams.are_several() {
+        lines.push(match balance {
+            Balance::RoundRobin => "      each upstream is asked in turn".to_owned(),
+            Balance::LeastBusy => "      the upstream with the fewest requests is asked".to_owned(),
+        });
+    }
+    if let Some(health) = health {
+        lines.push(format!(
+            "      every {} each is asked for {}: {} times in a row without {} within {} and it gets no request, {} times with it and it does again",
+            shown(health.every), health.path, health.falls, health.status, shown(health.timeout), health.rises
+        ));
+    }
+    if let Some(page) = unavailable {
+        lines.push(format!(
+            "      where none is left shoppers see your page of {} bytes",
+            page.len()
+        ));
+    }
+    lines
+}
+
+/// What a shop must prove.
+fn proof(tls: &Tls) -> String {
+    let name = tls.name().to_str();
+    match tls.trust() {
+        Trust::Machine => {
+            format!("it must prove to be {name} by an authority that this machine trusts")
+        }
+        Trust::File(file) => {
+            let file = file.display();
+            format!("it must prove to be {name} by an authority in {file}")
+        }
+        Trust::Anyone => "it need not prove anything: `insecure` is set".to_owned(),
+    }
+}
