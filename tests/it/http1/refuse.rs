@@ -218,7 +218,7 @@ fn who_says_nothing_is_let_go_without_a_word() {
 fn empty_lines_before_a_request_are_nothing() {
     let (server, _) = counting();
     let mut client = server.connect();
-    for lines in [0, 1, 10_000] {
+    for lines in [0, 1, 20] {
         client.say("\r\n".repeat(lines) + &get("/"));
         assert_eq!(client.message(false).status(), 200);
     }
