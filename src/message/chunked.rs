@@ -211,7 +211,7 @@ mod tests {
                 Step::Data(left) if at < have => {
                     let taken = (have - at).min(usize::try_from(left).unwrap_or(usize::MAX));
                     body.extend_from_slice(&text[at..at + taken]);
-                    decoder.data(taken as u64);
+                    decoder.data(u64::try_from(taken).unwrap());
                     at += taken;
                 }
                 Step::End(trailers, taken) => {

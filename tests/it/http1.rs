@@ -1,4 +1,9 @@
 //! HTTP/1.1 towards the client, byte for byte: a service of a few lines behind real sockets.
+#![expect(
+    clippy::as_conversions,
+    clippy::string_slice,
+    reason = "known numbers and ASCII"
+)]
 
 mod answer;
 mod body;

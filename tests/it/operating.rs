@@ -93,6 +93,7 @@ fn config(shop: &Shop, more: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn each_request_has_one_line_when_its_answer_has_ended() {
     let shop = Shop::new(|request| match crate::support::shop::path(request) {
         "/pieces" => chunked(HTML, "x".repeat(1000), 100),

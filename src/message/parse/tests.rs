@@ -1,4 +1,5 @@
 //! Heads, byte by byte.
+#![expect(clippy::string_slice, reason = "ASCII")]
 
 use proptest::prelude::*;
 

@@ -22,11 +22,14 @@ pub(crate) struct Daemon {
 }
 
 /// How it is started.
+/// What is done with the folder before the start.
+type Before = Box<dyn FnOnce(&std::path::Path)>;
+
 #[derive(Default)]
 pub(crate) struct Start {
     env: Vec<(&'static str, String)>,
     socket: Option<TcpListener>,
-    before: Option<Box<dyn FnOnce(&std::path::Path)>>,
+    before: Option<Before>,
 }
 
 impl Start {

@@ -1,4 +1,5 @@
 //! Both directions, as they come.
+#![expect(clippy::string_slice, reason = "known numbers and ASCII")]
 
 use std::sync::{Mutex, mpsc};
 
