@@ -68,7 +68,7 @@ impl Passed {
     }
 
     /// The socket for `address`, non-blocking, `count` times over: every one of them accepts from
-    /// the same queue. None if there is no such socket. `stall` as in [`bind`](super::bind).
+    /// the same queue. None if there is no such socket. `stall` as in [`bind`](super::bind()).
     ///
     /// # Errors
     /// The system refuses.
