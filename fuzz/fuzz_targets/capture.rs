@@ -4,12 +4,13 @@
 
 use std::cell::LazyCell;
 
-use http::header::COOKIE;
-use http::{HeaderMap, HeaderValue, Method};
+use http::Method;
 use libfuzzer_sys::fuzz_target;
 use refgate::capture::{Head, Settings, cookies, query};
 use refgate::clock::Time;
 use refgate::event::Counters;
+use refgate::message::Fields;
+use refgate::message::parse::is_text;
 use refgate::store::Stores;
 use refgate::visit::VisitId;
 use refgate_fuzz::settings::settings;
@@ -58,13 +59,12 @@ fn parameters(target: &str) {
 
 /// Ours are taken out of the cookies; the others are the same pieces in the same order.
 fn kept(cookie: &[u8]) {
-    let Ok(value) = HeaderValue::from_bytes(cookie) else {
+    if !is_text(cookie) {
         return;
-    };
+    }
     let names = NAMES.map(str::to_owned);
-    let mut headers = HeaderMap::new();
-    headers.insert(COOKIE, value.clone());
-    let ours = cookies::take(&mut headers, &names);
+    let mut fields: Fields = [("Cookie", cookie)].into_iter().collect();
+    let ours = cookies::take(&mut fields, &names);
     let is_ours = |piece: &&[u8]| {
         let name = piece
             .split(|byte| *byte == b'=')
@@ -75,7 +75,7 @@ fn kept(cookie: &[u8]) {
     };
     let pieces: Vec<&[u8]> = cookie.split(|byte| *byte == b';').collect();
     let (own, others): (Vec<&[u8]>, Vec<&[u8]>) = pieces.iter().partition(|piece| is_ours(piece));
-    let rest = headers.get(COOKIE).map(HeaderValue::as_bytes);
+    let rest = fields.get("cookie");
     if own.is_empty() {
         assert_eq!((rest, &ours), (Some(cookie), &cookies::Ours::default()));
         return;
@@ -84,17 +84,17 @@ fn kept(cookie: &[u8]) {
     let expected = Some(expected.trim_ascii_start()).filter(|rest| !rest.is_empty());
     assert_eq!(rest, expected);
     assert!(ours.values.len() + ours.refused <= own.len());
-    let mut again = headers.clone();
+    let mut again = fields.clone();
     assert_eq!(cookies::take(&mut again, &names), cookies::Ours::default());
-    assert_eq!(again, headers);
+    assert_eq!(again, fields);
 }
 
 /// All of it together: no text within the seal makes more than no visit.
 fn whole(settings: &Settings, stores: &Stores, target: &[u8], cookie: &[u8], sealed: &[u8]) {
     let store = stores.find("shop.example").unwrap();
-    let mut headers = HeaderMap::new();
-    if let Ok(value) = HeaderValue::from_bytes(cookie) {
-        headers.append(COOKIE, value);
+    let mut fields = Fields::default();
+    if is_text(cookie) {
+        fields.append(b"Cookie", cookie);
     }
     if let Some(within) = text(sealed) {
         let value = settings.keys.seal(NAMES[0], within);
@@ -104,18 +104,21 @@ fn whole(settings: &Settings, stores: &Stores, target: &[u8], cookie: &[u8], sea
         );
         assert_eq!(settings.keys.open(NAMES[1], &value), None);
         let field = format!("{}={value}", NAMES[0]);
-        headers.append(COOKIE, HeaderValue::from_str(&field).unwrap());
+        fields.append(b"Cookie", field.as_bytes());
     }
     let mut head = Head {
         method: &Method::GET,
         target: text(target).unwrap_or("/?affiliate_id=1"),
         host: "shop.example",
-        headers: &mut headers,
+        fields: &mut fields,
     };
     let now = Time::from_millis(1_700_000_000_000);
     let fresh = || Some(VisitId(7));
-    let captured = settings.capture(&mut head, store, (now, &fresh), &Counters::default());
-    let Some(visit) = captured.visit else { return };
+    let counters = Counters::default();
+    let captured = settings.capture(&mut head, store, (now, &fresh), &counters);
+    let Some(visit) = settings.visit(&captured.visitor, store, now, &counters) else {
+        return;
+    };
     assert!(!visit.clicks.is_empty());
     for click in &visit.clicks {
         assert!(now.since(click.at) <= settings.window);
