@@ -130,6 +130,8 @@ def reload_load(t):
 @case("lifecycle", "reload-ten-times")
 def reload_many(t):
     proxy = t.start_proxy()
+    t.equal("body", t.client(proxy.plain).get("/x").body, b"GET /x\n")
+    pause(0.3)
     before = proxy.memory()
     for _time in range(10):
         proxy.reload()
