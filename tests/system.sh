@@ -43,4 +43,5 @@ suite 360 crash   "python3=python3"                                        tests
 suite 400 oscar   "python3=python3"                                        tests/shops/oscar/run.py
 suite 180 browser "chromium=chromium chromedriver=chromium-driver"         tests/browser/run.py
 suite 260 acme    "python3=python3 openssl=openssl pebble=pebble"          tests/acme/run.py
+suite 420 conformance "python3=python3 openssl=openssl prlimit=util-linux" tests/conformance/run.py --limit 400
 summary system

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::process;
 
+use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, warn};
 
@@ -26,6 +27,7 @@ pub fn run(loaded: Loaded, passed: Passed, path: &Path, env: Environment<'_>) ->
         warn!("{warning}");
     }
     let supervisor = Supervisor::find(env);
+    outlive_hangup()?;
     let app = App::start_on(passed, loaded.settings, Time::now())?;
     let (asking, asked) = reload::channel();
     let load = || {
@@ -50,6 +52,14 @@ pub fn run(loaded: Loaded, passed: Passed, path: &Path, env: Environment<'_>) ->
     };
     app.run_again(end, Some((again, asking.clone())))?;
     Ok(())
+}
+
+/// From here on SIGHUP ends nothing. Nobody acts on it yet: the configuration has only just been read.
+fn outlive_hangup() -> io::Result<()> {
+    let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
+    let _entered = runtime.enter();
+    // The process keeps the handler when this listener goes.
+    signal(SignalKind::hangup()).map(drop)
 }
 
 /// Asks for another configuration at each SIGHUP; never ready.

@@ -3,9 +3,11 @@
 
 usage: run.py [--proxy refgate|nginx|haproxy|caddy] [--binary PATH] [--group G]… [--case NAME]… [--jobs N] [--list]
 environment: REFGATE, the binary (default target/release/refgate, then target/debug/refgate)
+SIGUSR1 tells where each thread stands.
 """
 
 import argparse
+import faulthandler
 import importlib
 import os
 import pkgutil
@@ -90,6 +92,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGALRM, lambda *_: sys.exit("the suite took longer than %d s" % options.limit))
     signal.alarm(options.limit)
+    faulthandler.register(signal.SIGUSR1)
     workdir = tempfile.mkdtemp(prefix="conformance-")
     try:
         os.makedirs(os.path.join(workdir, "certificates"))

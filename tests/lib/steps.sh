@@ -1,5 +1,5 @@
 # Steps with a time limit, a time and a count; to be sourced. A step's tests are counted by its closing lines:
-# cargo's `test result: … N passed; M failed` and `N passed, M failed`. A failed step without any counts as one.
+# cargo's `test result: … N passed; M failed` and `N passed, M failed` (and `, K skipped`). A failed step without any counts as one.
 
 passed=0 failed=0 table=
 log=$(mktemp) || exit 1
@@ -18,7 +18,7 @@ step() { # SECONDS NAME COMMAND…
   # awk adds the counts up; nothing counted is 0 0
   read -r good bad < <(awk '
     /^test result: / { for (i = 2; i <= NF; i++) { if ($i == "passed;") g += $(i-1); if ($i == "failed;") b += $(i-1) } }
-    /^[0-9]+ passed, [0-9]+ failed$/ { g += $1; b += $3 }
+    /^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$/ { g += $1; b += $3 }
     END { print g + 0, b + 0 }' "$log")
   [ "$status" = 124 ] && echo "$name took longer than $limit s"
   if [ "$status" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi

@@ -265,6 +265,8 @@ def half_open(t):
 def out_of_files(t):
     """More connections than the system allows files: it waits, and serves again when they are gone."""
     proxy = t.start_proxy(prefix=["prlimit", "--nofile=96"])
+    t.equal("status", t.client(proxy.plain).get("/x").status, 200)
+    pause(0.5)  # its first listener answers while the last thread may still be starting
     clients = []
     for _at in range(150):
         try:

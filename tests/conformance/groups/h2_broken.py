@@ -4,9 +4,29 @@ import struct
 
 from groups.h2_malformed import HEAD, A, M, S
 from harness.cases import Skipped, add, case
-from harness.h2 import (ACK, CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM, GOAWAY, HEADERS, INITIAL_WINDOW,
-                        MAX_FRAME, PADDED, PING, PREFACE, PRIORITY, PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE,
-                        pack, plain, settings)
+from harness.h2 import (
+    ACK,
+    CONTINUATION,
+    DATA,
+    ENABLE_PUSH,
+    END_HEADERS,
+    END_STREAM,
+    GOAWAY,
+    HEADERS,
+    INITIAL_WINDOW,
+    MAX_FRAME,
+    PADDED,
+    PING,
+    PREFACE,
+    PRIORITY,
+    PUSH_PROMISE,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    pack,
+    plain,
+    settings,
+)
 
 # -- broken frames: bytes on a connection that has shaken hands (stream 1 is ended, 3 is open), and what they deserve
 

@@ -5,8 +5,24 @@ import time
 from groups.h2_broken import get
 from groups.h2_malformed import HEAD
 from harness.cases import add, case
-from harness.h2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, H2, HEADERS, INITIAL_WINDOW, MAX_STREAMS, PING,
-                        PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, pack, plain, settings)
+from harness.h2 import (
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    H2,
+    HEADERS,
+    INITIAL_WINDOW,
+    MAX_STREAMS,
+    PING,
+    PRIORITY,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    pack,
+    plain,
+    settings,
+)
 from harness.upstream import echo, ok
 from harness.wire import Slow
 

@@ -5,9 +5,28 @@ import threading
 
 from groups.h2_handshake import good
 from harness.cases import add, case
-from harness.h2 import (CONTINUATION, DATA, ENABLE_PUSH, END_HEADERS, END_STREAM, H2, HEADER_TABLE_SIZE, HEADERS,
-                        INITIAL_WINDOW, MAX_FRAME, MAX_STREAMS, PADDED, PING, PREFACE, PRIORITIZED, PRIORITY, SETTINGS,
-                        WINDOW_UPDATE, pack, settings)
+from harness.h2 import (
+    CONTINUATION,
+    DATA,
+    ENABLE_PUSH,
+    END_HEADERS,
+    END_STREAM,
+    H2,
+    HEADER_TABLE_SIZE,
+    HEADERS,
+    INITIAL_WINDOW,
+    MAX_FRAME,
+    MAX_STREAMS,
+    PADDED,
+    PING,
+    PREFACE,
+    PRIORITIZED,
+    PRIORITY,
+    SETTINGS,
+    WINDOW_UPDATE,
+    pack,
+    settings,
+)
 from harness.upstream import echo, ok
 
 # -- many at once

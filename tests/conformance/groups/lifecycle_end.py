@@ -143,7 +143,7 @@ def drain_limit(t):
     t.check(b"\r\n0\r\n\r\n" not in client.reader.rest(3), "the cut answer has a clean end")
 
 
-@case("lifecycle", "drain-and-a-tunnel", only=OURS)
+@case("lifecycle", "drain-and-a-tunnel")
 def drain_tunnel(t):
     """A tunnel does not keep the process."""
 

@@ -66,10 +66,23 @@ def reload_way(t):
 def reload_bad(t):
     """The old one goes on."""
     proxy = t.start_proxy()
+    t.equal("body", t.client(proxy.plain).get("/x").body, b"GET /x\n")
+    pause(0.3)
     proxy.reload("nonsense: [\n")
     pause(1.0)
     t.check(proxy.alive(), "it has ended", proxy.log()[-300:])
     t.equal("body", t.client(proxy.plain).get("/x").body, b"GET /x\n")
+
+
+@case("lifecycle", "reload-the-moment-it-listens", only=("refgate",))
+def reload_early(t):
+    """Whoever sees it listen may tell it to reload: a signal that nobody awaits yet would end it."""
+    for _time in range(3):
+        proxy = t.start_proxy()
+        proxy.reload()
+        pause(0.3)
+        t.check(proxy.alive(), "it has ended", proxy.log()[-300:])
+        t.equal("body", t.client(proxy.plain).get("/x").body, b"GET /x\n")
 
 
 @case("lifecycle", "reload-under-load-fails-nobody")
@@ -117,6 +130,8 @@ def reload_load(t):
 @case("lifecycle", "reload-ten-times")
 def reload_many(t):
     proxy = t.start_proxy()
+    t.equal("body", t.client(proxy.plain).get("/x").body, b"GET /x\n")
+    pause(0.3)
     before = proxy.memory()
     for _time in range(10):
         proxy.reload()

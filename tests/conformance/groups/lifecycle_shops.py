@@ -28,12 +28,12 @@ def secure(t, options, certificate="other"):
     return shop, text
 
 
-CA = 'ca: "@CERTIFICATES@/other.crt"'
+CA = 'ca: "@CERTIFICATES@/authority.crt"'
 for name, options, served in (
     ("trusted", "{ %s, server_name: other.test }" % CA, True),
     ("insecure", "{ insecure: true }", True),
     ("name-of-another", "{ %s, server_name: shop.test }" % CA, False),
-    ("not-trusted", '{ ca: "@CERTIFICATES@/shop.crt", server_name: other.test }', False),
+    ("not-trusted", '{ ca: "@CERTIFICATES@/stranger.crt", server_name: other.test }', False),
 ):
 
     def run(t, options=options, served=served):

@@ -162,7 +162,7 @@ def endless_1xx(t):
             connection.send(echo(request))
             return
         sent = 0
-        while sent < 64 << 20 and connection.send(piece):
+        while sent < 16 << 20 and connection.send(piece):
             sent += len(piece)
         connection.hold(1.0)
 

@@ -15,6 +15,10 @@ FILES = {"refgate": "refgate.yaml", "nginx": "nginx.conf", "haproxy": "haproxy.c
 FEATURES = {"nginx": {"tls", "proxy_protocol"}, "haproxy": {"tls", "proxy_protocol"}, "caddy": {"tls"}}
 
 
+# Every proxy of this run, so that none outlives it.
+STARTED = []
+
+
 def free_ports(count):
     """Ports of 127.0.0.1 on which nothing listens now, all different."""
     probes = [socket.socket() for _ in range(count)]
@@ -27,41 +31,36 @@ def free_ports(count):
 
 
 def make_certificates(folder):
-    """A certificate for shop.test and one for other.test and *.wild.test, made by openssl."""
-    for name, names in (("shop", "DNS:shop.test"), ("other", "DNS:other.test,DNS:*.wild.test")):
+    """Certificates for shop.test and for other.test with *.wild.test, of one authority; and another authority."""
+
+    def make(name, *options):
         crt, key = os.path.join(folder, name + ".crt"), os.path.join(folder, name + ".key")
-        subprocess.run(
-            [
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-                "-keyout",
-                key,
-                "-out",
-                crt,
-                "-days",
-                "30",
-                "-subj",
-                "/CN=%s.test" % name,
-                "-addext",
-                "subjectAltName=" + names,
-                # rustls takes no authority's certificate for a server's.
-                "-addext",
-                "basicConstraints=critical,CA:FALSE",
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        command = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "30",
+        ]
+        command += ["-subj", "/CN=" + name, "-keyout", key, "-out", crt, *options]
+        made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if made.returncode:
+            raise RuntimeError("openssl: %s" % made.stdout.decode("utf-8", "replace"))
         with open(os.path.join(folder, name + ".pem"), "wb") as pem:
             for part in (crt, key):
                 with open(part, "rb") as file:
                     pem.write(file.read())
+
+    make("authority")
+    make("stranger")
+    by = ["-CA", os.path.join(folder, "authority.crt"), "-CAkey", os.path.join(folder, "authority.key")]
+    for name, names in (("shop", "DNS:shop.test"), ("other", "DNS:other.test,DNS:*.wild.test")):
+        make(name, *by, "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "subjectAltName=" + names)
 
 
 class Proxy:
@@ -100,6 +99,7 @@ class Proxy:
             self.text = self.template(FILES[kind]) + extra
             self.write(self.text)
         self.process = None
+        STARTED.append(self)
         if start:
             self.start()
 

@@ -8,7 +8,7 @@ import threading
 import time
 
 from .cases import CASES, GROUPS, Context, Failed, Skipped
-from .proxies import Proxy
+from .proxies import STARTED, Proxy
 from .upstream import Upstream
 
 MOST_AGAIN = 25
@@ -72,6 +72,7 @@ class Results:
     def __init__(self, verbose):
         self.lock, self.verbose = threading.Lock(), verbose
         self.passed, self.failed, self.skipped, self.seconds = [], {}, {}, {}
+        self.running = set()
 
     def put(self, case, seen, seconds):
         with self.lock:
@@ -95,11 +96,14 @@ def work(slot, cases, results):
 
 def attempt(slot, case, results):
     began = time.monotonic()
+    results.running.add(case.title)
     try:
         results.put(case, slot.run(case), time.monotonic() - began)
     except Skipped as skipped:
         with results.lock:
             results.skipped[case] = str(skipped)
+    finally:
+        results.running.discard(case.title)
 
 
 def run(kind, binary, workdir, chosen, jobs, verbose=False, retries=1, slowest=0):
@@ -116,16 +120,23 @@ def run(kind, binary, workdir, chosen, jobs, verbose=False, retries=1, slowest=0
             if case.alone:
                 attempt(slots[0], case, results)
         again(slots, results) if retries else None
+    except SystemExit:
+        while not cases.empty():
+            cases.get()
+        print("cut off while these ran: %s" % ", ".join(sorted(results.running)), flush=True)
+        raise
     finally:
         for slot in slots:
             slot.close()
+        for proxy in STARTED:
+            proxy.close(1)
     report(results, chosen, time.monotonic() - began, slowest)
     return 1 if results.failed or not results.passed else 0
 
 
 def share(slots, cases, results):
     """Every slot takes the next case until there is none."""
-    threads = [threading.Thread(target=work, args=(slot, cases, results)) for slot in slots]
+    threads = [threading.Thread(target=work, args=(slot, cases, results), daemon=True) for slot in slots]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -142,7 +142,10 @@ class Upstream:
         self.script, self.errors = script or serving(), []
 
     def end(self):
-        """Ends every connection, and waits until the proxy has seen that it did: nothing is left in a pool."""
+        """Ends every connection, and waits a little until the proxy has seen that it did, so that none is left in a pool.
+
+        A proxy that looks at a pooled connection only when it takes it is not waited for long.
+        """
         with self.lock:
             connections, self.connections = self.connections, []
         for connection in connections:
@@ -150,13 +153,13 @@ class Upstream:
             connection.finish()
         for connection in connections:
             if not connection.over and connection.sock.fileno() >= 0:
-                end = time.monotonic() + 1.0
+                end = time.monotonic() + 0.2
                 while not connection.over and time.monotonic() < end:
                     time.sleep(0.005)
             if connection.over and connection.sock.fileno() >= 0:
                 try:
                     connection.reader.keep = False
-                    connection.reader.ended(1.0)
+                    connection.reader.ended(0.2)
                 except (OSError, ValueError):
                     pass
             connection.close()
