@@ -36,6 +36,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod tunnel;
+mod value;
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
