@@ -4,7 +4,7 @@
 //! were woken, and writes what came of it with one call. A stream is no task, and
 //! nothing goes through a channel.
 //!
-//! - [`rota`] says whose turn it is.
+//! - `rota` says whose turn it is.
 //! - `receive` takes frames apart, `headers` and `control` do what they say.
 //! - `exchange` polls handlers and bodies and writes responses.
 //! - `leave` ends the connection, in peace or not.
@@ -36,6 +36,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod tunnel;
+mod value;
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};

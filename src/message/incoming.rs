@@ -328,6 +328,34 @@ mod tests {
     }
 
     #[test]
+    fn small_pieces_that_wait_are_joined() {
+        let (feed, mut body) = pipe(None);
+        for _ in 0..10_000 {
+            feed.push(Frame::Data(Bytes::copy_from_slice(b"abc")));
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        let (mut frames, mut all) = (0, Vec::new());
+        while let Poll::Ready(Some(Ok(Frame::Data(data)))) = poll(&mut body) {
+            frames += 1;
+            all.extend_from_slice(&data);
+        }
+        assert_eq!(all, b"abc".repeat(10_000));
+        assert!(frames < 4, "{frames}");
+        assert_eq!(feed.taken(&mut cx), 30_000);
+    }
+
+    #[test]
+    fn what_nobody_will_take_counts_as_taken() {
+        let (feed, body) = pipe(None);
+        let mut cx = Context::from_waker(Waker::noop());
+        feed.push(data("abc"));
+        drop(body);
+        assert_eq!(feed.taken(&mut cx), 3);
+        feed.push(data("de"));
+        assert_eq!(feed.taken(&mut cx), 2);
+    }
+
+    #[test]
     fn no_body_is_at_its_end() {
         let mut body = Incoming::empty();
         assert!(body.is_end());

@@ -5,9 +5,9 @@
 
 use http::{Method, Version};
 
-use super::hpack::{self, Decoder};
-use super::name::{self, Name};
-use crate::message::parse::{Limits, is_text};
+use super::hpack::{self, Decoder, Field};
+use super::name::Name;
+use crate::message::parse::Limits;
 use crate::message::{Fields, RequestHead, Target};
 
 /// What a field counts beyond its bytes (RFC 9113 §6.5.2).
@@ -46,7 +46,7 @@ pub(super) fn head(
     limits: Limits,
 ) -> Result<Verdict<Asked>, hpack::Fault> {
     let mut draft = Draft::new(limits);
-    decoder.decode(block, |name, text, value| draft.head(name, text, value))?;
+    decoder.decode(block, |field| draft.head(field))?;
     if let Some(verdict) = draft.bad() {
         return Ok(verdict);
     }
@@ -66,9 +66,7 @@ pub(super) fn trailers(
     limits: Limits,
 ) -> Result<Verdict<Fields>, hpack::Fault> {
     let mut draft = Draft::new(limits);
-    decoder.decode(block, |name, text, value| {
-        draft.trailer(name, text, value);
-    })?;
+    decoder.decode(block, |field| draft.trailer(field))?;
     Ok(draft.bad().unwrap_or(Verdict::Good(draft.fields)))
 }
 
@@ -77,7 +75,7 @@ pub(super) fn trailers(
 /// # Errors
 /// The block cannot be read: the connection's end.
 pub(super) fn nothing(decoder: &mut Decoder, block: &[u8]) -> Result<(), hpack::Fault> {
-    decoder.decode(block, |_, _, _| {})
+    decoder.decode(block, |_| {})
 }
 
 /// What is known of a request so far.
@@ -119,27 +117,32 @@ impl Draft {
         }
     }
 
-    fn head(&mut self, name: Name, text: &[u8], value: &[u8]) {
-        if !self.counts(text, value) {
+    fn head(&mut self, field: Field<'_>) {
+        if !self.counts(field) {
             return;
         }
-        let put = if name.is_pseudo() {
-            self.pseudo(name, value)
+        let put = if !field.sound {
+            Err("a field is not valid, or not allowed")
+        } else if field.name.is_pseudo() {
+            self.pseudo(field)
         } else {
             self.regular = true;
-            self.field(name, text, value)
+            self.field(field)
         };
         self.note(put);
     }
 
-    fn trailer(&mut self, name: Name, text: &[u8], value: &[u8]) {
-        if !self.counts(text, value) {
+    fn trailer(&mut self, field: Field<'_>) {
+        if !self.counts(field) {
             return;
         }
         // What frames or routes a message has no place behind it (RFC 9110 §6.5.1).
-        let put = match name {
-            Name::Plain if text != b"host" => self.plain(text, value),
-            _ => Err("a trailer that may not be one"),
+        let put = match field.name {
+            Name::Plain if field.sound && field.text != b"host" => {
+                self.fields.append(field.text, field.value);
+                Ok(())
+            }
+            _ => Err("a trailer is not valid, or not allowed"),
         };
         self.note(put);
     }
@@ -151,10 +154,9 @@ impl Draft {
     }
 
     /// Counts a field; whether it is still to be looked at.
-    fn counts(&mut self, text: &[u8], value: &[u8]) -> bool {
-        self.size = self
-            .size
-            .saturating_add(text.len() + value.len() + OVERHEAD);
+    fn counts(&mut self, field: Field<'_>) -> bool {
+        let size = field.text.len() + field.value.len() + OVERHEAD;
+        self.size = self.size.saturating_add(size);
         self.count += 1;
         self.fault.is_none() && !self.is_large()
     }
@@ -170,67 +172,48 @@ impl Draft {
         self.fault.map(Verdict::Malformed)
     }
 
-    fn pseudo(&mut self, name: Name, value: &[u8]) -> Result<(), &'static str> {
-        const TWICE: &str = "a pseudo field came twice";
+    fn pseudo(&mut self, field: Field<'_>) -> Result<(), &'static str> {
         if self.regular {
             return Err("a pseudo field behind another field");
         }
-        let slot = match name {
+        let twice = match field.name {
             Name::Method => {
-                let method = Method::from_bytes(value).map_err(|_no_token| "no method")?;
-                let twice = self.method.replace(method).is_some();
-                return if twice { Err(TWICE) } else { Ok(()) };
+                let method = Method::from_bytes(field.value).map_err(|_no_token| "no method")?;
+                self.method.replace(method).is_some()
             }
-            Name::Scheme => {
-                let twice = std::mem::replace(&mut self.scheme, true);
-                return match is_scheme(value) {
-                    true if twice => Err(TWICE),
-                    true => Ok(()),
-                    false => Err("no scheme"),
-                };
-            }
-            Name::Path if is_path(value) => &mut self.path,
-            Name::Authority if is_authority(value) => &mut self.authority,
-            Name::Protocol if crate::message::parse::is_token(value) => &mut self.protocol,
-            _ => return Err("a pseudo field that is unknown or not valid"),
+            Name::Scheme => std::mem::replace(&mut self.scheme, true),
+            Name::Path => self.path.replace(field.value.to_vec()).is_some(),
+            Name::Authority => self.authority.replace(field.value.to_vec()).is_some(),
+            Name::Protocol => self.protocol.replace(field.value.to_vec()).is_some(),
+            _ => return Err("an unknown pseudo field"),
         };
-        match slot.replace(value.to_vec()) {
-            None => Ok(()),
-            Some(_) => Err(TWICE),
+        if twice {
+            return Err("a pseudo field came twice");
         }
+        Ok(())
     }
 
-    fn field(&mut self, name: Name, text: &[u8], value: &[u8]) -> Result<(), &'static str> {
-        match name {
-            Name::Plain => self.plain(text, value),
+    fn field(&mut self, field: Field<'_>) -> Result<(), &'static str> {
+        match field.name {
             Name::Cookie => {
-                is_value(value)?;
                 match &mut self.cookie {
                     Some(cookie) => {
                         cookie.extend_from_slice(b"; ");
-                        cookie.extend_from_slice(value);
+                        cookie.extend_from_slice(field.value);
                     }
-                    none => *none = Some(value.to_vec()),
+                    none => *none = Some(field.value.to_vec()),
                 }
-                Ok(())
+                return Ok(());
             }
             Name::ContentLength => {
-                let length = digits(value).ok_or("content-length is no number")?;
+                let length = digits(field.value).ok_or("content-length is too large")?;
                 if self.length.replace(length).is_some() {
                     return Err("content-length came twice");
                 }
-                self.plain(text, value)
             }
-            Name::Te if value.eq_ignore_ascii_case(b"trailers") => self.plain(text, value),
-            Name::Te => Err("te is not trailers"),
-            Name::Connection => Err("a connection-specific field"),
-            _ => Err("a field's name is not valid"),
+            _ => {}
         }
-    }
-
-    fn plain(&mut self, text: &[u8], value: &[u8]) -> Result<(), &'static str> {
-        is_value(value)?;
-        self.fields.append(text, value);
+        self.fields.append(field.text, field.value);
         Ok(())
     }
 
@@ -274,64 +257,8 @@ impl Draft {
     }
 }
 
-/// RFC 9113 §8.2.1.
-fn is_value(value: &[u8]) -> Result<(), &'static str> {
-    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-    if value.first().is_some_and(blank) || value.last().is_some_and(blank) || !is_text(value) {
-        return Err("a field's value is not valid");
-    }
-    Ok(())
-}
-
 fn digits(text: &[u8]) -> Option<u64> {
-    if !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
     std::str::from_utf8(text).ok()?.parse().ok()
-}
-
-/// RFC 3986 §3.1.
-fn is_scheme(text: &[u8]) -> bool {
-    if matches!(text, b"https" | b"http") {
-        return true;
-    }
-    let rest = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-    text.first().is_some_and(u8::is_ascii_alphabetic) && text.iter().all(rest)
-}
-
-/// A path with or without a query, or `*`; the rest as in HTTP/1.1's request line.
-fn is_path(text: &[u8]) -> bool {
-    let bad = |byte: u8| byte <= b' ' || byte == 0x7f;
-    (text.first() == Some(&b'/') || text == b"*")
-        && !text.iter().fold(false, |found, byte| found | bad(*byte))
-}
-
-/// A host, with or without a port, of the bytes that RFC 3986 §3.2 allows; no user
-/// information (RFC 9113 §8.3.1).
-fn is_authority(text: &[u8]) -> bool {
-    let good = |byte: &u8| AUTHORITY.get(usize::from(*byte)).is_some_and(|good| *good);
-    !text.is_empty() && text.iter().all(good)
-}
-
-static AUTHORITY: [bool; 256] = authority();
-
-#[expect(
-    clippy::indexing_slicing,
-    reason = "evaluated by the compiler, which refuses an index out of bounds"
-)]
-const fn authority() -> [bool; 256] {
-    let mut good = [false; 256];
-    let mut rest: &[u8] = b"-._~%!$&'()*+,;=:[]";
-    while let [byte, behind @ ..] = rest {
-        good[name::index(*byte)] = true;
-        rest = behind;
-    }
-    let mut byte = 0;
-    while byte < 128 {
-        good[name::index(byte)] |= byte.is_ascii_alphanumeric();
-        byte += 1;
-    }
-    good
 }
 
 #[cfg(test)]

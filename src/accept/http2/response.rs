@@ -108,8 +108,8 @@ mod tests {
             expected[count - 1].1 |= flag::END_HEADERS;
             assert_eq!(frames, expected);
             let mut fields = Vec::new();
-            let read = Decoder::new().decode(&block, |_, name, value| {
-                fields.push((name.to_vec(), value.to_vec()));
+            let read = Decoder::new().decode(&block, |field| {
+                fields.push((field.text.to_vec(), field.value.to_vec()));
             });
             assert_eq!(read, Ok(()));
             assert_eq!(fields[1], (b"a".to_vec(), value.into_bytes()));

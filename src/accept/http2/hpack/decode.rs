@@ -3,8 +3,9 @@
 use std::cell::Cell;
 
 use super::super::name::Name;
+use super::super::value::is_sound;
 use super::table::Table;
-use super::{TABLE, huffman};
+use super::{Field, TABLE, huffman};
 
 /// The block is not valid; what comes behind it cannot be read any more (RFC 7541 §2.1,
 /// RFC 9113 §4.3).
@@ -62,7 +63,7 @@ impl Decoder {
     pub(in crate::accept::http2) fn decode(
         &mut self,
         block: &[u8],
-        field: impl FnMut(Name, &[u8], &[u8]),
+        field: impl FnMut(Field<'_>),
     ) -> Result<(), Fault> {
         let mut scratch = SCRATCH.take();
         let read = self.fields(block, &mut scratch, field);
@@ -76,15 +77,14 @@ impl Decoder {
         &mut self,
         mut block: &[u8],
         scratch: &mut Scratch,
-        mut field: impl FnMut(Name, &[u8], &[u8]),
+        mut field: impl FnMut(Field<'_>),
     ) -> Result<(), Fault> {
         let mut begun = false;
         while let Some(first) = block.first().copied() {
             match first {
                 0x80.. => {
                     let index = integer(&mut block, 7)?;
-                    let found = self.table.get(index).ok_or(UNKNOWN)?;
-                    field(found.meaning, found.name, found.value);
+                    field(self.table.get(index).ok_or(UNKNOWN)?);
                 }
                 0x40.. => self.literal(&mut block, 6, scratch, &mut field)?,
                 0x20.. => {
@@ -107,7 +107,7 @@ impl Decoder {
         block: &mut &[u8],
         prefix: u32,
         scratch: &mut Scratch,
-        field: &mut impl FnMut(Name, &[u8], &[u8]),
+        field: &mut impl FnMut(Field<'_>),
     ) -> Result<(), Fault> {
         let indexed = prefix == 6;
         let index = integer(block, prefix)?;
@@ -115,17 +115,28 @@ impl Decoder {
             let name = text(block)?.decoded(&mut scratch.name)?;
             let value = text(block)?.decoded(&mut scratch.value)?;
             let meaning = Name::of(name);
-            field(meaning, name, value);
+            let literal = Field {
+                name: meaning,
+                text: name,
+                value,
+                sound: is_sound(meaning, value),
+            };
+            field(literal);
             if indexed {
-                self.table.insert(meaning, name, value);
+                self.table.insert(literal);
             }
             return Ok(());
         }
         let found = self.table.get(index).ok_or(UNKNOWN)?;
         let value = text(block)?.decoded(&mut scratch.value)?;
-        field(found.meaning, found.name, value);
+        let sound = is_sound(found.name, value);
+        field(Field {
+            value,
+            sound,
+            ..found
+        });
         if indexed {
-            self.table.insert_named(index, value);
+            self.table.insert_named(index, value, sound);
         }
         Ok(())
     }

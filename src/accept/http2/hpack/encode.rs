@@ -204,8 +204,8 @@ mod tests {
     fn decoded(block: &[u8]) -> Vec<(String, String)> {
         let mut fields = Vec::new();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let read = Decoder::new().decode(block, |_, name, value| {
-            fields.push((text(name), text(value)));
+        let read = Decoder::new().decode(block, |field| {
+            fields.push((text(field.text), text(field.value)));
         });
         assert_eq!(read, Ok(()), "{block:x?}");
         fields

@@ -2,12 +2,14 @@
 //!
 //! The dynamic table is one buffer with an index beside it: a field that comes in is
 //! two copies and no allocation. What its name means is kept with it, so that a field
-//! which comes again by its index is not looked at again.
+//! which comes again by its index is not looked at again; and so is whether its value may be.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::super::name::Name;
+use super::super::value::is_sound;
+use super::Field;
 
 /// What an entry counts beyond its bytes (RFC 7541 §4.1).
 pub(super) const OVERHEAD: usize = 32;
@@ -78,28 +80,20 @@ pub(super) static FIXED: [(&str, &str); 61] = [
 ];
 
 /// What the names of the static table mean.
-static MEANINGS: [Name; FIXED.len()] = meanings();
+static NAMES: [Name; FIXED.len()] = names();
 
 #[expect(
     clippy::indexing_slicing,
     reason = "evaluated by the compiler, which refuses an index out of bounds"
 )]
-const fn meanings() -> [Name; FIXED.len()] {
-    let mut meanings = [Name::Plain; FIXED.len()];
+const fn names() -> [Name; FIXED.len()] {
+    let mut names = [Name::Plain; FIXED.len()];
     let mut at = 0;
     while at < FIXED.len() {
-        meanings[at] = Name::of(FIXED[at].0.as_bytes());
+        names[at] = Name::of(FIXED[at].0.as_bytes());
         at += 1;
     }
-    meanings
-}
-
-/// A field that stands in a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Found<'a> {
-    pub(super) meaning: Name,
-    pub(super) name: &'a [u8],
-    pub(super) value: &'a [u8],
+    names
 }
 
 /// The fields that the other side has written and may point at.
@@ -120,6 +114,7 @@ struct Entry {
     name: usize,
     value: usize,
     meaning: Name,
+    sound: bool,
 }
 
 impl Entry {
@@ -149,47 +144,54 @@ impl Table {
     }
 
     /// The field of this index, from 1.
-    pub(super) fn get(&self, index: usize) -> Option<Found<'_>> {
+    pub(super) fn get(&self, index: usize) -> Option<Field<'_>> {
         let place = index.checked_sub(1)?;
         if let Some((name, value)) = FIXED.get(place) {
-            return Some(Found {
-                meaning: *MEANINGS.get(place)?,
-                name: name.as_bytes(),
-                value: value.as_bytes(),
+            let (meaning, value) = (*NAMES.get(place)?, value.as_bytes());
+            return Some(Field {
+                name: meaning,
+                text: name.as_bytes(),
+                value,
+                sound: is_sound(meaning, value),
             });
         }
         let entry = *self.entries.get(place - FIXED.len())?;
-        Some(Found {
-            meaning: entry.meaning,
-            name: self.bytes.get(entry.name())?,
+        Some(Field {
+            name: entry.meaning,
+            text: self.bytes.get(entry.name())?,
             value: self.bytes.get(entry.value())?,
+            sound: entry.sound,
         })
     }
 
     /// Puts a field in front, and the oldest ones out until it fits (RFC 7541 §4.4).
-    pub(super) fn insert(&mut self, meaning: Name, name: &[u8], value: &[u8]) {
+    pub(super) fn insert(&mut self, field: Field<'_>) {
         let entry = Entry {
             start: self.bytes.len(),
-            name: name.len(),
-            value: value.len(),
-            meaning,
+            name: field.text.len(),
+            value: field.value.len(),
+            meaning: field.name,
+            sound: field.sound,
         };
         if !self.make_room(entry.size()) {
             return;
         }
-        self.bytes.extend_from_slice(name);
-        self.add(entry, value);
+        self.bytes.extend_from_slice(field.text);
+        self.add(entry, field.value);
     }
 
     /// The same with the name of the field of this index; nothing happens if there is none.
-    pub(super) fn insert_named(&mut self, index: usize, value: &[u8]) {
+    pub(super) fn insert_named(&mut self, index: usize, value: &[u8], sound: bool) {
         let Some(place) = index.checked_sub(1) else {
             return;
         };
-        if let Some((name, _)) = FIXED.get(place) {
-            let meaning = MEANINGS.get(place).copied().unwrap_or(Name::Plain);
-            self.insert(meaning, name.as_bytes(), value);
-            return;
+        if let (Some((text, _)), Some(name)) = (FIXED.get(place), NAMES.get(place)) {
+            return self.insert(Field {
+                name: *name,
+                text: text.as_bytes(),
+                value,
+                sound,
+            });
         }
         let Some(named) = self.entries.get(place - FIXED.len()).copied() else {
             return;
@@ -199,6 +201,7 @@ impl Table {
             name: named.name,
             value: value.len(),
             meaning: named.meaning,
+            sound,
         };
         // Its name may be put out by this; the bytes still stand there until `add`.
         if self.make_room(entry.size()) && named.name().end <= self.bytes.len() {
@@ -261,11 +264,20 @@ impl Table {
 mod tests {
     use super::*;
 
+    fn field<'a>(text: &'a [u8], value: &'a [u8]) -> Field<'a> {
+        Field {
+            name: Name::Plain,
+            text,
+            value,
+            sound: true,
+        }
+    }
+
     fn listed(table: &Table) -> Vec<String> {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         (62..)
             .map_while(|index| table.get(index))
-            .map(|found| format!("{}={}", text(found.name), text(found.value)))
+            .map(|found| format!("{}={}", text(found.text), text(found.value)))
             .collect()
     }
 
@@ -273,21 +285,21 @@ mod tests {
     fn the_newest_comes_first_and_the_oldest_goes() {
         let mut table = Table::new(3 * (2 + OVERHEAD));
         for name in [b"a", b"b", b"c", b"d"] {
-            table.insert(Name::Plain, name, b"1");
+            table.insert(field(name, b"1"));
         }
         assert_eq!(listed(&table), ["d=1", "c=1", "b=1"]);
         // The name of the one that this puts out.
-        table.insert_named(64, b"2");
+        table.insert_named(64, b"2", true);
         assert_eq!(listed(&table), ["b=2", "d=1", "c=1"]);
-        table.insert_named(8, b"");
+        table.insert_named(8, b"", true);
         assert_eq!(listed(&table), [":status=", "b=2"]);
-        table.insert_named(99, b"");
+        table.insert_named(99, b"", true);
         assert_eq!(listed(&table).len(), 2);
         table.resize(OVERHEAD + 2);
         assert_eq!(listed(&table), [""; 0]);
-        table.insert(Name::Plain, b"e", b"");
+        table.insert(field(b"e", b""));
         assert_eq!(listed(&table), ["e="]);
-        table.insert(Name::Plain, b"long", b"");
+        table.insert(field(b"long", b""));
         assert_eq!(listed(&table), [""; 0]);
         assert_eq!((table.size, table.bytes.len()), (0, 0));
     }
@@ -298,12 +310,12 @@ mod tests {
         for turn in 0..1_000_u32 {
             let value = turn.to_string();
             match turn % 3 {
-                0 => table.insert(Name::Plain, b"name", value.as_bytes()),
-                1 => table.insert_named(62, value.as_bytes()),
-                _ => table.insert_named(63, value.as_bytes()),
+                0 => table.insert(field(b"name", value.as_bytes())),
+                1 => table.insert_named(62, value.as_bytes(), true),
+                _ => table.insert_named(63, value.as_bytes(), true),
             }
             assert_eq!(table.get(62).unwrap().value, value.as_bytes());
-            assert_eq!(table.get(62).unwrap().name, b"name");
+            assert_eq!(table.get(62).unwrap().text, b"name");
             assert!(table.size <= 256 && table.bytes.len() <= 512);
         }
         let kept: Vec<String> = (994..1000)
@@ -325,12 +337,12 @@ mod tests {
         ] {
             let found = table.get(index).unwrap();
             assert_eq!(
-                (found.name, found.value),
+                (found.text, found.value),
                 (name.as_bytes(), value.as_bytes())
             );
         }
         assert_eq!(table.get(0), None);
         assert_eq!(table.get(62), None);
-        assert_eq!(table.get(32).unwrap().meaning, Name::Cookie);
+        assert_eq!(table.get(32).unwrap().name, Name::Cookie);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::fault::Code;
 use super::super::frame::{self, Head, flag, kind};
-use super::super::hpack::{Decoder, integer};
+use super::super::hpack::{Decoder, Field, integer};
 use super::server::Server;
 
 /// Longer than anything takes.
@@ -156,7 +156,7 @@ impl Client {
         assert_eq!(got.head.kind, kind::HEADERS);
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let mut fields = Vec::new();
-        let put = |_, name: &[u8], value: &[u8]| fields.push((text(name), text(value)));
+        let put = |field: Field<'_>| fields.push((text(field.text), text(field.value)));
         assert_eq!(self.decoder.decode(&got.payload, put), Ok(()));
         fields
     }

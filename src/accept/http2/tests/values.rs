@@ -160,6 +160,28 @@ fn a_malformed_request_costs_its_stream() {
 }
 
 #[test]
+fn what_is_malformed_is_so_again_by_its_index() {
+    let server = Server::start(service);
+    let mut client = Client::new(&server);
+    // Into the table, as literals: a value and a name that may not be.
+    let bad = [
+        &[0x40, 1, b'x', 2, b' ', b'y'][..],
+        &[0x40, 1, b'X', 1, b'y'],
+    ]
+    .concat();
+    let first = [block(&get("/1")), bad].concat();
+    client.frame(kind::HEADERS, ALL, 1, &first);
+    assert_eq!(client.fate(), reset(Code::Protocol));
+    for (stream, index) in [(3, 62), (5, 63)] {
+        let again = [block(&get("/1")), vec![0x80 | index]].concat();
+        client.frame(kind::HEADERS, ALL, stream, &again);
+        assert_eq!(client.fate(), Fate::Reset(stream, Code::Protocol));
+    }
+    client.ask(7, &get("/1"));
+    assert_eq!(client.fate(), Fate::Answer(7, "200".to_owned()));
+}
+
+#[test]
 fn a_connection_begins_with_the_preface_and_settings() {
     let server = Server::start(service);
     let hello = bytes(kind::SETTINGS, 0, 0, &[]);

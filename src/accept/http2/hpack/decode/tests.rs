@@ -10,8 +10,8 @@ type Fields = Vec<(String, String)>;
 fn decoded(decoder: &mut Decoder, block: &[u8]) -> Result<Fields, Fault> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut fields = Fields::new();
-    decoder.decode(block, |_, name, value| {
-        fields.push((text(name), text(value)));
+    decoder.decode(block, |field| {
+        fields.push((text(field.text), text(field.value)));
     })?;
     Ok(fields)
 }
@@ -166,8 +166,8 @@ proptest! {
                 expected.push(field.clone());
             }
             expected.push(field);
-            let read = decoder.decode(&block, |_, name, value| {
-                got.push((name.to_vec(), value.to_vec()));
+            let read = decoder.decode(&block, |field| {
+                got.push((field.text.to_vec(), field.value.to_vec()));
             });
             prop_assert_eq!(read, Ok(()));
         }
@@ -179,7 +179,7 @@ proptest! {
         let mut decoder = Decoder::new();
         for block in blocks {
             let mut count = 0;
-            let read = decoder.decode(&block, |_, _, _| count += 1);
+            let read = decoder.decode(&block, |_| count += 1);
             prop_assert!(read.is_err() || count <= block.len());
         }
     }
