@@ -178,6 +178,31 @@ impl Fields {
             .retain(|line| keep(part(line.name()), part(line.value())));
     }
 
+    /// Removes the fields that `keep` does not want (name as it is spelt, value), of those that
+    /// `may` means by their names' first bytes and lengths: a quick look that spares most of them
+    /// a closer one.
+    pub fn retain_some(
+        &mut self,
+        may: impl Fn(u8, usize) -> bool,
+        mut keep: impl FnMut(&[u8], &[u8]) -> bool,
+    ) {
+        let mut at = 0;
+        while let Some(line) = self.lines.get(at).copied() {
+            if self.looks(line, &may) && !keep(self.bytes(line.name()), self.bytes(line.value())) {
+                self.lines.remove(at);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// The fields (name as it is spelt, value) that `may` means, as by [`Self::retain_some`].
+    pub fn some(&self, may: impl Fn(u8, usize) -> bool) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let lines = self.lines.iter().copied();
+        let lines = lines.filter(move |line| self.looks(*line, &may));
+        lines.map(|line| (self.bytes(line.name()), self.bytes(line.value())))
+    }
+
     /// Replaces each value under this name by what `change` makes of it; none removes the field.
     pub fn edit(&mut self, name: &str, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
         let mut lines = Vec::with_capacity(self.lines.len());
@@ -239,6 +264,11 @@ impl Fields {
     fn position(&self, name: &str) -> Option<usize> {
         let mut lines = self.lines.iter();
         lines.position(|line| is_named(&self.text, *line, name))
+    }
+
+    fn looks(&self, line: Line, may: impl Fn(u8, usize) -> bool) -> bool {
+        let first = self.text.get(index(line.start));
+        first.is_some_and(|first| may(*first, index(line.name)))
     }
 
     fn bytes(&self, range: Range<usize>) -> &[u8] {
@@ -393,5 +423,12 @@ mod tests {
         assert_eq!(written(&fields), "Host: a\r\nX-a: two\r\nC: c\r\n");
         fields.retain(|name, value| name != b"Host" && value != b"c");
         assert_eq!(written(&fields), "X-a: two\r\n");
+        let may = |first, length| first == b'X' && length == 3;
+        let mut fields = some();
+        fields.remove("x-b");
+        let looked: Vec<_> = fields.some(may).collect();
+        assert_eq!(looked, [(&b"X-A"[..], &b"1"[..]), (b"X-a", b"2")]);
+        fields.retain_some(may, |_, value| value == b"2");
+        assert_eq!(written(&fields), "Host: a\r\nX-a: 2\r\nC: c\r\n");
     }
 }
