@@ -148,7 +148,6 @@ impl Exchange {
         }
         self.inflow = Inflow::of(head.status, version, &told, self.upload.asked().head)?;
         self.keep = self.may_keep(version, &told);
-        self.upload.refuse();
         self.since = None;
         Ok(Some(head))
     }

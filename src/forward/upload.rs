@@ -234,13 +234,6 @@ impl Upload {
         }
     }
 
-    /// Ends a body that the shop has not asked for.
-    pub(super) fn refuse(&mut self) {
-        if self.phase == Phase::Held {
-            self.phase = Phase::Stopped;
-        }
-    }
-
     /// What the response is judged by.
     pub(super) const fn asked(&self) -> Asked {
         self.asked

@@ -17,6 +17,7 @@ use tokio_rustls::rustls::{HandshakeKind, ServerConfig, ServerConnection, Stream
 
 use super::{Direct, data, get, post, whole, with_body};
 use crate::forward::OK;
+use crate::support::arrival::Ends;
 use crate::support::wire::PATIENCE;
 use refgate::message::incoming;
 
@@ -300,6 +301,9 @@ fn what_comes_behind_a_response_ends_the_connection() {
                     stream.conn.writer().write_all(poison).unwrap();
                 }
                 stream.flush().unwrap();
+                if number == 0 && !at_once {
+                    Ends::of(&stream.sock).wait_for_arrival();
+                }
                 said.send(()).unwrap();
                 assert_eq!(head(stream), "");
             },
