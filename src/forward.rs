@@ -41,7 +41,6 @@ use crate::message::incoming::Broken;
 use crate::message::{Fields, Incoming, Request, RequestHead, Response, chunked, parse};
 use crate::store::Upstream;
 use exchange::Exchange;
-use request::Asked;
 use upload::Upload;
 
 pub use body::Body;
@@ -247,13 +246,12 @@ impl Client {
             body,
             interim,
         } = request;
-        let asked = Asked::of(&head);
         let shelf = self.pool.shelf(upstream);
         let mut again = Again::Whole(body);
         if let Some(connection) = shelf.take() {
             let upload = again.upload(&mut head)?;
             let shelf = Arc::clone(&shelf);
-            let mut exchange = Exchange::new(connection, shelf, upload, asked, interim.clone());
+            let mut exchange = Exchange::new(connection, shelf, upload, interim.clone());
             let error = match poll_fn(|cx| exchange.poll_head(cx)).await {
                 Ok(head) => return Ok(exchange.into_response(head)),
                 Err(error) => error,
@@ -276,7 +274,7 @@ impl Client {
             }
         };
         let upload = again.upload(&mut head)?;
-        let mut exchange = Exchange::new(connection, shelf, upload, asked, interim);
+        let mut exchange = Exchange::new(connection, shelf, upload, interim);
         let head = poll_fn(|cx| exchange.poll_head(cx)).await?;
         Ok(exchange.into_response(head))
     }

@@ -15,7 +15,7 @@ use tracing::debug;
 use super::headers::{Coding, Length, Told, from_shop};
 use super::inflow::Inflow;
 use super::pool::{Connection, Shelf};
-use super::request::{Asked, Upgrade};
+use super::request::Upgrade;
 use super::upload::{self, PATIENCE, Stage, Upload};
 use super::{Body, Error, Fault};
 use crate::message::parse::{self, Limits};
@@ -36,7 +36,6 @@ pub(super) struct Exchange {
     connection: Connection,
     shelf: Arc<Shelf>,
     upload: Upload,
-    asked: Asked,
     interim: Interim,
     inflow: Inflow,
     /// How long the connection may lie unused afterwards; none: not at all.
@@ -57,14 +56,12 @@ impl Exchange {
         connection: Connection,
         shelf: Arc<Shelf>,
         upload: Upload,
-        asked: Asked,
         interim: Interim,
     ) -> Self {
         Self {
             connection,
             shelf,
             upload,
-            asked,
             interim,
             inflow: Inflow::none(),
             keep: None,
@@ -128,7 +125,7 @@ impl Exchange {
 
     fn heed(&mut self, mut head: ResponseHead) -> Result<Option<ResponseHead>, Error> {
         let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
-        let upgraded = switched && self.asked.upgrade == Upgrade::Plain;
+        let upgraded = switched && self.upload.asked().upgrade == Upgrade::Plain;
         let told = from_shop(&mut head.fields, upgraded);
         let version = head.version;
         // Ours, not the shop's: an HTTP/1.0 shop does not end the client's connection.
@@ -141,7 +138,7 @@ impl Exchange {
             self.pass(head)?;
             return Ok(None);
         }
-        match self.asked.upgrade {
+        match self.upload.asked().upgrade {
             Upgrade::No if switched => return Err(Error::Switched),
             // RFC 8441 §5: a 2xx would say that it had switched.
             Upgrade::Extended if head.status.is_success() => {
@@ -149,9 +146,8 @@ impl Exchange {
             }
             _ => {}
         }
-        self.inflow = Inflow::of(head.status, version, &told, self.asked.head)?;
+        self.inflow = Inflow::of(head.status, version, &told, self.upload.asked().head)?;
         self.keep = self.may_keep(version, &told);
-        self.upload.refuse();
         self.since = None;
         Ok(Some(head))
     }
@@ -275,7 +271,7 @@ impl Exchange {
                 tunnel: None,
             };
         }
-        if self.asked.upgrade == Upgrade::Extended {
+        if self.upload.asked().upgrade == Upgrade::Extended {
             head.status = StatusCode::OK;
             head.reason = None;
             // RFC 8441 §5: HTTP/2 has no handshake of its own.

@@ -14,9 +14,9 @@ use http::Version;
 
 use crate::message::Fields;
 use crate::store::Scheme;
-use hop::{Kind, Named};
+use hop::{Kind, Named, may_matter};
 
-pub(super) use hop::{may_trail, number};
+pub(super) use hop::may_trail;
 
 const FOR: &str = "x-forwarded-for";
 const HOST: &str = "x-forwarded-host";
@@ -74,13 +74,41 @@ pub enum Length {
     Invalid,
 }
 
+/// What a request's own fields say of its body, and whether it asks for another protocol.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stated {
+    pub(super) upgrade: bool,
+    pub(super) coded: bool,
+    pub(super) length: Length,
+    /// How many lines the length has.
+    pub(super) lengths: u32,
+}
+
+impl Stated {
+    pub(super) fn of(fields: &Fields) -> Self {
+        let mut stated = Self::default();
+        for (name, value) in fields.some(hop::may_frame) {
+            match Kind::of(name) {
+                Kind::Upgrade => stated.upgrade = true,
+                Kind::Coding => stated.coded = true,
+                Kind::Length => {
+                    stated.length = stated.length.and(value);
+                    stated.lengths += 1;
+                }
+                _ => {}
+            }
+        }
+        stated
+    }
+}
+
 /// Makes a client's fields those of our own request to the shop.
 ///
 /// `Transfer-Encoding` stays: the caller has refused any but `chunked`.
 pub fn to_shop(fields: &mut Fields, asker: &Asker<'_>) {
     let mut named = Named::default();
     let (mut upgrade, mut body, mut trailers) = (false, false, false);
-    fields.retain(|name, value| match Kind::of(name) {
+    fields.retain_some(may_matter, |name, value| match Kind::of(name) {
         Kind::Plain => true,
         Kind::Connection => {
             named.read(value);
@@ -143,7 +171,7 @@ pub fn from_shop(fields: &mut Fields, switched: bool) -> Told {
     let mut named = Named::default();
     let mut told = Told::default();
     let mut lengths: u32 = 0;
-    fields.retain(|name, value| match Kind::of(name) {
+    fields.retain_some(may_matter, |name, value| match Kind::of(name) {
         Kind::Plain | Kind::Expect | Kind::Forwarded => true,
         Kind::Connection => {
             named.read(value);
@@ -200,7 +228,7 @@ impl Length {
     fn and(self, value: &[u8]) -> Self {
         let mut agreed = self;
         for member in value.split(|byte| *byte == b',') {
-            agreed = match (agreed, number(member.trim_ascii())) {
+            agreed = match (agreed, hop::number(member.trim_ascii())) {
                 (Self::None, Some(length)) => Self::Known(length),
                 (Self::Known(before), Some(length)) if before == length => agreed,
                 _ => return Self::Invalid,

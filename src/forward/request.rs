@@ -8,8 +8,8 @@ use std::io;
 
 use http::Method;
 
-use super::headers::number;
-use crate::message::{Body as _, Fields, Incoming, RequestHead};
+use super::headers::{Length, Stated};
+use crate::message::{Body as _, Incoming, RequestHead};
 
 /// How the end of the request's body is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,60 +42,45 @@ pub(super) enum Upgrade {
     Extended,
 }
 
-impl Asked {
-    pub(super) fn of(head: &RequestHead) -> Self {
-        let upgrade = if head.protocol.is_some() {
-            Upgrade::Extended
-        } else if head.fields.contains("upgrade") {
-            Upgrade::Plain
-        } else {
-            Upgrade::No
-        };
-        Self {
-            head: head.method == Method::HEAD,
-            upgrade,
-        }
-    }
-}
-
-/// Settles the fields on the body's framing.
-pub(super) fn frame(head: &mut RequestHead, body: &Incoming) -> Framing {
+/// Settles the fields on the body's framing. What was asked, and how the body is framed.
+pub(super) fn settle(head: &mut RequestHead, body: &Incoming) -> (Asked, Framing) {
     let fields = &mut head.fields;
+    let mut asked = Asked {
+        head: head.method == Method::HEAD,
+        upgrade: Upgrade::No,
+    };
     if head.protocol.is_some() {
+        asked.upgrade = Upgrade::Extended;
         // What follows is the other protocol's.
         for name in ["content-length", "transfer-encoding", "sec-websocket-key"] {
             fields.remove(name);
         }
-        return Framing::None;
+        return (asked, Framing::None);
     }
-    if fields.contains("transfer-encoding") {
-        fields.remove("content-length");
-        return Framing::Chunked;
+    let stated = Stated::of(fields);
+    if stated.upgrade {
+        asked.upgrade = Upgrade::Plain;
     }
-    let stated = fields.get("content-length").is_some();
-    match body.left() {
-        Some(0) if !stated => Framing::None,
+    let framing = match body.left() {
+        _ if stated.coded => {
+            fields.remove("content-length");
+            Framing::Chunked
+        }
+        Some(0) if stated.lengths == 0 => Framing::None,
+        None if stated.lengths == 0 && body.is_end() => Framing::None,
         Some(length) => {
-            state(fields, length);
+            if stated.lengths != 1 || stated.length != Length::Known(length) {
+                fields.set("content-length", length.to_string().as_bytes());
+            }
             Framing::Length(length)
         }
-        None if body.is_end() && !stated => Framing::None,
         None => {
             fields.remove("content-length");
             fields.append(b"Transfer-Encoding", b"chunked");
             Framing::Chunked
         }
-    }
-}
-
-/// One `Content-Length`, of this value; as it stands if it says so already.
-fn state(fields: &mut Fields, length: u64) {
-    let mut lines = fields.get_all("content-length");
-    let same = lines.next().and_then(number) == Some(length) && lines.next().is_none();
-    drop(lines);
-    if !same {
-        fields.set("content-length", length.to_string().as_bytes());
-    }
+    };
+    (asked, framing)
 }
 
 /// Writes the head. The caller has seen to it that an extended CONNECT is for `websocket`.

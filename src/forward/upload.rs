@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::headers::may_trail;
 use super::out::Out;
-use super::request::{self, Framing};
+use super::request::{self, Asked, Framing};
 use crate::message::incoming::Broken;
 use crate::message::{Body as _, Fields, Frame, Incoming, RequestHead, chunked};
 use crate::wire::Stream;
@@ -27,6 +27,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// A request under way.
 #[derive(Debug)]
 pub(super) struct Upload {
+    asked: Asked,
     out: Out,
     body: Incoming,
     framing: Framing,
@@ -97,7 +98,7 @@ impl Upload {
     /// # Errors
     /// The system gives no random bytes.
     pub(super) fn new(head: &mut RequestHead, body: Incoming) -> io::Result<Self> {
-        let framing = request::frame(head, &body);
+        let (asked, framing) = request::settle(head, &body);
         let mut out = Out::default();
         request::write(head, out.front())?;
         let none = matches!(framing, Framing::None | Framing::Length(0));
@@ -109,6 +110,7 @@ impl Upload {
             Phase::Open
         };
         Ok(Self {
+            asked,
             out,
             body,
             framing,
@@ -232,11 +234,9 @@ impl Upload {
         }
     }
 
-    /// Ends a body that the shop has not asked for.
-    pub(super) fn refuse(&mut self) {
-        if self.phase == Phase::Held {
-            self.phase = Phase::Stopped;
-        }
+    /// What the response is judged by.
+    pub(super) const fn asked(&self) -> Asked {
+        self.asked
     }
 
     /// Whether the shop has all of it.

@@ -84,6 +84,14 @@ impl message::Body for Body {
         Poll::Ready(frame)
     }
 
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        match &mut self.0 {
+            Kind::Shop(body, _) => body.advance(cx),
+            // The task that watches it goes on by itself.
+            Kind::Watched(_) | Kind::Own(_) => {}
+        }
+    }
+
     fn left(&self) -> Option<u64> {
         match &self.kind {
             Kind::Shop(body) => body.left(),

@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub(crate) mod arrival;
 pub(crate) mod config;
 pub(crate) mod daemon;
 pub(crate) mod front;

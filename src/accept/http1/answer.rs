@@ -1,7 +1,7 @@
 //! A response on its way: its head, and its body as its framing asks (RFC 9112 §6).
 
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -190,7 +190,14 @@ impl<B: Body> Answer<B> {
     ) -> Poll<Result<(), Fault>> {
         loop {
             let waits = self.gather(writer, cx);
-            ready!(writer.poll(stream, cx)).map_err(Fault::Connection)?;
+            let Poll::Ready(written) = writer.poll(stream, cx) else {
+                // The client may want to be rid of its own body before it reads ours.
+                if let Some(body) = &mut self.body {
+                    body.advance(cx);
+                }
+                return Poll::Pending;
+            };
+            written.map_err(Fault::Connection)?;
             if self.truncated {
                 return Poll::Ready(Err(Fault::Truncated));
             }

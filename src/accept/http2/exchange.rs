@@ -178,16 +178,19 @@ impl<S: Service> Connection<S> {
             return;
         };
         stream.queued = false;
+        let mut cx = Context::from_waker(slot.post.waker());
         if stream.ahead.is_empty() {
-            let mut cx = Context::from_waker(slot.post.waker());
             let piece = stream.work.poll_piece(&mut cx);
             match piece {
                 Poll::Ready(Piece::Data(data)) => stream.ahead = data,
                 Poll::Pending => return self.settle(at),
                 Poll::Ready(piece) => return self.last(at, piece),
             }
-            self.settle(at);
+        } else {
+            // The client may want to be rid of its own body before it makes room for ours.
+            stream.work.advance(&mut cx);
         }
+        self.settle(at);
         self.send_data(at);
     }
 

@@ -80,6 +80,13 @@ impl<B: Body> Work<B> {
         }
     }
 
+    /// Does what no piece holds up.
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>) {
+        if let Self::Answering(body) = self {
+            body.advance(cx);
+        }
+    }
+
     /// Whether it is known that no further piece comes.
     pub(super) fn is_end(&self) -> bool {
         matches!(self, Self::Answering(body) if body.is_end())

@@ -48,30 +48,58 @@ pub(super) enum Kind {
     Forwarded,
 }
 
+/// Whether a name with this first byte and length may say how a body is framed, or switch protocols.
+pub(super) const fn may_frame(first: u8, length: usize) -> bool {
+    matches!((first | 0x20, length), (b'c', 14) | (b't', 17) | (b'u', 7))
+}
+
+/// Whether a name with this first byte and length may be other than plain.
+pub(in crate::forward) const fn may_matter(first: u8, length: usize) -> bool {
+    match first | 0x20 {
+        b'c' => length == 10 || length == 14,
+        b'e' => length == 6,
+        b'f' => length == 9,
+        b'h' => length == 14,
+        b'k' => length == 10,
+        b'p' => length == 16,
+        b't' => length == 2 || length == 17,
+        b'u' => length == 7,
+        b'x' => length > 12,
+        _ => false,
+    }
+}
+
 impl Kind {
-    /// By its name, in any case. Most names are told apart by their length and first letter.
+    /// By its name, in any case.
     pub(super) fn of(name: &[u8]) -> Self {
         let first = name.first().copied().unwrap_or_default() | 0x20;
-        let (kind, whole): (Self, &[u8]) = match (first, name.len()) {
-            (b'c', 10) => (Self::Connection, b"connection"),
-            (b'c', 14) => (Self::Length, b"content-length"),
-            (b'e', 6) => (Self::Expect, b"expect"),
-            (b'f', 9) => (Self::Forwarded, b"forwarded"),
-            (b'h', 14) => (Self::Settings, b"http2-settings"),
-            (b'k', 10) => (Self::KeepAlive, b"keep-alive"),
-            (b'p', 16) => (Self::Settings, b"proxy-connection"),
-            (b't', 2) => (Self::Te, b"te"),
-            (b't', 17) => (Self::Coding, b"transfer-encoding"),
-            (b'u', 7) => (Self::Upgrade, b"upgrade"),
-            (b'x', 13..) if tells_of_another(name) => return Self::Forwarded,
+        let (kind, is) = match (first, name.len()) {
+            (b'c', 10) => (Self::Connection, is(name, b"connection")),
+            (b'c', 14) => (Self::Length, is(name, b"content-length")),
+            (b'e', 6) => (Self::Expect, is(name, b"expect")),
+            (b'f', 9) => (Self::Forwarded, is(name, b"forwarded")),
+            (b'h', 14) => (Self::Settings, is(name, b"http2-settings")),
+            (b'k', 10) => (Self::KeepAlive, is(name, b"keep-alive")),
+            (b'p', 16) => (Self::Settings, is(name, b"proxy-connection")),
+            (b't', 2) => (Self::Te, is(name, b"te")),
+            (b't', 17) => (Self::Coding, is(name, b"transfer-encoding")),
+            (b'u', 7) => (Self::Upgrade, is(name, b"upgrade")),
+            (b'x', 13..) => (Self::Forwarded, tells_of_another(name)),
             _ => return Self::Plain,
         };
-        if name.eq_ignore_ascii_case(whole) {
-            kind
-        } else {
-            Self::Plain
-        }
+        if is { kind } else { Self::Plain }
     }
+}
+
+/// Whether a token is this one, given in lower case, of letters, digits and `-`: in these the bit
+/// that the cases differ by tells no two tokens' bytes apart that are not the same letter.
+fn is<const LENGTH: usize>(token: &[u8], name: &[u8; LENGTH]) -> bool {
+    let Ok(token) = <&[u8; LENGTH]>::try_from(token) else {
+        return false;
+    };
+    // Without an early end, so that it is done many bytes at a time.
+    let pairs = token.iter().zip(name);
+    pairs.fold(0, |differs, (one, other)| differs | ((one | 0x20) ^ other)) == 0
 }
 
 fn tells_of_another(name: &[u8]) -> bool {
@@ -102,12 +130,16 @@ pub(super) struct Named {
 impl Named {
     /// Reads one line of it.
     pub(super) fn read(&mut self, value: &[u8]) {
+        // As most are.
+        if is(value, b"keep-alive") {
+            return;
+        }
         for token in tokens(value) {
-            if token.eq_ignore_ascii_case(b"close") {
+            if is(token, b"close") {
                 self.close = true;
-            } else if token.eq_ignore_ascii_case(b"upgrade") {
+            } else if is(token, b"upgrade") {
                 self.upgrade = true;
-            } else if !token.eq_ignore_ascii_case(b"keep-alive") {
+            } else if !is(token, b"keep-alive") {
                 self.fields.extend_from_slice(token);
                 self.fields.push(b',');
             }
@@ -147,7 +179,7 @@ pub(super) fn kept(value: &[u8]) -> Option<Duration> {
 }
 
 /// Digits alone: neither sign nor space.
-pub(in crate::forward) fn number(text: &[u8]) -> Option<u64> {
+pub(super) fn number(text: &[u8]) -> Option<u64> {
     let digit = |number: u64, byte: &u8| {
         let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
         number.checked_mul(10)?.checked_add(digit.into())

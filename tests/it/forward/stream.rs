@@ -63,6 +63,34 @@ fn both_directions_flow_at_once() {
     assert_eq!(client.exactly(5), b"0\r\n\r\n");
 }
 
+/// A client that first sends all and then reads, and a shop that answers meanwhile.
+#[test]
+fn a_body_goes_on_while_the_client_does_not_read() {
+    let page = vec![b'y'; HIDDEN];
+    let length = page.len();
+    let shop = Origin::new(move |wire, _| {
+        wire.head();
+        let mut answering = crate::support::wire::Wire::new(wire.stream().try_clone().unwrap());
+        let page = page.clone();
+        let writer = std::thread::spawn(move || {
+            let length = page.len();
+            answering.say(format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n"
+            ));
+            answering.say(page);
+        });
+        wire.exactly(length);
+        writer.join().unwrap();
+        wire.is_over();
+    });
+    let proxy = spawn_proxy(shop.addr);
+    let mut client = proxy.connect();
+    let head = format!("POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: {length}\r\n\r\n");
+    client.say(head);
+    client.say(vec![b'x'; length]);
+    assert_eq!(client.message(false).body.len(), length);
+}
+
 fn wire_end() -> &'static str {
     "0\r\n\r\n"
 }

@@ -2,6 +2,7 @@
 
 use super::super::fault::Code;
 use super::super::frame::{flag, kind};
+use super::super::settings::STREAM_WINDOW;
 use super::server::{Content, Server, never, ok, plain, read, seen, settings, shared};
 use super::support::{Client, Fate, PATIENCE, get, request};
 use crate::message::Frame;
@@ -78,6 +79,31 @@ fn a_body_whose_stream_is_blocked_is_not_asked_for_more() {
     assert!(client.is_alive());
     let asked = told.try_iter().count();
     assert_eq!(asked, 66);
+}
+
+/// A client that first sends and then makes room for the answer.
+#[test]
+fn a_body_is_taken_while_its_answer_is_blocked() {
+    let server =
+        Server::start(move |request| Box::pin(async move { ok(Content::Both(request.body, 100)) }));
+    let mut client = Client::with(&server, &[(4, 10)]);
+    client.begin(1, &request("POST", "/"));
+    client.until(|got| got.head.kind == kind::DATA);
+    // More than its stream's window lets through before it is renewed.
+    let mut room = STREAM_WINDOW;
+    for _ in 0..20 {
+        while room < 16_384 {
+            let more =
+                client.until(|got| got.head.kind == kind::WINDOW_UPDATE && got.head.stream == 1);
+            let more = <[u8; 4]>::try_from(more.payload.as_slice()).unwrap();
+            room += u32::from_be_bytes(more);
+        }
+        client.data(1, &[0; 16_384], false);
+        room -= 16_384;
+    }
+    client.window(1, 90);
+    let rest = client.until(|got| got.head.kind == kind::DATA);
+    assert_eq!(rest.payload.len(), 90);
 }
 
 #[test]

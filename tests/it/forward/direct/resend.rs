@@ -11,6 +11,7 @@ use socket2::SockRef;
 
 use super::{Direct, get, post, whole};
 use crate::forward::OK;
+use crate::support::arrival::Ends;
 use crate::support::origin::Origin;
 use crate::support::wire::{PATIENCE, Wire};
 
@@ -109,7 +110,9 @@ fn what_was_never_written_goes_out_on_a_new_connection() {
         wait.recv_timeout(PATIENCE).unwrap();
         let socket = SockRef::from(wire.stream());
         socket.set_linger(Some(Duration::ZERO)).unwrap();
+        let ends = Ends::of(wire.stream());
         drop(wire);
+        ends.wait_for_reset();
         done.send(()).unwrap();
         let mut wire = Wire::new(listener.accept().unwrap().0);
         let message = wire.message(false);
@@ -165,6 +168,7 @@ fn a_shop_that_has_gone_gives_back_what_it_did_not_get() {
         wire.message(false);
         wire.say(OK);
         wire.stream().shutdown(Shutdown::Both).unwrap();
+        Ends::of(wire.stream()).wait_for_arrival();
     });
     let direct = Direct::to(addr);
     assert_eq!(direct.text(get("/")), "ok");

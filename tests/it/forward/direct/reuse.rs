@@ -8,6 +8,7 @@ use refgate::message::body::next;
 
 use super::{Direct, bare, data, get, post, whole, with_body};
 use crate::forward::OK;
+use crate::support::arrival::Ends;
 use crate::support::origin::Origin;
 use crate::support::wire::PATIENCE;
 use refgate::message::incoming;
@@ -131,6 +132,7 @@ fn what_comes_unasked_ends_an_unused_connection() {
                 } else {
                     wire.say(unasked);
                 }
+                Ends::of(wire.stream()).wait_for_arrival();
                 done.send(()).unwrap();
             }
             assert!(wire.is_over());

@@ -168,7 +168,8 @@ fn a_body_goes_on_while_nobody_takes_its_answer() {
     });
     let direct = Direct::to(shop.addr);
     let length = long.len().to_string();
-    let body = ready(Some(long.len()), &[&long[..9], &long[9..]]);
+    let (first, rest) = long.split_at(9);
+    let body = ready(Some(long.len()), &[first, rest]);
     let request = with_body("POST", "/", &[("Content-Length", &length)], body);
     direct.run(async {
         let mut response = direct.send(request).await.unwrap();
