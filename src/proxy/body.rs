@@ -85,8 +85,8 @@ impl message::Body for Body {
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) {
-        match &mut self.0 {
-            Kind::Shop(body, _) => body.advance(cx),
+        match &mut self.kind {
+            Kind::Shop(body) => body.advance(cx),
             // The task that watches it goes on by itself.
             Kind::Watched(_) | Kind::Own(_) => {}
         }

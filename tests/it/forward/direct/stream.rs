@@ -1,5 +1,4 @@
 //! Both directions, as they come.
-#![expect(clippy::string_slice, reason = "known numbers and ASCII")]
 
 use std::sync::{Mutex, mpsc};
 
