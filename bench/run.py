@@ -135,6 +135,13 @@ def conditions(bench):
         datetime.date.today(), os.cpu_count(), cpu, platform.release(), versions, commit, bench.rounds, bench.seconds)
 
 
+def shown(tables):
+    """Prints tables as soon as they are there: a run that is cut short has told what it found."""
+    for table in tables:
+        print(table.text(), flush=True)
+    return tables
+
+
 def parse():
     everything = list(scenarios.CPU) + list(COUNTED)
     parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
@@ -154,17 +161,18 @@ def main():
     folder = tempfile.mkdtemp(prefix="refgate-bench-")
     with Suite("the bench", folder, int(limit)) as suite:
         bench = Bench(suite, arguments)
-        tables = bench.timed(arguments.only)
+        tables = shown(bench.timed(arguments.only))
         for name, measured in (("instructions", bench.instructions), ("idle", bench.idle),
                                ("attribution", lambda: attribution.tables(bench)),
                                ("scaling", lambda: attribution.scaling(bench))):
             if name in arguments.only:
-                tables += measured()
+                tables += shown(measured())
         print("\n" + conditions(bench))
         for note in bench.notes:
             print("- " + note)
-        for table in tables:
-            print(table.markdown() if arguments.markdown else table.text())
+        if arguments.markdown:
+            for table in tables:
+                print(table.markdown())
         print()
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -28,6 +28,9 @@ pub const MOST: usize = 64;
 /// How long one that has just failed may need.
 const A_WHILE: Duration = Duration::from_secs(5);
 
+/// How long anybody is asked to wait: where all of them rest, one is tried with every request.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How one of several is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Balance {
@@ -150,7 +153,7 @@ impl Upstreams {
         let rest = ends.min().map(|end| end.saturating_duration_since(now));
         let rising = |health: &Health| health.every.saturating_mul(health.rises);
         let rise = || self.plan.health.as_ref().map(rising);
-        rest.or_else(rise).unwrap_or(A_WHILE)
+        rest.or_else(rise).unwrap_or(A_WHILE).min(PATIENCE)
     }
 
     fn choose(&self, tried: Tried, now: impl Fn() -> Instant) -> Option<usize> {

@@ -101,7 +101,7 @@ fn one_that_failed_thrice_rests_ever_longer_and_is_tried_by_one_request() {
         assert_eq!(member.failed(now), Some(seconds(rest)));
         assert_eq!(member.failed(now), None, "begun before it rested");
         assert_eq!(member.state(now), State::Resting);
-        assert_eq!(upstreams.patience(now), seconds(rest));
+        assert_eq!(upstreams.patience(now), seconds(rest.min(30)));
         now += seconds(rest) - Duration::from_millis(1);
         assert_eq!(asked(&upstreams, 2, now), [1, 1]);
         now += Duration::from_millis(1);

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use super::server::{Server, mirror};
+use super::server::{Server, assert_sound, mirror};
 use crate::support::wire::Wire;
 
 /// One for all cases; it ends with the process.
@@ -37,7 +37,7 @@ fn request() -> impl Strategy<Value = (String, String)> {
     })
 }
 
-/// Says `text` in pieces that end at these places, and waits each time until they are on their way.
+/// Says `text` in pieces that end at these places.
 fn say(client: &mut Wire, text: &[u8], cuts: &[prop::sample::Index]) {
     let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
     cuts.sort_unstable();
@@ -93,5 +93,6 @@ proptest! {
         client.stream().shutdown(std::net::Shutdown::Write).ok();
         let got = client.rest();
         prop_assert!(got.is_empty() || got.starts_with(b"HTTP/1.1 "));
+        assert_sound();
     }
 }

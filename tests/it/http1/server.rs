@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -137,6 +138,26 @@ pub(super) fn settings() -> Settings {
     }
 }
 
+/// The thread that a server runs on. A panic there ends a connection, which a test may not notice.
+const NAME: &str = "http1 under test";
+static HOOK: Once = Once::new();
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+fn count_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() == Some(NAME) {
+            PANICS.fetch_add(1, Ordering::SeqCst);
+        }
+        before(panic);
+    }));
+}
+
+/// Fails if a server has panicked, this one or another.
+pub(super) fn assert_sound() {
+    assert_eq!(PANICS.load(Ordering::SeqCst), 0, "a connection panicked");
+}
+
 /// A running server; dropped, it is told to end, and nothing may be left over.
 pub(super) struct Server {
     pub(super) addr: SocketAddr,
@@ -177,12 +198,15 @@ impl Server {
             worker.serve(listener, Door::default(), service).await;
             worker.drain().await
         };
-        let thread = std::thread::spawn(|| {
+        HOOK.call_once(count_panics);
+        let thread = std::thread::Builder::new().name(NAME.to_owned());
+        let thread = thread.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build();
             runtime.unwrap().block_on(serve)
         });
+        let thread = thread.unwrap();
         Self {
             addr,
             counters,
@@ -214,6 +238,7 @@ impl Drop for Server {
             && !std::thread::panicking()
         {
             assert_eq!(thread.join().unwrap(), 0, "connections left over");
+            assert_sound();
         }
     }
 }
