@@ -33,6 +33,7 @@ trap 'rm -rf "$work"' EXIT
 dictionary() { # TARGET
   case $1 in
     request_head | response_head | chunked | http1_*) echo http1 ;;
+    http2_* | hpack) echo http2 ;;
     *) echo "$1" ;;
   esac
 }

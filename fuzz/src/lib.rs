@@ -1,5 +1,7 @@
 //! What the fuzz targets share.
 
+pub mod frames;
+pub mod serve;
 pub mod settings;
 
 use std::cell::OnceCell;
