@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use refgate::accept::tls::Protocol;
 use refgate::message::chunked::{Decoder, Step};
 use refgate_fuzz::serve::{self, Seen};
-use refgate_fuzz::{LIMITS, lower};
+use refgate_fuzz::{LIMITS, has_other_minor, lower};
 
 fuzz_target!(|bytes: &[u8]| {
     let (seen, said) = serve::ours(Protocol::Http1, bytes);
@@ -43,9 +43,7 @@ fn same(ours: &Seen, theirs: &Seen) {
 /// Why hyper ends where we go on.
 fn is_known(bytes: &[u8], before: Option<&Seen>, more: &Seen) -> bool {
     let no_uri = http::Uri::try_from(more.target.as_slice()).is_err();
-    let minor = bytes
-        .windows(7)
-        .any(|part| part.starts_with(b"HTTP/1.") && part.get(6..) > Some(b"."));
+    let minor = has_other_minor(bytes);
     let _ = before;
     no_uri || minor
 }

@@ -128,11 +128,14 @@ async fn answer(request: Request, log: Log) -> Response<Echo> {
     let told = body.left();
     let (mut whole, mut trailers) = (Vec::new(), Fields::default());
     loop {
-        match next(&mut body).await {
-            Some(Ok(Frame::Data(data))) => whole.extend_from_slice(&data),
-            Some(Ok(Frame::Trailers(fields))) => trailers = fields,
-            Some(Err(_broken)) => return Response::new(StatusCode::BAD_REQUEST, Echo::default()),
-            None => break,
+        // How long a body may take is the service's to say.
+        match tokio::time::timeout(LONG, next(&mut body)).await {
+            Ok(Some(Ok(Frame::Data(data)))) => whole.extend_from_slice(&data),
+            Ok(Some(Ok(Frame::Trailers(fields)))) => trailers = fields,
+            Ok(None) => break,
+            Ok(Some(Err(_))) | Err(_) => {
+                return Response::new(StatusCode::BAD_REQUEST, Echo::default());
+            }
         }
     }
     assert!(
