@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Fuzzes everything that parses bytes from outside: builds the targets once, then runs each for some time, as
 # many at once as there are cores, from its kept corpus and with its dictionary. A crash is printed as hex.
-# What is found on the way is thrown away, unless GROW=1: then the corpus is what covers most, seeds first.
 # usage: fuzz/run.sh [SECONDS] [TARGET…]     default: 60, every target
+# environment: JOBS, targets at once; FOUND, a folder that keeps what was found on the way (default: nothing is)
 set -uo pipefail
-cd "$(dirname "$0")"
+[ -z "${FOUND:-}" ] || { mkdir -p "$FOUND" && FOUND=$(cd "$FOUND" && pwd); } || exit 1
+cd "$(dirname "$0")" || exit 1
 seconds=60
 if [[ ${1:-} =~ ^[0-9]+$ ]]; then seconds=$1; shift; fi
 
@@ -33,22 +34,23 @@ trap 'rm -rf "$work"' EXIT
 dictionary() { # TARGET
   case $1 in
     request_head | response_head | chunked | http1_*) echo http1 ;;
+    http2_* | hpack) echo http2 ;;
     *) echo "$1" ;;
   esac
 }
 
 fuzz() { # TARGET → its log, and the input that it crashed on
-  local target=$1 dict
+  local target=$1 dict found=${FOUND:-$work}/$1
   dict=dictionaries/$(dictionary "$target").dict
-  mkdir -p "$work/$target/new" "$work/$target/crash"
-  "$binaries/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=4096 -use_value_profile=1 \
+  mkdir -p "$found/new" "$work/$target/crash"
+  "$binaries/$target" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -max_len=4096 -use_value_profile=1 \
     -print_final_stats=1 -artifact_prefix="$work/$target/crash/" ${dict:+$([ -f "$dict" ] && echo "-dict=$dict")} \
-    "$work/$target/new" "corpus/$target" >"$work/$target/log" 2>&1
+    "$found/new" "corpus/$target" >"$work/$target/log" 2>&1
   echo $? >"$work/$target/status"
 }
 
 for target; do
-  while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
+  while [ "$(jobs -rp | wc -l)" -ge "${JOBS:-$(nproc)}" ]; do wait -n; done
   fuzz "$target" &
 done
 wait

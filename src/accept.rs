@@ -27,7 +27,7 @@ use tracing::{debug, warn};
 
 use crate::current::Current;
 use crate::event::{Counters, Event};
-use crate::message::{Body, Request, Response};
+use crate::message::{Body, Request, Response, Tunnel};
 use crate::store::Scheme;
 use crate::wire::{Stream, Wire};
 
@@ -209,13 +209,7 @@ impl Worker {
                     return;
                 };
                 let wire = Wire::new(stream);
-                let switched = match protocol {
-                    tls::Protocol::Http1 => http1::serve(wire, peer, shared, service).await,
-                    tls::Protocol::Http2 => {
-                        Box::pin(http2::serve(wire, peer, shared, service)).await;
-                        None
-                    }
-                };
+                let switched = speak(wire, protocol, peer, shared, service).await;
                 if let Some((wire, tunnel)) = switched {
                     tunnels.spawn(async move {
                         tunnel::run(wire, tunnel).await;
@@ -224,6 +218,28 @@ impl Worker {
                 }
             });
         }
+    }
+
+    /// Serves one connection that somebody else has accepted and opened, to its end or until it
+    /// has switched protocols: what it then speaks is between the wire and the far end of the tunnel.
+    pub async fn converse<S, F, B>(
+        &self,
+        wire: Wire,
+        protocol: tls::Protocol,
+        peer: Peer,
+        service: S,
+    ) -> Option<(Wire, Tunnel)>
+    where
+        S: Fn(Peer, Request) -> F + Clone + Send + 'static,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body + 'static,
+    {
+        let shared = Shared {
+            settings: self.settings.get(),
+            counters: Arc::clone(&self.counters),
+            shutdown: self.shutdown.clone(),
+        };
+        speak(wire, protocol, peer, shared, service).await
     }
 
     /// Goes by these settings from the next connection on. How many connections there may be at
@@ -277,6 +293,28 @@ impl Worker {
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
+        }
+    }
+}
+
+/// Serves a connection to its end, or until it has switched protocols.
+async fn speak<S, F, B>(
+    wire: Wire,
+    protocol: tls::Protocol,
+    peer: Peer,
+    shared: Shared,
+    service: S,
+) -> Option<(Wire, Tunnel)>
+where
+    S: Fn(Peer, Request) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body + 'static,
+{
+    match protocol {
+        tls::Protocol::Http1 => http1::serve(wire, peer, shared, service).await,
+        tls::Protocol::Http2 => {
+            Box::pin(http2::serve(wire, peer, shared, service)).await;
+            None
         }
     }
 }

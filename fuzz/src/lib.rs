@@ -1,5 +1,7 @@
 //! What the fuzz targets share.
 
+pub mod frames;
+pub mod serve;
 pub mod settings;
 
 use std::cell::OnceCell;
@@ -33,6 +35,12 @@ pub fn has_bare_lf(bytes: &[u8]) -> bool {
         .iter()
         .zip(before)
         .any(|pair| matches!(pair, (b'\n', before) if *before != b'\r'))
+}
+
+/// Whether a version 1.2 to 1.9 stands there: for us the same as 1.1 (RFC 9110 §2.5), for httparse none.
+pub fn has_other_minor(bytes: &[u8]) -> bool {
+    let mut parts = bytes.windows(8);
+    parts.any(|part| part.starts_with(b"HTTP/1.") && matches!(part.last(), Some(b'2'..=b'9')))
 }
 
 /// Names and values as they came.
