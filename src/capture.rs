@@ -128,7 +128,7 @@ impl Settings {
         (now, fresh): (Time, &dyn Fn() -> Option<VisitId>),
         counters: &Counters,
     ) -> Captured {
-        let ours = cookies::take(head.fields, self.cookie.in_store(store.scheme));
+        let ours = cookies::take(head.fields, &self.cookie);
         let apart = query::take_apart(head.target, |name| self.parameter_named(name));
         let mut captured = Captured::default();
         if apart.ours.is_empty() {
@@ -137,7 +137,7 @@ impl Settings {
         }
         captured.answer.personal = true;
         let clicks = self.clicks(&apart.ours, now, counters);
-        let mut visit = self.known(store.scheme, &ours, now, counters);
+        let mut visit = self.known(store.scheme, (&ours, head.fields), now, counters);
         if navigation::is_document(head.method, head.fields) {
             let arrival = navigation::arrival(head.fields, head.host);
             for (click, identifies) in clicks {
@@ -163,17 +163,17 @@ impl Settings {
         captured
     }
 
-    /// The visit of a captured request to `store`.
+    /// The visit of a captured request to `store`, whose `fields` capture has seen.
     pub fn visit(
         &self,
-        visitor: &Visitor,
+        (visitor, fields): (&Visitor, &Fields),
         store: &Store,
         now: Time,
         counters: &Counters,
     ) -> Option<Visit> {
         match visitor {
             Visitor::Known(visit) => visit.clone(),
-            Visitor::Sealed(ours) => self.known(store.scheme, ours, now, counters),
+            Visitor::Sealed(ours) => self.known(store.scheme, (ours, fields), now, counters),
         }
     }
 

@@ -38,7 +38,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::event::{Counters, Event};
 use crate::message::incoming::Broken;
-use crate::message::{Fields, Incoming, Request, RequestHead, Response, chunked, parse};
+use crate::message::{Fields, Incoming, Interim, Request, RequestHead, Response, chunked, parse};
 use crate::store::Upstream;
 use exchange::Exchange;
 use upload::Upload;
@@ -241,26 +241,53 @@ impl Client {
         request: Request,
         resend: Resend,
     ) -> Result<Response<Body>, Failed> {
+        let shelf = self.pool.shelf(upstream);
+        let Some(connection) = shelf.take() else {
+            // Seldom: what it takes is not to lie in every request's future.
+            let Request {
+                head,
+                body,
+                interim,
+            } = request;
+            let first = self.dialled(upstream, shelf, (head, interim), Again::Whole(body));
+            return Box::pin(first).await;
+        };
         let Request {
             mut head,
             body,
             interim,
         } = request;
-        let shelf = self.pool.shelf(upstream);
-        let mut again = Again::Whole(body);
-        if let Some(connection) = shelf.take() {
-            let upload = again.upload(&mut head)?;
-            let shelf = Arc::clone(&shelf);
-            let mut exchange = Exchange::new(connection, shelf, upload, interim.clone());
-            let error = match poll_fn(|cx| exchange.poll_head(cx)).await {
-                Ok(head) => return Ok(exchange.into_response(head)),
-                Err(error) => error,
-            };
-            again = Again::of(exchange, &error, resend).ok_or(error)?;
-            self.counters.add(Event::ForwardRetried);
+        let upload = Again::Whole(body).upload(&mut head)?;
+        let mut exchange = Exchange::new(connection, shelf, upload, interim);
+        match poll_fn(|cx| exchange.poll_head(cx)).await {
+            Ok(answer) => Ok(exchange.into_response(answer)),
+            Err(error) => Box::pin(self.again(upstream, (head, exchange), error, resend)).await,
         }
-        // Seldom: what it takes is not to lie in every request's future.
-        let connection = match Box::pin(dial::dial(upstream, &self.settings)).await {
+    }
+
+    /// Asks once more, if that may be done, after a pooled connection came to nothing.
+    async fn again(
+        &self,
+        upstream: &Upstream,
+        (head, exchange): (Box<RequestHead>, Box<Exchange>),
+        error: Error,
+        resend: Resend,
+    ) -> Result<Response<Body>, Failed> {
+        let (shelf, interim) = exchange.ways();
+        let again = Again::of(*exchange, &error, resend).ok_or(error)?;
+        self.counters.add(Event::ForwardRetried);
+        self.dialled(upstream, shelf, (head, interim), again).await
+    }
+
+    /// Asks by a new connection.
+    async fn dialled(
+        &self,
+        upstream: &Upstream,
+        shelf: Arc<pool::Shelf>,
+        (mut head, interim): (Box<RequestHead>, Interim),
+        again: Again,
+    ) -> Result<Response<Body>, Failed> {
+        let connection = match dial::dial(upstream, &self.settings).await {
             Ok(connection) => connection,
             Err(error) => {
                 let unsent = again.into_body().map(|body| {
@@ -275,8 +302,8 @@ impl Client {
         };
         let upload = again.upload(&mut head)?;
         let mut exchange = Exchange::new(connection, shelf, upload, interim);
-        let head = poll_fn(|cx| exchange.poll_head(cx)).await?;
-        Ok(exchange.into_response(head))
+        let answer = poll_fn(|cx| exchange.poll_head(cx)).await?;
+        Ok(exchange.into_response(answer))
     }
 }
 

@@ -20,7 +20,7 @@ use http::{Method, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use body::{Body, Frame};
-pub use fields::Fields;
+pub use fields::{Edit, Fields, Replaced};
 pub use incoming::{Feed, Incoming};
 pub use interim::Interim;
 pub use target::Target;
@@ -45,8 +45,8 @@ pub struct RequestHead {
 /// A request: its head, its body, and the way back beside the response.
 #[derive(Debug)]
 pub struct Request {
-    /// Its head.
-    pub head: RequestHead,
+    /// Its head; on its way it is handed on many times.
+    pub head: Box<RequestHead>,
     /// Its body.
     pub body: Incoming,
     /// Where interim responses (1xx) go.

@@ -50,6 +50,15 @@ pub struct Settings {
     pub tokens: Arc<Tokens>,
 }
 
+/// A request that the shop is to be asked.
+struct Prepared<'s> {
+    store: &'s Arc<Store>,
+    /// What the browser is told beside the shop's answer.
+    answer: Option<Box<capture::answer::Answer>>,
+    /// A rule means it.
+    watched: Option<Box<watch::Watched>>,
+}
+
 /// One worker's request path.
 #[derive(Debug)]
 pub struct Service {
@@ -77,30 +86,46 @@ impl Service {
 
     /// Answers one request. Dropping the future cancels the request at the shop,
     /// unless a rule means it.
-    pub async fn handle(self: Arc<Self>, peer: Peer, request: Request) -> Response<Body> {
+    pub async fn handle(self: Arc<Self>, peer: Peer, mut request: Request) -> Response<Body> {
         self.counters.add(Event::Request);
         let mut account = Account::begin(&self, &peer, &request.head);
-        let mut response = self.answer(peer, request, &mut account).await;
+        let mut response = match self.prepare(&peer, &mut request.head, &mut account) {
+            Err(response) => *response,
+            Ok(Prepared {
+                store,
+                answer,
+                watched,
+            }) => {
+                let mut response = match watched {
+                    None => self.forward(store, request).await,
+                    // Seldom: what it takes is not to lie in every request's future.
+                    Some(watched) => Box::pin(self.watch(store, request, *watched)).await,
+                };
+                if let Some(answer) = answer {
+                    let head = &mut response.head;
+                    answer.write(head.status, &mut head.fields);
+                }
+                response
+            }
+        };
         account.answered(self, &mut response);
         response
     }
 
-    async fn answer(&self, peer: Peer, request: Request, account: &mut Account) -> Response<Body> {
-        let Request {
-            mut head,
-            body,
-            interim,
-        } = request;
-        let host = match target::settle(&mut head, self.settings.stores.only_host()) {
+    /// All that is done before the shop is asked; the answer, where it is not to be asked.
+    fn prepare(
+        &self,
+        peer: &Peer,
+        head: &mut RequestHead,
+        account: &mut Account,
+    ) -> Result<Prepared<'_>, Box<Response<Body>>> {
+        let host = match target::settle(head, self.settings.stores.only_host()) {
             Ok(host) => host,
-            Err(refusal) => return self.refuse(&refusal),
+            Err(refusal) => return Err(Box::new(self.refuse(&refusal))),
         };
-        if let Some(token) = head
-            .target
-            .path()
-            .and_then(|path| self.settings.tokens.answer(path))
-        {
-            return answer::token(token);
+        let token = head.target.path();
+        if let Some(token) = token.and_then(|path| self.settings.tokens.answer(path)) {
+            return Err(Box::new(answer::token(token)));
         }
         let name = target::name(&host);
         let stores = &self.settings.stores;
@@ -108,20 +133,20 @@ impl Service {
         else {
             self.counters.add(Event::UnknownHost);
             debug!("a request for a host that no store has");
-            return answer::unknown_host();
+            return Err(Box::new(answer::unknown_host()));
         };
 
         account.routed(number, &host, store);
         if let Some(port) = peer.redirect {
-            return moved(name, port, &head.target);
+            return Err(Box::new(moved(name, port, &head.target)));
         }
 
-        let captured = self.capture(&mut head, &host, store);
+        let captured = self.capture(head, &host, store);
         if let Some(location) = &captured.answer.redirect {
             let mut response = answer::redirect(location);
             let head = &mut response.head;
             captured.answer.write(head.status, &mut head.fields);
-            return response;
+            return Err(Box::new(response));
         }
         let asker = self.asker(peer, store, &host, head.version);
         headers::to_shop(&mut head.fields, &asker);
@@ -129,20 +154,13 @@ impl Service {
         options.sign(&mut head.fields, head.version);
         let id = options.identify(&mut head.fields, asker.trusted, random);
         account.asks(&head.target, id.as_deref());
-        let watched = self.look(&mut head, name, store, &captured.visitor);
-
-        let request = Request {
-            head,
-            body,
-            interim,
-        };
-        let mut response = match watched {
-            None => self.forward(store, request).await,
-            Some(watched) => self.watch(store, request, watched).await,
-        };
-        let head = &mut response.head;
-        captured.answer.write(head.status, &mut head.fields);
-        response
+        let watched = self.look(head, name, store, &captured.visitor);
+        let Captured { answer, .. } = captured;
+        Ok(Prepared {
+            store,
+            answer: answer.changes().then(|| Box::new(answer)),
+            watched: watched.map(Box::new),
+        })
     }
 
     /// Whether a rule means the request. What switches protocols is no confirmation.
@@ -158,7 +176,8 @@ impl Service {
         }
         let looking = || {
             let capture = &self.settings.capture;
-            let visit = || capture.visit(visitor, store, Time::now(), &self.counters);
+            let visit =
+                |fields: &_| capture.visit((visitor, fields), store, Time::now(), &self.counters);
             self.watcher.look(head, name, visit)
         };
         catch_unwind(AssertUnwindSafe(looking)).unwrap_or_else(|_panic| {
@@ -226,7 +245,7 @@ impl Service {
 
     fn asker<'a>(
         &self,
-        peer: Peer,
+        peer: &Peer,
         store: &Store,
         host: &'a str,
         version: http::Version,

@@ -1,15 +1,16 @@
 //! A store: a set of hosts served from one upstream, with its money.
 
+pub mod hosts;
 pub mod tls;
 pub mod traffic;
 pub mod upstreams;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::money::{Currency, Decimal, NumberFormat};
 use crate::name::{Namespace, StoreName};
+use hosts::Hosts;
 use tls::Tls;
 use traffic::Traffic;
 use upstreams::{Plan, Upstreams};
@@ -93,7 +94,7 @@ pub struct Stores {
     /// By name.
     all: Vec<Arc<Store>>,
     /// Its number among them.
-    by_host: HashMap<String, usize>,
+    by_host: Hosts<usize>,
 }
 
 impl Stores {
@@ -125,9 +126,6 @@ impl Stores {
 
     /// The number of the store that serves `host` (any case, without port).
     pub fn number(&self, host: &str) -> Option<usize> {
-        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return self.by_host.get(&host.to_ascii_lowercase()).copied();
-        }
         self.by_host.get(host).copied()
     }
 
@@ -143,9 +141,7 @@ impl Stores {
 
     /// The host, where there is only one.
     pub fn only_host(&self) -> Option<&str> {
-        let mut hosts = self.by_host.keys();
-        let first = hosts.next()?;
-        hosts.next().is_none().then_some(first)
+        self.by_host.only()
     }
 
     /// Every store, by name.

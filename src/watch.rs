@@ -127,7 +127,7 @@ impl Watcher {
         &self,
         head: &mut Head,
         host: &str,
-        visit: impl FnOnce() -> Option<Visit>,
+        visit: impl FnOnce(&Fields) -> Option<Visit>,
     ) -> Option<Watched> {
         let path = head.target.path()?;
         let asked = RequestHead {
@@ -146,7 +146,7 @@ impl Watcher {
             }
             Decision::Watched(watch) => watch,
         };
-        let visit = visit();
+        let visit = visit(&head.fields);
         if visit.is_none() && navigation::is_speculative(&head.fields) {
             return None;
         }

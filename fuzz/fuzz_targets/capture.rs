@@ -6,7 +6,7 @@ use std::cell::LazyCell;
 
 use http::Method;
 use libfuzzer_sys::fuzz_target;
-use refgate::capture::{Head, Settings, cookies, query};
+use refgate::capture::{CookieName, Head, Settings, cookies, query};
 use refgate::clock::Time;
 use refgate::event::Counters;
 use refgate::message::Fields;
@@ -62,9 +62,10 @@ fn kept(cookie: &[u8]) {
     if !is_text(cookie) {
         return;
     }
-    let names = NAMES.map(str::to_owned);
+    let name = CookieName::new("refgate".to_owned());
     let mut fields: Fields = [("Cookie", cookie)].into_iter().collect();
-    let ours = cookies::take(&mut fields, &names);
+    let ours = cookies::take(&mut fields, &name);
+    let found = ours.values(&fields, NAMES[0]);
     let is_ours = |piece: &&[u8]| {
         let name = piece
             .split(|byte| *byte == b'=')
@@ -77,15 +78,16 @@ fn kept(cookie: &[u8]) {
     let (own, others): (Vec<&[u8]>, Vec<&[u8]>) = pieces.iter().partition(|piece| is_ours(piece));
     let rest = fields.get("cookie");
     if own.is_empty() {
-        assert_eq!((rest, &ours), (Some(cookie), &cookies::Ours::default()));
+        assert_eq!((rest, found), (Some(cookie), cookies::Values::default()));
         return;
     }
     let expected = others.join(&b';');
     let expected = Some(expected.trim_ascii_start()).filter(|rest| !rest.is_empty());
     assert_eq!(rest, expected);
-    assert!(ours.values.len() + ours.refused <= own.len());
+    assert!(found.values.len() + found.refused <= own.len());
     let mut again = fields.clone();
-    assert_eq!(cookies::take(&mut again, &names), cookies::Ours::default());
+    let none = cookies::take(&mut again, &name);
+    assert_eq!(none.values(&again, NAMES[0]), cookies::Values::default());
     assert_eq!(again, fields);
 }
 
@@ -116,7 +118,7 @@ fn whole(settings: &Settings, stores: &Stores, target: &[u8], cookie: &[u8], sea
     let fresh = || Some(VisitId(7));
     let counters = Counters::default();
     let captured = settings.capture(&mut head, store, (now, &fresh), &counters);
-    let Some(visit) = settings.visit(&captured.visitor, store, now, &counters) else {
+    let Some(visit) = settings.visit((&captured.visitor, &fields), store, now, &counters) else {
         return;
     };
     assert!(!visit.clicks.is_empty());

@@ -128,7 +128,7 @@ async fn ours(world: &World, asked: Asked, bytes: &[u8]) -> Option<Seen> {
         fields.append(b"Upgrade", b"websocket");
     }
     let request = Request {
-        head: RequestHead {
+        head: Box::new(RequestHead {
             method: asked.method(),
             target: "/".into(),
             authority: None,

@@ -71,7 +71,7 @@ where
             let exchange = match next.await {
                 Next::Request(head, asked) => {
                     let line = connection.line(shutdown);
-                    let run = exchange::run(line, service.clone(), peer, (head, asked));
+                    let run = exchange::run(line, &service, peer, (head, asked));
                     Box::pin(run)
                 }
                 Next::Refused(refusal, shape) => {
@@ -93,14 +93,14 @@ where
 
 /// What comes where a request may begin.
 enum Next {
-    Request(RequestHead, Asked),
+    Request(Box<RequestHead>, Asked),
     Refused(Refusal, Shape),
     /// Nothing more: the client has gone, was silent for too long, or we are to end.
     Over,
 }
 
 impl Next {
-    fn of(head: RequestHead) -> Self {
+    fn of(head: Box<RequestHead>) -> Self {
         match framing::asked(&head) {
             Ok(asked) => Self::Request(head, asked),
             Err(doubt) if head.method == Method::HEAD => Self::Refused(doubt.into(), Shape::Head),

@@ -156,14 +156,14 @@ impl Check {
         .into_iter()
         .collect();
         Request {
-            head: RequestHead {
+            head: Box::new(RequestHead {
                 method: Method::GET,
                 target: Target::from(self.health.path.as_str()),
                 authority: None,
                 protocol: None,
                 version: Version::HTTP_11,
                 fields,
-            },
+            }),
             body: Incoming::empty(),
             interim: Interim::closed(),
         }

@@ -29,9 +29,14 @@ const OTHER_CACHES: [&str; 4] = [
 ];
 
 impl Answer {
+    /// Whether it changes anything.
+    pub const fn changes(&self) -> bool {
+        self.personal || self.set_cookie.is_some()
+    }
+
     /// Writes the changes into an answer's head.
     pub fn write(self, status: StatusCode, fields: &mut Fields) {
-        if self.personal || self.set_cookie.is_some() {
+        if self.changes() {
             let value = if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
                 "no-store"
             } else if forbids_storing(fields) {

@@ -4,7 +4,10 @@
 //! A parser that trims Unicode space, unquotes or keeps the last of two equal
 //! names would change what the shop sees (RFC 6265 §5.4 leaves all of that open).
 
-use crate::message::Fields;
+use memchr::memchr;
+
+use super::CookieName;
+use crate::message::{Edit, Fields, Replaced};
 
 /// The longest value that is looked at; ours are far shorter.
 const VALUE_LIMIT: usize = 4096;
@@ -12,110 +15,125 @@ const VALUE_LIMIT: usize = 4096;
 /// The most values of ours that are looked at in one request.
 const VALUES_LIMIT: usize = 8;
 
-/// What the `Cookie` fields of one request hold for us.
+/// The `Cookie` fields that held cookies of ours, as they came.
+#[derive(Debug, Default)]
+pub struct Ours(Replaced);
+
+/// What they hold for us.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Ours {
+pub struct Values<'f> {
     /// The values under the store's cookie name, in their order.
-    pub values: Vec<String>,
+    pub values: Vec<&'f str>,
     /// Values that are too long, not ASCII or too many.
     pub refused: usize,
 }
 
-/// Takes every cookie named in `names` out of `headers`; those under the first
-/// name are given back.
-pub fn take(fields: &mut Fields, names: &[String]) -> Ours {
-    let mut ours = Ours::default();
-    let carries = |value: &[u8]| pieces(value).any(|piece| is_one(piece, names));
-    if fields.get_all("cookie").any(carries) {
-        fields.edit("cookie", |value| without_ours(value, names, &mut ours));
-    }
-    ours
-}
-
-/// The field's other cookies, as they came; none if there are none.
-fn without_ours(field: &[u8], names: &[String], ours: &mut Ours) -> Option<Vec<u8>> {
-    let mut kept: Vec<&[u8]> = Vec::new();
-    for piece in pieces(field) {
-        if !is_one(piece, names) {
-            kept.push(piece);
-        } else if names
-            .first()
-            .is_some_and(|name| name.as_bytes() == name_of(piece))
-        {
-            ours.keep(value_of(piece));
-        }
-    }
-    let rest = kept.join(&b';');
-    let rest = rest.trim_ascii_start();
-    if rest.is_empty() {
-        return None;
-    }
-    Some(rest.to_vec())
+/// Takes every cookie of ours out of `fields`.
+pub fn take(fields: &mut Fields, ours: &CookieName) -> Ours {
+    Ours(fields.edit("cookie", |value| without(value, ours)))
 }
 
 impl Ours {
-    fn keep(&mut self, value: &[u8]) {
+    /// The values under `name`, of the fields that they were taken out of.
+    pub fn values<'f>(&self, fields: &'f Fields, name: &str) -> Values<'f> {
+        let mut found = Values::default();
+        for value in fields.replaced(&self.0) {
+            for piece in pieces(value).filter(|piece| name_of(piece) == name.as_bytes()) {
+                found.keep(value_of(piece));
+            }
+        }
+        found
+    }
+}
+
+/// The field's other cookies, as they came.
+fn without(field: &[u8], ours: &CookieName) -> Edit {
+    let is_ours = |piece: &&[u8]| ours.is(name_of(piece));
+    if !ours.may_be_in(field) || !pieces(field).any(|piece| is_ours(&piece)) {
+        return Edit::Keep;
+    }
+    let mut others = pieces(field).filter(|piece| !is_ours(piece));
+    let Some(first) = others.next() else {
+        return Edit::Remove;
+    };
+    let mut rest = first.to_vec();
+    for other in others {
+        rest.push(b';');
+        rest.extend_from_slice(other);
+    }
+    match rest.trim_ascii_start() {
+        [] => Edit::Remove,
+        trimmed => Edit::Replace(trimmed.to_vec()),
+    }
+}
+
+impl<'f> Values<'f> {
+    fn keep(&mut self, value: &'f [u8]) {
         let text = std::str::from_utf8(value).ok();
         match text.filter(|text| text.len() <= VALUE_LIMIT && self.values.len() < VALUES_LIMIT) {
-            Some(text) => self.values.push(text.to_owned()),
+            Some(text) => self.values.push(text),
             None => self.refused += 1,
         }
     }
 }
 
 fn pieces(field: &[u8]) -> impl Iterator<Item = &[u8]> {
-    field.split(|byte| *byte == b';')
-}
-
-fn is_one(piece: &[u8], names: &[String]) -> bool {
-    names.iter().any(|name| name.as_bytes() == name_of(piece))
+    let mut rest = Some(field);
+    std::iter::from_fn(move || {
+        let (piece, behind) = parted(b';', rest?);
+        rest = behind;
+        Some(piece)
+    })
 }
 
 fn name_of(piece: &[u8]) -> &[u8] {
-    let name = piece.split(|byte| *byte == b'=').next().unwrap_or(piece);
-    name.trim_ascii()
+    parted(b'=', piece).0.trim_ascii()
 }
 
 fn value_of(piece: &[u8]) -> &[u8] {
-    let value = piece.iter().position(|byte| *byte == b'=');
-    value
-        .and_then(|at| piece.get(at + 1..))
-        .unwrap_or_default()
-        .trim_ascii()
+    parted(b'=', piece).1.unwrap_or_default().trim_ascii()
+}
+
+/// What stands before and behind the first `mark`.
+fn parted(mark: u8, text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let Some((before, [_mark, behind @ ..])) =
+        memchr(mark, text).and_then(|at| text.split_at_checked(at))
+    else {
+        return (text, None);
+    };
+    (before, Some(behind))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn taken(fields: &[&[u8]]) -> (Vec<Vec<u8>>, Ours) {
+    fn taken(fields: &[&[u8]]) -> (Vec<Vec<u8>>, Vec<String>, usize) {
         let mut fields: Fields = fields.iter().map(|field| ("Cookie", field)).collect();
-        let names = ["__Host-r".to_owned(), "r".to_owned()];
-        let ours = take(&mut fields, &names);
+        let ours = take(&mut fields, &CookieName::new("r".to_owned()));
+        let Values { values, refused } = ours.values(&fields, "__Host-r");
+        let values = values.into_iter().map(str::to_owned).collect();
         let rest = fields.get_all("cookie");
-        (rest.map(<[u8]>::to_vec).collect(), ours)
+        (rest.map(<[u8]>::to_vec).collect(), values, refused)
     }
 
     #[test]
     fn ours_is_taken_and_the_shops_stay_byte_for_byte() {
         let shop = b"a=\"1\\054 2\";  b=\xff\xe9; c; =d; e=f=g;";
-        let (rest, ours) = taken(&[shop]);
-        assert_eq!((rest, ours), (vec![shop.to_vec()], Ours::default()));
-        let (rest, ours) = taken(&[b"a=\"1\\054 2\"; __Host-r=x; b=\xff\xe9"]);
+        let (rest, ours, _) = taken(&[shop]);
+        assert_eq!((rest, ours), (vec![shop.to_vec()], vec![]));
+        let (rest, ours, _) = taken(&[b"a=\"1\\054 2\"; __Host-r=x; b=\xff\xe9"]);
         assert_eq!(rest, [b"a=\"1\\054 2\"; b=\xff\xe9".to_vec()]);
-        assert_eq!(ours.values, ["x"]);
-        let (rest, ours) = taken(&[b"__Host-r=x; a=1"]);
-        assert_eq!(
-            (rest, ours.values),
-            (vec![b"a=1".to_vec()], vec!["x".to_owned()])
-        );
+        assert_eq!(ours, ["x"]);
+        let (rest, ours, _) = taken(&[b"__Host-r=x; a=1"]);
+        assert_eq!((rest, ours), (vec![b"a=1".to_vec()], vec!["x".to_owned()]));
     }
 
     #[test]
     fn a_field_that_held_only_ours_is_gone() {
-        let (rest, ours) = taken(&[b"__Host-r=x", b"a=1", b"r=old;__Host-r=y"]);
-        assert_eq!(rest, [b"a=1".to_vec()]);
-        assert_eq!(ours.values, ["x", "y"]);
+        let (rest, ours, _) = taken(&[b"__Host-r=x", b"a=1", b"r=old;__Host-r=y ", b"; r=z;"]);
+        assert_eq!(rest, [b"a=1".to_vec(), b";".to_vec()]);
+        assert_eq!(ours, ["x", "y"]);
     }
 
     #[test]
@@ -127,20 +145,10 @@ mod tests {
     #[test]
     fn values_beyond_every_bound_are_refused_and_still_taken() {
         let long = format!("__Host-r={}", "x".repeat(VALUE_LIMIT + 1));
-        assert_eq!(
-            taken(&[long.as_bytes()]),
-            (
-                vec![],
-                Ours {
-                    values: vec![],
-                    refused: 1
-                }
-            )
-        );
-        let (_, ours) = taken(&[b"__Host-r=\xff"]);
-        assert_eq!(ours.refused, 1);
+        assert_eq!(taken(&[long.as_bytes()]), (vec![], vec![], 1));
+        assert_eq!(taken(&[b"__Host-r=\xff"]).2, 1);
         let many = "__Host-r=1;".repeat(VALUES_LIMIT + 2);
-        let (_, ours) = taken(&[many.as_bytes()]);
-        assert_eq!((ours.values.len(), ours.refused), (VALUES_LIMIT, 2));
+        let (_, ours, refused) = taken(&[many.as_bytes()]);
+        assert_eq!((ours.len(), refused), (VALUES_LIMIT, 2));
     }
 }

@@ -3,12 +3,14 @@
 //! Host-only, and set by the server on a top-level navigation: what script or
 //! subresources set, browsers cut to days (domain.md §5).
 
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
 use super::{Settings, cookies};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
+use crate::message::Fields;
 use crate::store::Scheme;
 use crate::visit::{Attribution, Visit};
 
@@ -34,7 +36,7 @@ const GROUP: &str = "all";
 /// (`refgate` → `__Host-refgate`).
 #[derive(Clone, Debug)]
 pub struct CookieName {
-    bare: String,
+    bare: Finder<'static>,
     http: [String; 3],
     https: [String; 3],
 }
@@ -47,28 +49,34 @@ impl CookieName {
         Self {
             http: [bare.clone(), host.clone(), secure.clone()],
             https: [host, secure, bare.clone()],
-            bare,
+            bare: Finder::new(&bare).into_owned(),
         }
     }
 
     /// The name without prefix.
     pub fn bare(&self) -> &str {
-        &self.bare
+        let [bare, ..] = &self.http;
+        bare
     }
 
-    /// The name that the cookie has in a store of `scheme`, then those that it
-    /// may have had: none of them is the shop's business.
-    pub(super) const fn in_store(&self, scheme: Scheme) -> &[String; 3] {
-        match scheme {
-            Scheme::Https => &self.https,
-            Scheme::Http => &self.http,
-        }
+    /// Whether a cookie of this name is ours: the one of the store's scheme, or one that it may
+    /// have had; none of them is the shop's business.
+    pub(super) fn is(&self, name: &[u8]) -> bool {
+        self.http.iter().any(|own| own.as_bytes() == name)
+    }
+
+    /// Whether a cookie of ours may be in this field: a quick look.
+    pub(super) fn may_be_in(&self, field: &[u8]) -> bool {
+        self.bare.find(field).is_some()
     }
 
     /// The name that it has in a store of `scheme`, which is sealed with it.
     const fn sealed(&self, scheme: Scheme) -> &String {
-        let [name, ..] = self.in_store(scheme);
-        name
+        let ([name, ..], [secure, ..]) = (&self.http, &self.https);
+        match scheme {
+            Scheme::Http => name,
+            Scheme::Https => secure,
+        }
     }
 }
 
@@ -78,11 +86,12 @@ impl Settings {
     pub(super) fn known(
         &self,
         scheme: Scheme,
-        ours: &cookies::Ours,
+        (ours, fields): (&cookies::Ours, &Fields),
         now: Time,
         counters: &Counters,
     ) -> Option<Visit> {
         let name = self.cookie.sealed(scheme);
+        let ours = ours.values(fields, name);
         for _ in 0..ours.refused {
             counters.add(Event::CookieRefused);
             debug!("a cookie of ours is too long, not ASCII, or one too many");

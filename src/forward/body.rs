@@ -21,7 +21,7 @@ pub struct Body {
     first: Option<Bytes>,
     /// Where the rest comes from.
     exchange: Option<Box<Exchange>>,
-    trailers: Option<Fields>,
+    trailers: Option<Box<Fields>>,
     /// Whether the head told the length.
     sized: bool,
     /// Marks the upstream as busy until this is let go.
@@ -45,19 +45,19 @@ impl Body {
     }
 
     /// The body of a response whose head has come.
-    pub(super) fn new(mut exchange: Exchange) -> Self {
+    pub(super) fn new(mut exchange: Box<Exchange>) -> Self {
         let mut body = Self::empty();
         body.sized = exchange.inflow().is_whole() || exchange.inflow().left().is_some();
         // What is wrong with it is told when it is asked for.
         match exchange.take() {
             Ok(Some(Frame::Data(data))) => body.first = Some(data),
-            Ok(Some(Frame::Trailers(trailers))) => body.trailers = Some(trailers),
+            Ok(Some(Frame::Trailers(trailers))) => body.trailers = Some(Box::new(trailers)),
             Ok(None) | Err(_) => {}
         }
         if exchange.inflow().is_whole() {
-            body.trailers = body.trailers.or(exchange.finish());
+            body.trailers = body.trailers.or(exchange.finish().map(Box::new));
         } else {
-            body.exchange = Some(Box::new(exchange));
+            body.exchange = Some(exchange);
         }
         body
     }
@@ -74,7 +74,7 @@ impl message::Body for Body {
             return Poll::Ready(
                 self.trailers
                     .take()
-                    .map(|trailers| Ok(Frame::Trailers(trailers))),
+                    .map(|trailers| Ok(Frame::Trailers(*trailers))),
             );
         };
         let frame = ready!(exchange.poll_frame(cx));
@@ -83,7 +83,7 @@ impl message::Body for Body {
         } else if exchange.inflow().is_whole()
             && let Some(exchange) = self.exchange.take()
         {
-            self.trailers = exchange.finish();
+            self.trailers = exchange.finish().map(Box::new);
         }
         Poll::Ready(frame.transpose())
     }

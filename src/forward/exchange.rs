@@ -57,8 +57,8 @@ impl Exchange {
         shelf: Arc<Shelf>,
         upload: Upload,
         interim: Interim,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             connection,
             shelf,
             upload,
@@ -70,7 +70,12 @@ impl Exchange {
             interims: 0,
             broken: None,
             failed: None,
-        }
+        })
+    }
+
+    /// Where its connection goes afterwards, and where interim responses go.
+    pub(super) fn ways(&self) -> (Arc<Shelf>, Interim) {
+        (Arc::clone(&self.shelf), self.interim.clone())
     }
 
     /// The final response's head. Interim ones are passed on meanwhile.
@@ -263,7 +268,7 @@ impl Exchange {
     }
 
     /// The response with this head.
-    pub(super) fn into_response(self, mut head: ResponseHead) -> Response<Body> {
+    pub(super) fn into_response(self: Box<Self>, mut head: ResponseHead) -> Response<Body> {
         if head.status != StatusCode::SWITCHING_PROTOCOLS {
             return Response {
                 head,
@@ -289,7 +294,7 @@ impl Exchange {
     }
 
     /// Ends it: the connection goes back if both messages are whole. The response's trailers.
-    pub(super) fn finish(self) -> Option<Fields> {
+    pub(super) fn finish(self: Box<Self>) -> Option<Fields> {
         if let Some(keep) = self.keep
             && self.upload.is_sent()
         {

@@ -20,33 +20,61 @@ impl Client {
     pub async fn reach(
         &self,
         upstreams: &Upstreams,
-        mut request: Request,
+        request: Request,
         resend: Resend,
     ) -> Result<Response<Body>, Error> {
         let mut tried = Tried::default();
-        let mut last = Error::NoUpstream;
-        while let Some(member) = upstreams.next(&mut tried, Instant::now) {
-            let busy = upstreams.occupy(member);
-            let failed = match self.send(&member.upstream, request, resend).await {
-                Ok(mut response) => {
-                    member.connected();
-                    response.body.occupies(busy);
-                    return Ok(response);
-                }
-                Err(failed) => failed,
-            };
+        let Some(member) = upstreams.next(&mut tried, Instant::now) else {
+            return Err(Error::NoUpstream);
+        };
+        match self.ask(upstreams, member, request, resend).await {
+            Ok(response) => Ok(response),
+            Err(failed) => {
+                let first = (member, failed);
+                Box::pin(self.others(upstreams, tried, first, resend)).await
+            }
+        }
+    }
+
+    /// Asks the other ones, one by one, as long as connecting is what fails.
+    async fn others<'u>(
+        &self,
+        upstreams: &'u Upstreams,
+        mut tried: Tried,
+        (mut member, mut failed): (&'u Member, Failed),
+        resend: Resend,
+    ) -> Result<Response<Body>, Error> {
+        loop {
             if !failed.error.is_unreached() {
                 member.connected();
                 return Err(failed.error);
             }
             self.note(member, &failed);
-            match failed.unsent {
-                Some(unsent) => request = *unsent,
-                None => return Err(failed.error),
+            let (Some(request), Some(next)) =
+                (failed.unsent, upstreams.next(&mut tried, Instant::now))
+            else {
+                return Err(failed.error);
+            };
+            member = next;
+            match self.ask(upstreams, member, *request, resend).await {
+                Ok(response) => return Ok(response),
+                Err(again) => failed = again,
             }
-            last = failed.error;
         }
-        Err(last)
+    }
+
+    async fn ask(
+        &self,
+        upstreams: &Upstreams,
+        member: &Member,
+        request: Request,
+        resend: Resend,
+    ) -> Result<Response<Body>, Failed> {
+        let busy = upstreams.occupy(member);
+        let mut response = self.send(&member.upstream, request, resend).await?;
+        member.connected();
+        response.body.occupies(busy);
+        Ok(response)
     }
 
     fn note(&self, member: &Member, failed: &Failed) {

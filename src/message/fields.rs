@@ -5,10 +5,16 @@
 //! copy and looking one up allocates nothing. The number of fields is small:
 //! looking them all over costs less than hashing their names.
 
+mod index;
+mod names;
+
 use std::ops::Range;
 
 use super::parse::is_straight;
 use super::text::trim;
+use names::Names;
+
+pub(super) use index::Index;
 
 /// The fields of a head, or of a trailer section.
 #[derive(Clone, Default)]
@@ -16,7 +22,23 @@ pub struct Fields {
     /// `Name: value\r\n`, one after the other; removed ones stay as gaps.
     text: Vec<u8>,
     lines: Vec<Line>,
+    names: Names,
 }
+
+/// What becomes of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// It stays.
+    Keep,
+    /// It goes.
+    Remove,
+    /// It has this value.
+    Replace(Vec<u8>),
+}
+
+/// What stood in fields before it was replaced. Its text stays with them as long as they live.
+#[derive(Debug, Default)]
+pub struct Replaced(Vec<Line>);
 
 /// Where a field stands in the text. Heads are bounded far below 4 GiB.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +87,7 @@ impl Fields {
         Self {
             text: Vec::with_capacity(bytes),
             lines: Vec::with_capacity(lines),
+            names: Names::default(),
         }
     }
 
@@ -79,6 +102,7 @@ impl Fields {
     /// Adds a field whose value `write` puts behind what is there, as by [`Self::append`].
     pub fn append_by(&mut self, name: &[u8], write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.text.len();
+        self.names.add(name);
         self.text.extend_from_slice(name);
         self.text.extend_from_slice(COLON);
         write(&mut self.text);
@@ -102,17 +126,7 @@ impl Fields {
             self.append(name.as_bytes(), value);
             return;
         };
-        // Written at the end, then put in its place: the index gives the order.
-        let spelt = self
-            .lines
-            .get(at)
-            .map_or(&[][..], |line| self.bytes(line.name()));
-        let spelt = spelt.to_vec();
-        self.append(&spelt, value);
-        let Some(line) = self.lines.pop() else { return };
-        if let Some(first) = self.lines.get_mut(at) {
-            *first = line;
-        }
+        self.replace(at, value);
         let mut seen = 0;
         let text = &self.text;
         self.lines.retain(|line| {
@@ -137,7 +151,11 @@ impl Fields {
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         debug_assert!(!name.bytes().any(|byte| byte.is_ascii_uppercase()));
         let named = move |line: &&Line| is_named(&self.text, **line, name);
-        let lines = self.lines.iter().filter(named);
+        let lines = match self.names.may_have(name.as_bytes()) {
+            true => self.lines.as_slice(),
+            false => &[],
+        };
+        let lines = lines.iter().filter(named);
         lines.map(|line| self.bytes(line.value()))
     }
 
@@ -164,6 +182,9 @@ impl Fields {
 
     /// Removes every field of this name, given in lower case; whether there was one.
     pub fn remove(&mut self, name: &str) -> bool {
+        if !self.names.may_have(name.as_bytes()) {
+            return false;
+        }
         let before = self.lines.len();
         let text = &self.text;
         self.lines.retain(|line| !is_named(text, *line, name));
@@ -203,27 +224,51 @@ impl Fields {
         lines.map(|line| (self.bytes(line.name()), self.bytes(line.value())))
     }
 
-    /// Replaces each value under this name by what `change` makes of it; none removes the field.
-    pub fn edit(&mut self, name: &str, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
-        let mut lines = Vec::with_capacity(self.lines.len());
-        for line in std::mem::take(&mut self.lines) {
-            if !is_named(&self.text, line, name) {
-                lines.push(line);
-                continue;
-            }
-            let value = self.bytes(line.value());
-            let Some(changed) = change(value) else {
-                continue;
-            };
-            if changed == value {
-                lines.push(line);
-                continue;
-            }
-            let spelt = self.bytes(line.name()).to_vec();
-            self.append(&spelt, &changed);
-            lines.extend(self.lines.pop());
+    /// Does to each value under this name, given in lower case, what `change` says of it; what
+    /// stood there before.
+    pub fn edit(&mut self, name: &str, mut change: impl FnMut(&[u8]) -> Edit) -> Replaced {
+        let mut replaced = Replaced::default();
+        if !self.names.may_have(name.as_bytes()) {
+            return replaced;
         }
-        self.lines = lines;
+        let mut at = 0;
+        while let Some(line) = self.lines.get(at).copied() {
+            if !is_named(&self.text, line, name) {
+                at += 1;
+                continue;
+            }
+            match change(self.bytes(line.value())) {
+                Edit::Keep => {
+                    at += 1;
+                    continue;
+                }
+                Edit::Remove => drop(self.lines.remove(at)),
+                Edit::Replace(value) => {
+                    self.replace(at, &value);
+                    at += 1;
+                }
+            }
+            replaced.0.push(line);
+        }
+        replaced
+    }
+
+    /// The values that an [`edit`](Self::edit) of these fields has replaced.
+    pub fn replaced(&self, replaced: &Replaced) -> impl Iterator<Item = &[u8]> {
+        replaced.0.iter().map(|line| self.bytes(line.value()))
+    }
+
+    /// Gives a line another value. Written at the end, then put in its place: the index gives the order.
+    fn replace(&mut self, at: usize, value: &[u8]) {
+        let Some(line) = self.lines.get(at) else {
+            return;
+        };
+        let spelt = self.bytes(line.name()).to_vec();
+        self.append(&spelt, value);
+        let Some(line) = self.lines.pop() else { return };
+        if let Some(replaced) = self.lines.get_mut(at) {
+            *replaced = line;
+        }
     }
 
     /// Writes them as HTTP/1.1 does: `Name: value`, each with CR LF behind it.
@@ -262,6 +307,9 @@ impl Fields {
     }
 
     fn position(&self, name: &str) -> Option<usize> {
+        if !self.names.may_have(name.as_bytes()) {
+            return None;
+        }
         let mut lines = self.lines.iter();
         lines.position(|line| is_named(&self.text, *line, name))
     }
@@ -273,48 +321,6 @@ impl Fields {
 
     fn bytes(&self, range: Range<usize>) -> &[u8] {
         self.text.get(range).unwrap_or_default()
-    }
-}
-
-/// Fields that stand in a message as they are, while they are found.
-#[derive(Debug, Default)]
-pub(super) struct Index {
-    lines: Vec<Line>,
-    /// Some do not stand as they are written.
-    odd: bool,
-}
-
-impl Index {
-    /// The next field: where its line begins, its name's length, the end of its line, and
-    /// whether it stands there as it is written.
-    pub(super) fn add(&mut self, start: usize, name: usize, end: usize, straight: bool) {
-        /// What a browser's head has, or a little more.
-        const USUAL: usize = 24;
-        if self.lines.capacity() == 0 {
-            self.lines.reserve(USUAL);
-        }
-        self.odd |= !straight;
-        self.lines.push(Line {
-            start: offset(start),
-            name: offset(name),
-            end: offset(end),
-        });
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.lines.len()
-    }
-
-    /// The fields that were found in `text`. There is room for a few more.
-    pub(super) fn fields(self, text: &[u8]) -> Fields {
-        const MORE: usize = 256;
-        let mut fields = Fields::with_capacity(text.len() + MORE, 0);
-        fields.text.extend_from_slice(text);
-        fields.lines = self.lines;
-        if self.odd {
-            fields.straighten(text);
-        }
-        fields
     }
 }
 

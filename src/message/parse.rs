@@ -52,7 +52,7 @@ pub type Parsed<H> = Option<(H, usize)>;
 ///
 /// # Errors
 /// The bytes begin with no valid head, or with none within `limits`.
-pub fn request(bytes: &[u8], limits: Limits) -> Result<Parsed<RequestHead>, Fault> {
+pub fn request(bytes: &[u8], limits: Limits) -> Result<Parsed<Box<RequestHead>>, Fault> {
     let skipped = blank(bytes);
     within(bytes, skipped, limits, |bytes| {
         let Some((method, target, version, line)) = request_line(bytes)? else {
@@ -62,14 +62,14 @@ pub fn request(bytes: &[u8], limits: Limits) -> Result<Parsed<RequestHead>, Faul
         let Some((fields, length)) = fields(section, limits.fields)? else {
             return Ok(None);
         };
-        let head = RequestHead {
+        let head = Box::new(RequestHead {
             method,
             target,
             authority: None,
             protocol: None,
             version,
             fields,
-        };
+        });
         Ok(Some((head, line + length)))
     })
 }
@@ -234,7 +234,7 @@ fn fields(bytes: &[u8], most: usize) -> Result<Parsed<Fields>, Fault> {
         }
         let end = at + name.len() + 1 + length + 2;
         let value = value.get(..length).unwrap_or_default();
-        index.add(at, name.len(), end, is_straight(value));
+        index.add(at, name, end, is_straight(value));
         at = end;
     }
     let text = bytes.get(..at).unwrap_or_default();

@@ -19,7 +19,41 @@ pub fn is_token(text: &[u8]) -> bool {
 /// How many bytes of a token stand in front.
 pub(super) fn token(bytes: &[u8]) -> usize {
     let other = |byte: &u8| !TOKEN.get(usize::from(*byte)).is_some_and(|token| *token);
-    bytes.iter().position(other).unwrap_or(bytes.len())
+    let mut at = 0;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(word) = rest.first_chunk() else {
+            return at + rest.iter().position(other).unwrap_or(rest.len());
+        };
+        let usual = usual(u64::from_le_bytes(*word));
+        at += usual;
+        // A rare one goes on with the token, most others end it.
+        match bytes.get(at) {
+            Some(byte) if usual < 8 && other(byte) => return at,
+            Some(_) if usual < 8 => at += 1,
+            _ => {}
+        }
+    }
+}
+
+/// How many of the eight bytes in front are letters, digits or hyphens.
+fn usual(word: u64) -> usize {
+    // The top bit of each byte is kept out of the sums, so that none overflows into the next.
+    let low = word & each(0x7f);
+    let lower = low | each(0x20);
+    let within = |word: u64, first: u8, last: u8| {
+        word.wrapping_add(each(0x80 - first)) & !word.wrapping_add(each(0x7f - last))
+    };
+    let letter = within(lower, b'a', b'z');
+    let digit = within(low, b'0', b'9');
+    let hyphen = within(low, b'-', b'-');
+    let other = (!(letter | digit | hyphen) | word) & each(0x80);
+    usize::try_from(other.trailing_zeros() / 8).unwrap_or_default()
+}
+
+/// A word of eight times this byte.
+const fn each(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
 }
 
 /// By byte: whether it may stand in a token.
@@ -42,11 +76,22 @@ const fn is_special(byte: u8) -> bool {
 
 /// How many bytes stand in front of the first one that is less than `limit`, at most 0x80, or DEL.
 pub(super) fn low(bytes: &[u8], limit: u8) -> usize {
-    const fn each(byte: u8) -> u64 {
-        u64::from_le_bytes([byte; 8])
+    const BRIEF: usize = 16;
+    // Many at a time, where the value is a long one.
+    let mut begin = 0;
+    if bytes
+        .get(..BRIEF)
+        .is_some_and(|brief| !has_low(brief, limit))
+    {
+        begin = BRIEF;
+        while let Some(block) = bytes.get(begin..).and_then(<[u8]>::first_chunk::<32>)
+            && !has_low(block, limit)
+        {
+            begin += block.len();
+        }
     }
-    let (words, rest) = bytes.as_chunks();
-    let mut at = 0;
+    let (words, rest) = bytes.get(begin..).unwrap_or_default().as_chunks();
+    let mut at = begin;
     for word in words {
         // Eight at a time: the top bit of a byte becomes one where the byte is found. Bits above
         // the lowest of them may be wrong, that one never is.
@@ -62,6 +107,13 @@ pub(super) fn low(bytes: &[u8], limit: u8) -> usize {
     }
     let low = |byte: &u8| *byte < limit || *byte == 0x7f;
     at + rest.iter().position(low).unwrap_or(rest.len())
+}
+
+/// Whether a byte is less than `limit`, or DEL; without an early end, so that it is done many
+/// bytes at a time.
+fn has_low(bytes: &[u8], limit: u8) -> bool {
+    let low = |byte: u8| (byte < limit) | (byte == 0x7f);
+    bytes.iter().fold(false, |found, byte| found | low(*byte))
 }
 
 /// Whether it may stand in a field value or a reason phrase: no control but tab (RFC 9110 §5.5).
@@ -92,8 +144,19 @@ mod tests {
 
     proptest! {
         #[test]
+        fn a_token_ends_before_its_first_other_byte(
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), 0x2a_u8..0x7f, b'a'..=b'z'], 0..40),
+        ) {
+            for start in 0..=bytes.len() {
+                let bytes = &bytes[start..];
+                let other = bytes.iter().position(|byte| !is_token(&[*byte]));
+                prop_assert_eq!(token(bytes), other.unwrap_or(bytes.len()));
+            }
+        }
+
+        #[test]
         fn the_first_low_byte_is_found_wherever_it_stands(
-            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), 0x1f_u8..0x24, 0x7e_u8..0x82], 0..40),
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), 0x1f_u8..0x24, 0x7e_u8..0x82, 0x40_u8..0x60, 0x40_u8..0x60], 0..140),
             limit in 0x20_u8..0x22,
         ) {
             for start in 0..=bytes.len() {

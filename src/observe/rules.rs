@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::Method;
 
 use crate::message::Fields;
+use crate::store::hosts::Hosts;
 use crate::store::{Store, Stores};
 
 use super::Settings;
@@ -21,7 +22,7 @@ pub struct Rules(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    hosts: HashMap<String, Host>,
+    hosts: Hosts<Host>,
     all: Vec<Arc<Compiled>>,
     limits: Limits,
 }
@@ -89,12 +90,11 @@ impl Rules {
         let all: Vec<_> = rules
             .map(|(order, rule)| Arc::new(Compiled::new(order, rule)))
             .collect();
-        let mut hosts = HashMap::new();
-        for store in stores.all() {
-            for host in &store.hosts {
-                hosts.insert(host.to_ascii_lowercase(), Host::new(host, store, &all));
-            }
-        }
+        let hosts = stores.all().iter().flat_map(|store| {
+            let hosts = store.hosts.iter();
+            hosts.map(|host| (host.clone(), Host::new(host, store, &all)))
+        });
+        let hosts = hosts.collect();
         Self(Arc::new(Inner { hosts, all, limits }))
     }
 
@@ -160,9 +160,6 @@ impl Rules {
     }
 
     fn host(&self, host: &str) -> Option<&Host> {
-        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return self.0.hosts.get(&host.to_ascii_lowercase());
-        }
         self.0.hosts.get(host)
     }
 }

@@ -45,7 +45,8 @@ fn visit(target: &str, cookie: Option<&str>, now: Time) -> (Option<Visit>, Optio
     let fresh = || Some(VisitId(7));
     let (settings, counters) = (settings(), Counters::default());
     let captured = settings.capture(&mut head, store, (now, &fresh), &counters);
-    let visit = settings.visit(&captured.visitor, store, now, &counters);
+    let seen = (&captured.visitor, &headers);
+    let visit = settings.visit(seen, store, now, &counters);
     let set = captured.answer.set_cookie;
     let set = set.map(|value| value.split(';').next().unwrap().to_owned());
     (visit, set)

@@ -1,11 +1,12 @@
 //! One request and its response, both bodies under way at once.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -51,13 +52,36 @@ struct Exchange<'a> {
     interim: Interim,
 }
 
-/// Has one request answered. Dropping the future cancels it.
-pub(super) async fn run<S, F, B>(
-    line: Line<'_>,
-    service: S,
+pin_project! {
+    /// One request being answered. Dropping it cancels the request.
+    //
+    // No `async fn`: it would lie in memory several times as large, and be copied as such.
+    pub(super) struct Run<'a, F, B> {
+        exchange: Exchange<'a>,
+        #[pin]
+        stage: Stage<F, B>,
+    }
+}
+
+pin_project! {
+    #[project = Staged]
+    enum Stage<F, B> {
+        /// The service is at work.
+        Work { #[pin] work: F },
+        /// Its response is being written. Behind it the connection may stay open, or become a tunnel.
+        Answer { answer: Answer<B>, keep: bool, tunnel: Option<Tunnel> },
+        /// What is left of the request's body, which nobody takes, is read.
+        Rest,
+    }
+}
+
+/// Has one request answered.
+pub(super) fn run<'a, S, F, B>(
+    line: Line<'a>,
+    service: &S,
     peer: Peer,
-    (head, asked): (RequestHead, Asked),
-) -> End
+    (head, asked): (Box<RequestHead>, Asked),
+) -> Run<'a, F, B>
 where
     S: Fn(Peer, Request) -> F,
     F: Future<Output = Response<B>>,
@@ -69,26 +93,62 @@ where
         true => Interim::closed(),
         false => Interim::open(),
     };
-    let mut exchange = Exchange {
+    let request = Request {
+        head,
+        body,
+        interim: interim.clone(),
+    };
+    let work = service(peer, request);
+    let exchange = Exchange {
         line,
         asked,
         reader,
         writer: Writer::default(),
-        interim: interim.clone(),
+        interim,
     };
-    let response = {
-        let request = Request {
-            head,
-            body,
-            interim,
-        };
-        let mut work = pin!(service(peer, request));
-        drop(service);
-        poll_fn(|cx| exchange.poll_service(work.as_mut(), cx)).await
-    };
-    match response {
-        Ok(response) => exchange.answer(response).await,
-        Err(Gone) => End::Last(Last::Cut),
+    let stage = Stage::Work { work };
+    Run { exchange, stage }
+}
+
+impl<F, B> Future for Run<'_, F, B>
+where
+    F: Future<Output = Response<B>>,
+    B: Body,
+{
+    type Output = End;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+        let mut run = self.project();
+        let exchange = run.exchange;
+        loop {
+            let next = match run.stage.as_mut().project() {
+                Staged::Work { work } => match ready!(exchange.poll_service(work, cx)) {
+                    Ok(response) => exchange.begin(response, cx),
+                    Err(Gone) => return Poll::Ready(End::Last(Last::Cut)),
+                },
+                Staged::Answer {
+                    answer,
+                    keep,
+                    tunnel,
+                } => {
+                    if let Err(end) = ready!(exchange.poll_answer(answer, cx)) {
+                        return Poll::Ready(end);
+                    }
+                    if let Some(end) = exchange.end(*keep, tunnel.take()) {
+                        return Poll::Ready(end);
+                    }
+                    Stage::Rest
+                }
+                Staged::Rest => {
+                    let ended = ready!(exchange.poll_rest(cx));
+                    return Poll::Ready(match ended {
+                        true => End::Keep,
+                        false => End::Last(Last::Linger),
+                    });
+                }
+            };
+            run.stage.set(next);
+        }
     }
 }
 
@@ -134,39 +194,49 @@ impl Exchange<'_> {
         }
     }
 
-    async fn answer<B: Body>(mut self, response: Response<B>) -> End {
+    /// Begins to answer.
+    fn begin<F, B: Body>(&mut self, response: Response<B>, cx: &mut Context<'_>) -> Stage<F, B> {
         let Response {
             mut head,
             body,
             tunnel,
         } = response;
-        let keep = self.may_stay().await;
+        let keep = self.may_stay(cx);
         let form = self.asked.form;
         let out = self.writer.head();
         let (ending, keep) = answer::head(&mut head, &body, form, keep, out);
-        let mut answer = Answer::new(body, ending, form.trailers);
-        if let Err(end) = poll_fn(|cx| self.poll_answer(&mut answer, cx)).await {
-            return end;
-        }
-        drop(answer);
-        let rest = self.reader.is_done();
-        match tunnel {
-            Some(tunnel) if rest => End::Tunnel(tunnel),
-            // The shop has switched in the middle of a request: nobody knows what the rest of it is.
-            Some(_) => End::Last(Last::Cut),
-            None if keep && (rest || self.rest().await) => End::Keep,
-            None if rest && self.line.wire.rest.is_empty() => End::Last(Last::Close),
-            None => End::Last(Last::Linger),
+        let answer = Answer::new(body, ending, form.trailers);
+        Stage::Answer {
+            answer,
+            keep,
+            tunnel,
         }
     }
 
+    /// What becomes of the connection behind an answer; none: what is left of the request's body tells.
+    fn end(&mut self, keep: bool, tunnel: Option<Tunnel>) -> Option<End> {
+        let rest = self.reader.is_done();
+        Some(match tunnel {
+            Some(tunnel) if rest => End::Tunnel(tunnel),
+            // The shop has switched in the middle of a request: nobody knows what the rest of it is.
+            Some(_) => End::Last(Last::Cut),
+            None if keep && rest => End::Keep,
+            None if keep => {
+                self.reader.forget();
+                self.line.clock.set(REST);
+                return None;
+            }
+            None if rest && self.line.wire.rest.is_empty() => End::Last(Last::Close),
+            None => End::Last(Last::Linger),
+        })
+    }
+
     /// Whether the connection may stay open, as far as can be told before the head goes out.
-    async fn may_stay(&mut self) -> bool {
+    fn may_stay(&mut self, cx: &mut Context<'_>) -> bool {
         if !self.reader.is_done() {
-            // One look: the service may have let go of the body, or all of it may be there.
-            let reader = &mut self.reader;
-            let wire = &mut *self.line.wire;
-            poll_fn(|cx| Poll::Ready(reader.poll(wire, cx).is_ready())).await;
+            // One look: the service may have let go of the body, or all of it may be there. Either
+            // way it is polled again.
+            self.reader.poll(self.line.wire, cx).is_ready();
         }
         self.asked.keep && self.reader.may_end() && !self.line.shutdown.is_cancelled()
     }
@@ -193,12 +263,6 @@ impl Exchange<'_> {
     }
 
     /// Reads what is left of a body that nobody takes; whether it ended soon.
-    async fn rest(&mut self) -> bool {
-        self.reader.forget();
-        self.line.clock.set(REST);
-        poll_fn(|cx| self.poll_rest(cx)).await
-    }
-
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let seen = self.reader.poll(self.line.wire, cx);
         if self.reader.is_done() {

@@ -31,7 +31,7 @@ pub(super) enum Verdict<T> {
 #[derive(Debug)]
 pub(super) struct Asked {
     /// Its head.
-    pub(super) head: RequestHead,
+    pub(super) head: Box<RequestHead>,
     /// Its `content-length`.
     pub(super) length: Option<u64>,
 }
@@ -242,14 +242,14 @@ impl Draft {
         if let Some(cookie) = self.cookie {
             self.fields.append(b"cookie", &cookie);
         }
-        let head = RequestHead {
+        let head = Box::new(RequestHead {
             method,
             target: Target::new(target),
             authority: self.authority,
             protocol: self.protocol,
             version: Version::HTTP_2,
             fields: self.fields,
-        };
+        });
         Ok(Asked {
             head,
             length: self.length,

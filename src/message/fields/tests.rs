@@ -41,10 +41,13 @@ fn fields_that_were_found_are_written_as_by_append() {
     let text = b"A: b\r\nX:y\r\nempty: \r\nnone:\r\nT:  u\t\r\nC: c d\r\n";
     let mut index = Index::default();
     for (start, name, end) in [(0, 1, 6), (6, 1, 11), (11, 5, 20), (20, 4, 27), (27, 1, 35)] {
-        index.add(start, name, end, start == 0);
+        index.add(start, &text[start..start + name], end, start == 0);
     }
-    index.add(35, 1, 43, true);
+    index.add(35, b"C", 43, true);
     let fields = index.fields(text);
+    for name in ["a", "x", "empty", "none", "t", "c"] {
+        assert!(fields.contains(name), "{name}");
+    }
     let straight = "A: b\r\nX: y\r\nempty: \r\nnone: \r\nT: u\r\nC: c d\r\n";
     assert_eq!(written(&fields), straight);
 }
@@ -65,8 +68,13 @@ fn fields_are_removed_and_edited_in_place() {
     let mut fields = some();
     assert!(fields.remove("x-b"));
     assert!(!fields.remove("x-b"));
-    fields.edit("x-a", |value| (value == b"2").then(|| b"two".to_vec()));
+    let replaced = fields.edit("x-a", |value| match value {
+        b"2" => Edit::Replace(b"two".to_vec()),
+        _ => Edit::Remove,
+    });
     assert_eq!(written(&fields), "Host: a\r\nX-a: two\r\nC: c\r\n");
+    let before: Vec<_> = fields.replaced(&replaced).collect();
+    assert_eq!(before, [b"1", b"2"]);
     fields.retain(|name, value| name != b"Host" && value != b"c");
     assert_eq!(written(&fields), "X-a: two\r\n");
     let may = |first, length| first == b'X' && length == 3;

@@ -178,14 +178,14 @@ fn with_body(method: &str, target: &str, more: &[(&str, &str)], body: Incoming) 
         fields.append(name.as_bytes(), value.as_bytes());
     }
     Request {
-        head: RequestHead {
+        head: Box::new(RequestHead {
             method: method.parse().unwrap(),
             target: Target::from(target),
             authority: None,
             protocol: None,
             version: Version::HTTP_11,
             fields,
-        },
+        }),
         body,
         interim: Interim::open(),
     }
