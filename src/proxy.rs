@@ -97,7 +97,11 @@ impl Service {
                 watched,
             }) => {
                 let mut response = match watched {
-                    None => self.forward(store, request).await,
+                    None => {
+                        let resend = resend(&request);
+                        let asked = self.client.reach(&store.upstreams, request, resend);
+                        self.forwarded(store, asked.await)
+                    }
                     // Seldom: what it takes is not to lie in every request's future.
                     Some(watched) => Box::pin(self.watch(store, request, *watched)).await,
                 };
@@ -187,9 +191,12 @@ impl Service {
         })
     }
 
-    async fn forward(&self, store: &Store, request: Request) -> Response<Body> {
-        let resend = resend(&request);
-        match self.client.reach(&store.upstreams, request, resend).await {
+    fn forwarded(
+        &self,
+        store: &Store,
+        answer: Result<Response<forward::Body>, forward::Error>,
+    ) -> Response<Body> {
+        match answer {
             Ok(response) => self.pass(response, Body::shop),
             Err(error) => self.fail(store, &error),
         }

@@ -79,7 +79,8 @@ impl Wire {
     fn poll_fill_shared(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         // Nothing may run on this thread meanwhile that wants it too: polling a socket does not.
         let mut shared = SHARED.take().unwrap_or_default();
-        if shared.capacity() < ROOM {
+        // From its front, where nobody holds a part of it: the cache has that.
+        if !shared.try_reclaim(BLOCK) && shared.capacity() < ROOM {
             shared.reserve(BLOCK);
         }
         let read = poll_read(&mut self.stream, cx, &mut shared);

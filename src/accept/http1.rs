@@ -31,7 +31,7 @@ use tracing::debug;
 use super::{Peer, Settings, Shared};
 use crate::event::Event;
 use crate::message::parse::{self, Limits};
-use crate::message::{Body, Request, RequestHead, Response, Tunnel};
+use crate::message::{Body, Interim, Request, RequestHead, Response, Tunnel};
 use crate::wire::Wire;
 use clock::Clock;
 use close::Last;
@@ -114,6 +114,8 @@ struct Connection {
     wire: Wire,
     clock: Clock,
     limits: Limits,
+    /// Of the last request, for the next one.
+    interim: Interim,
     /// Empty lines since the last request.
     blank: usize,
     /// The client owes us a head: it has begun one, or has just come.
@@ -138,6 +140,7 @@ impl Connection {
                 bytes: settings.head_limit,
                 fields: FIELDS,
             },
+            interim: Interim::closed(),
             blank: 0,
             in_head: false,
             listening: false,
@@ -160,6 +163,7 @@ impl Connection {
         Line {
             wire: &mut self.wire,
             clock: &mut self.clock,
+            interim: &mut self.interim,
             shutdown,
             limits: self.limits,
         }

@@ -1,6 +1,7 @@
 //! Our parameters in a request target: found by their decoded name, cut out
 //! with no other byte changed.
 
+use memchr::memchr;
 use percent_encoding::percent_decode_str;
 
 /// A query parameter that is ours.
@@ -30,7 +31,10 @@ pub fn take_apart<'a>(target: &str, is_ours: impl Fn(&str) -> Option<&'a str>) -
         ours: Vec::new(),
         rest: None,
     };
-    let Some((path, query)) = target.split_once('?') else {
+    let mark = memchr(b'?', target.as_bytes());
+    let Some((path, query)) =
+        mark.and_then(|mark| Some((target.get(..mark)?, target.get(mark + 1..)?)))
+    else {
         return untouched;
     };
     let mut ours = Vec::new();

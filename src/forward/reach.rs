@@ -8,7 +8,7 @@ use super::{Body, Client, Error, Failed, Resend};
 use crate::cause::Causes;
 use crate::event::Event;
 use crate::message::{Request, Response};
-use crate::store::upstreams::{Member, Tried, Upstreams};
+use crate::store::upstreams::{Busy, Member, Tried, Upstreams};
 
 impl Client {
     /// Asks the shop, as [`send`](Self::send), at the upstream whose turn it is. Where connecting
@@ -27,13 +27,13 @@ impl Client {
         let Some(member) = upstreams.next(&mut tried, Instant::now) else {
             return Err(Error::NoUpstream);
         };
-        match self.ask(upstreams, member, request, resend).await {
-            Ok(response) => Ok(response),
-            Err(failed) => {
-                let first = (member, failed);
-                Box::pin(self.others(upstreams, tried, first, resend)).await
-            }
-        }
+        let busy = upstreams.occupy(member);
+        let failed = match self.send(&member.upstream, request, resend).await {
+            Ok(response) => return Ok(reached(response, member, busy)),
+            Err(failed) => Box::new(failed),
+        };
+        // Seldom: what it takes is not to lie in every request's future.
+        Box::pin(self.others(upstreams, tried, (member, failed), resend)).await
     }
 
     /// Asks the other ones, one by one, as long as connecting is what fails.
@@ -41,7 +41,7 @@ impl Client {
         &self,
         upstreams: &'u Upstreams,
         mut tried: Tried,
-        (mut member, mut failed): (&'u Member, Failed),
+        (mut member, mut failed): (&'u Member, Box<Failed>),
         resend: Resend,
     ) -> Result<Response<Body>, Error> {
         loop {
@@ -56,25 +56,12 @@ impl Client {
                 return Err(failed.error);
             };
             member = next;
-            match self.ask(upstreams, member, *request, resend).await {
-                Ok(response) => return Ok(response),
-                Err(again) => failed = again,
+            let busy = upstreams.occupy(member);
+            match self.send(&member.upstream, *request, resend).await {
+                Ok(response) => return Ok(reached(response, member, busy)),
+                Err(again) => *failed = again,
             }
         }
-    }
-
-    async fn ask(
-        &self,
-        upstreams: &Upstreams,
-        member: &Member,
-        request: Request,
-        resend: Resend,
-    ) -> Result<Response<Body>, Failed> {
-        let busy = upstreams.occupy(member);
-        let mut response = self.send(&member.upstream, request, resend).await?;
-        member.connected();
-        response.body.occupies(busy);
-        Ok(response)
     }
 
     fn note(&self, member: &Member, failed: &Failed) {
@@ -84,4 +71,11 @@ impl Client {
             warn!(%upstream, ?rest, "an upstream rests where another can be asked: {error}");
         }
     }
+}
+
+/// The upstream answers: it is connected, and busy until its answer's body is let go.
+fn reached(mut response: Response<Body>, member: &Member, busy: Option<Busy>) -> Response<Body> {
+    member.connected();
+    response.body.occupies(busy);
+    response
 }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use percent_encoding::percent_decode_str;
 
 use crate::message::Fields;
@@ -36,7 +37,8 @@ pub(crate) fn plain_head(path: &str) -> Option<&str> {
         }
         before = byte;
     }
-    inner.split('/').next()
+    let end = memchr(b'/', inner.as_bytes()).unwrap_or(inner.len());
+    inner.get(..end)
 }
 
 /// The decoded segments, or nothing if the path is ambiguous: dot segments,

@@ -4,6 +4,7 @@
 //! ends. What is left to refuse, so that the shop never has to guess, is here.
 
 use http::{Method, Version};
+use memchr::memchr;
 
 use crate::message::{Fields, RequestHead, Target};
 
@@ -73,7 +74,9 @@ fn host(head: &mut RequestHead, only: Option<&str>) -> Result<String, Refusal> {
 pub(super) fn name(host: &str) -> &str {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split_once(']').map_or(rest, |(name, _)| name),
-        None => host.split_once(':').map_or(host, |(name, _)| name),
+        None => {
+            memchr(b':', host.as_bytes()).map_or(host, |colon| host.get(..colon).unwrap_or(host))
+        }
     };
     name.strip_suffix('.').unwrap_or(name)
 }

@@ -13,7 +13,11 @@ pub struct Hosts<V>(HashMap<String, V, BuildHasherDefault<Fnv>>);
 impl<V> Hosts<V> {
     /// The value of `host`.
     pub fn get(&self, host: &str) -> Option<&V> {
-        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        // Without an early end, so that it is done many bytes at a time.
+        if host
+            .bytes()
+            .fold(false, |upper, byte| upper | byte.is_ascii_uppercase())
+        {
             return self.0.get(&host.to_ascii_lowercase());
         }
         self.0.get(host)

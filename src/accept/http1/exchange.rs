@@ -40,6 +40,7 @@ pub(super) enum End {
 pub(super) struct Line<'a> {
     pub(super) wire: &'a mut Wire,
     pub(super) clock: &'a mut Clock,
+    pub(super) interim: &'a mut Interim,
     pub(super) shutdown: &'a CancellationToken,
     pub(super) limits: Limits,
 }
@@ -49,7 +50,6 @@ struct Exchange<'a> {
     asked: Asked,
     reader: Reader,
     writer: Writer,
-    interim: Interim,
 }
 
 pin_project! {
@@ -89,14 +89,14 @@ where
 {
     let (mut reader, body) = Reader::new(&asked, line.limits);
     reader.begin(line.wire);
-    let interim = match asked.form.old {
-        true => Interim::closed(),
-        false => Interim::open(),
-    };
+    match asked.form.old {
+        true => *line.interim = Interim::closed(),
+        false => line.interim.renew(),
+    }
     let request = Request {
         head,
         body,
-        interim: interim.clone(),
+        interim: line.interim.clone(),
     };
     let work = service(peer, request);
     let exchange = Exchange {
@@ -104,7 +104,6 @@ where
         asked,
         reader,
         writer: Writer::default(),
-        interim,
     };
     let stage = Stage::Work { work };
     Run { exchange, stage }
@@ -182,7 +181,7 @@ impl Exchange<'_> {
     }
 
     fn write_interim(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        for head in self.interim.take(cx) {
+        for head in self.line.interim.take(cx) {
             // Where there is no room the client does not read; it may miss this one (RFC 9110 §15.2).
             if let Some(room) = self.writer.room() {
                 answer::interim(head, room);

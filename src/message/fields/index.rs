@@ -14,7 +14,13 @@ pub(in crate::message) struct Index {
 impl Index {
     /// The next field: where its line begins, its name, the end of its line, and whether it
     /// stands there as it is written.
-    pub(in crate::message) fn add(&mut self, start: usize, name: &[u8], end: usize, straight: bool) {
+    pub(in crate::message) fn add(
+        &mut self,
+        start: usize,
+        name: &[u8],
+        end: usize,
+        straight: bool,
+    ) {
         /// What a browser's head has, or a little more.
         const USUAL: usize = 24;
         if self.lines.capacity() == 0 {
