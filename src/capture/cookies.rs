@@ -48,20 +48,23 @@ impl Ours {
 
 /// The field's other cookies, as they came.
 fn without(field: &[u8], ours: &CookieName) -> Edit {
-    let is_ours = |piece: &&[u8]| ours.is(name_of(piece));
-    if !ours.may_be_in(field) || !pieces(field).any(|piece| is_ours(&piece)) {
+    if !ours.may_be_in(field) {
         return Edit::Keep;
     }
-    let mut others = pieces(field).filter(|piece| !is_ours(piece));
-    let Some(first) = others.next() else {
-        return Edit::Remove;
-    };
-    let mut rest = first.to_vec();
-    for other in others {
-        rest.push(b';');
-        rest.extend_from_slice(other);
+    let (mut found, mut first) = (false, true);
+    let mut others = Vec::new();
+    for piece in pieces(field) {
+        if ours.is(name_of(piece)) {
+            found = true;
+            continue;
+        }
+        if !std::mem::take(&mut first) {
+            others.push(b';');
+        }
+        others.extend_from_slice(piece);
     }
-    match rest.trim_ascii_start() {
+    match others.trim_ascii_start() {
+        _ if !found => Edit::Keep,
         [] => Edit::Remove,
         trimmed => Edit::Replace(trimmed.to_vec()),
     }

@@ -38,7 +38,11 @@ pub enum Edit {
 
 /// What stood in fields before it was replaced. Its text stays with them as long as they live.
 #[derive(Debug, Default)]
-pub struct Replaced(Vec<Line>);
+pub struct Replaced {
+    first: Option<Line>,
+    /// Seldom any.
+    more: Vec<Line>,
+}
 
 /// Where a field stands in the text. Heads are bounded far below 4 GiB.
 #[derive(Clone, Copy, Debug)]
@@ -248,14 +252,18 @@ impl Fields {
                     at += 1;
                 }
             }
-            replaced.0.push(line);
+            match replaced.first {
+                None => replaced.first = Some(line),
+                Some(_) => replaced.more.push(line),
+            }
         }
         replaced
     }
 
     /// The values that an [`edit`](Self::edit) of these fields has replaced.
     pub fn replaced(&self, replaced: &Replaced) -> impl Iterator<Item = &[u8]> {
-        replaced.0.iter().map(|line| self.bytes(line.value()))
+        let lines = replaced.first.iter().chain(&replaced.more);
+        lines.map(|line| self.bytes(line.value()))
     }
 
     /// Gives a line another value. Written at the end, then put in its place: the index gives the order.

@@ -144,7 +144,7 @@ fn request_line(bytes: &[u8]) -> Result<RequestLine, Fault> {
         ([_, ..], [b' ', rest @ ..]) => rest,
         _ => return Err(Fault::Line),
     };
-    let (target, rest) = rest.split_at(low(rest, b' ' + 1));
+    let (target, rest) = rest.split_at(low::<0x21>(rest));
     let rest = match (target, rest) {
         (_, []) => return Ok(None),
         ([_, ..], [b' ', rest @ ..]) => rest,
@@ -256,7 +256,7 @@ fn value_line(bytes: &[u8]) -> Result<Option<usize>, Fault> {
     let mut at = 0;
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
-        let found = low(rest, b' ');
+        let found = low::<0x20>(rest);
         match rest.get(found..).unwrap_or_default() {
             [b'\r', b'\n', ..] => return Ok(Some(at + found)),
             [] | [b'\r'] => return Ok(None),
