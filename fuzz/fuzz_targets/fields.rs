@@ -4,7 +4,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use refgate::message::Fields;
+use refgate::message::{Edit, Fields};
 use refgate::message::parse::{self, Limits, is_text, is_token};
 use refgate_fuzz::pairs;
 

@@ -135,7 +135,7 @@ async fn ours(world: &World, asked: Asked, bytes: &[u8]) -> Option<Seen> {
             protocol: None,
             version: Version::HTTP_11,
             fields,
-        },
+        }),
         body: Incoming::empty(),
         interim: Interim::open(),
     };
