@@ -9,7 +9,7 @@ from instructions import WATCHED, under_callgrind
 from load import Work
 
 ONE = Work("/1k", connections=1)
-SIZES = ((10, 10), (1000, 250), (1000, 1000))  # hosts and rules
+SIZES = ((10, 10), (1000, 1000))  # hosts and rules
 HOSTS_A_STORE = 10
 orders = itertools.count(1_000_000, 1_000_000)  # no run sees another's order numbers
 

@@ -10,8 +10,8 @@ use super::when;
 use crate::name::{RuleName, StoreName};
 use crate::observe::rule::{Amount, Direction, Read, Rule, Source, Then, When};
 
-/// Most rules. Each is looked at for every exchange of its host.
-const LIMIT: usize = 256;
+/// Most rules.
+const LIMIT: usize = 1024;
 
 /// Reads every rule; `known` is what they may refer to.
 pub(super) fn read(root: &Map<'_>, known: &Known) -> Vec<Rule> {
@@ -22,7 +22,7 @@ pub(super) fn read(root: &Map<'_>, known: &Known) -> Vec<Rule> {
     };
     let items = value.list();
     if items.len() > LIMIT {
-        value.wrong("a longer list", "at most 256 rules");
+        value.wrong("a longer list", "at most 1024 rules");
     }
     let mut names = Vec::new();
     let mut rules = Vec::new();

@@ -11,7 +11,7 @@ use serde_yaml::Value;
 use super::fault::{Finding, Position, Problem};
 
 /// Largest file in bytes.
-pub(super) const SIZE_LIMIT: usize = 256 * 1024;
+pub(super) const SIZE_LIMIT: usize = 1024 * 1024;
 
 /// Longest line in bytes: the parsers take quadratic time over some long ones.
 const LINE_LIMIT: usize = 8 * 1024;
@@ -54,7 +54,7 @@ pub(super) struct Key {
 pub(super) fn parse(text: &str) -> Result<Node, Vec<Finding>> {
     if text.len() > SIZE_LIMIT {
         let found = format!("a file of {} bytes", text.len());
-        let expected = "a configuration has at most 256 KiB";
+        let expected = "a configuration has at most 1 MiB";
         return Err(vec![syntax(None, found, expected)]);
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

@@ -69,15 +69,15 @@ fn an_alias_bomb_a_deep_and_a_large_file_are_refused_at_once() {
         let brackets = "[".repeat(depth) + &"]".repeat(depth);
         for deep in [brackets, "- ".repeat(depth), "{a: ".repeat(depth)] {
             let faults = Folder::with(&deep).faults();
-            let bounds = ["nesting deeper", "recursion limit", "8 KiB", "256 KiB"];
+            let bounds = ["nesting deeper", "recursion limit", "8 KiB", "1 MiB"];
             let told = bounds.iter().any(|words| faults.contains(words));
             assert!(told, "{depth}: {faults}");
         }
     }
     let many: String = (0..5_000).map(|n| format!("key{n}: x\n")).collect();
     assert!(Folder::with(&many).faults().contains("more than 1024 keys"));
-    let large = Folder::with(&"# \n".repeat(100_000)).faults();
-    assert!(large.contains("at most 256 KiB"), "{large}");
+    let large = Folder::with(&"# \n".repeat(400_000)).faults();
+    assert!(large.contains("at most 1 MiB"), "{large}");
     let folder = Folder::with("");
     fs::write(folder.path("proxy.yaml"), b"listen: x\nadmin: \xff\n").unwrap();
     assert!(
