@@ -84,7 +84,7 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Body> {
     text.push('\n');
     let status = match refusal {
         Refusal::Connect => StatusCode::METHOD_NOT_ALLOWED,
-        Refusal::TransferCoding => StatusCode::NOT_IMPLEMENTED,
+        Refusal::TransferCoding | Refusal::Protocol => StatusCode::NOT_IMPLEMENTED,
         Refusal::NoHost
         | Refusal::SeveralHosts
         | Refusal::InvalidHost

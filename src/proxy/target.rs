@@ -14,6 +14,9 @@ pub(super) enum Refusal {
     /// A tunnel to anywhere.
     #[error("CONNECT is not allowed here.")]
     Connect,
+    /// An extended CONNECT for something else than a WebSocket (RFC 9220 §3: 501).
+    #[error("Of the protocols beside HTTP only websocket is understood.")]
+    Protocol,
     /// Anything but `chunked` once: shops disagree on what the rest means.
     #[error("Only the transfer coding chunked is understood.")]
     TransferCoding,
@@ -39,8 +42,10 @@ pub(super) enum Refusal {
 /// An HTTP/1.0 request may come without one (RFC 9112 §3.2): it means `only`, where there is only
 /// one host that it can mean.
 pub(super) fn settle(head: &mut RequestHead, only: Option<&str>) -> Result<String, Refusal> {
-    if head.method == Method::CONNECT && head.protocol.is_none() {
-        return Err(Refusal::Connect);
+    match &head.protocol {
+        None if head.method == Method::CONNECT => return Err(Refusal::Connect),
+        Some(protocol) if protocol != b"websocket" => return Err(Refusal::Protocol),
+        _ => {}
     }
     one_coding(&head.fields)?;
     let host = host(head, only)?;
@@ -285,6 +290,17 @@ mod tests {
                 "{target} {hosts:?}"
             );
         }
+    }
+
+    #[test]
+    fn beside_http_only_websocket_is_understood() {
+        let with = |protocol: &[u8]| {
+            let mut head = head("CONNECT", "/", &["a"], Version::HTTP_2);
+            head.protocol = Some(protocol.to_vec());
+            settle(&mut head, None)
+        };
+        assert_eq!(with(b"websocket"), Ok("a".to_owned()));
+        assert_eq!(with(b"connect-udp"), Err(Refusal::Protocol));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! TLS to a shop: who it must prove to be.
 
+mod pinned;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -18,12 +20,14 @@ use tokio_rustls::rustls::{
     self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
+use pinned::Pinned;
+
 /// Whose word for a shop's certificate is taken.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Trust {
     /// Of the authorities that this machine trusts.
     Machine,
-    /// Of the authorities in this PEM file, and of no other.
+    /// Of the authorities in this PEM file, and of no other. One of them may be the shop's own.
     File(PathBuf),
     /// Nobody's: any certificate will do. Whoever stands in between can read and change everything.
     Anyone,
@@ -102,7 +106,11 @@ pub fn client(trust: &Trust) -> Result<Arc<ClientConfig>, Error> {
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
         Trust::Anyone => Arc::new(Credulous(Arc::clone(&provider))),
         Trust::Machine => checking(&provider, machine()?)?,
-        Trust::File(file) => checking(&provider, read(file)?)?,
+        Trust::File(file) => {
+            let own = read(file)?;
+            let checking = checking(&provider, roots(&own)?)?;
+            Arc::new(Pinned { checking, own })
+        }
     };
     let mut client = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -138,12 +146,18 @@ fn machine() -> Result<RootCertStore, Error> {
     }
 }
 
-fn read(file: &PathBuf) -> Result<RootCertStore, Error> {
+fn read(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, Error> {
     let text = std::fs::read(file).map_err(Error::Read)?;
+    let certificates = CertificateDer::pem_slice_iter(&text);
+    certificates
+        .collect::<Result<_, _>>()
+        .map_err(|error| Error::Read(io::Error::other(error)))
+}
+
+fn roots(certificates: &[CertificateDer<'static>]) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&text) {
-        let certificate = certificate.map_err(|error| Error::Read(io::Error::other(error)))?;
-        roots.add(certificate).map_err(Error::Certificate)?;
+    for certificate in certificates {
+        roots.add(certificate.clone()).map_err(Error::Certificate)?;
     }
     Ok(roots)
 }

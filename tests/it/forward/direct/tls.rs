@@ -89,6 +89,28 @@ fn a_shop_that_does_not_prove_itself_is_not_spoken_to() {
 }
 
 #[test]
+fn a_shop_that_signs_its_own_certificate_is_known_by_it() {
+    let authority = Authority::new();
+    let shop = authority.itself(|stream, _| answering(stream));
+    let direct = shop.client("self.test", authority.trust());
+    assert_eq!(direct.text(get("/")), "ok");
+    drop(direct);
+    let other = Authority::new();
+    for (name, trust, words) in [
+        ("other.test", authority.trust(), "not valid for name"),
+        ("self.test", other.trust(), "invalid peer certificate"),
+    ] {
+        let shop = authority.itself(|_, _| {});
+        let direct = shop.client(name, trust);
+        let failed = direct.run(direct.send(get("/"))).unwrap_err();
+        let Error::Tls(error) = failed.error else {
+            panic!("{:?}", failed.error);
+        };
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[test]
 fn who_asks_for_no_proof_gets_none() {
     let authority = Authority::new();
     let shop = authority.shop("shop.test", |stream, _| answering(stream), 1);

@@ -9,7 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use refgate::store::tls::{self, Tls, Trust};
 use tempfile::TempDir;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
 
 use super::super::Direct;
@@ -26,7 +26,7 @@ pub(super) struct Authority {
 
 impl Authority {
     pub(super) fn new() -> Self {
-        let mut params = CertificateParams::default();
+        let mut params = CertificateParams::new(["self.test".to_owned()]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let issuer = CertifiedIssuer::self_signed(params, key).unwrap();
@@ -49,13 +49,27 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Self::open(certificate.der().clone(), &key, script, connections)
+    }
+
+    /// A shop whose certificate is the authority's own.
+    pub(super) fn itself(&self, script: impl Fn(&mut Stream, usize) + Send + 'static) -> Shop {
+        Self::open(self.issuer.der().clone(), self.issuer.key(), script, 1)
+    }
+
+    fn open(
+        certificate: CertificateDer<'static>,
+        key: &KeyPair,
+        script: impl Fn(&mut Stream, usize) + Send + 'static,
+        connections: usize,
+    ) -> Shop {
         let mut config =
             ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
                 .with_safe_default_protocol_versions()
                 .unwrap()
                 .with_no_client_auth()
                 .with_single_cert(
-                    vec![certificate.der().clone()],
+                    vec![certificate],
                     PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
                 )
                 .unwrap();
