@@ -21,6 +21,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
@@ -298,24 +299,26 @@ impl Worker {
 }
 
 /// Serves a connection to its end, or until it has switched protocols.
-async fn speak<S, F, B>(
+//
+// No `async fn`: it would hold its arguments twice for as long as the connection lives.
+fn speak<S, F, B>(
     wire: Wire,
     protocol: tls::Protocol,
     peer: Peer,
     shared: Shared,
     service: S,
-) -> Option<(Wire, Tunnel)>
+) -> impl Future<Output = Option<(Wire, Tunnel)>> + Send
 where
     S: Fn(Peer, Request) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body + 'static,
 {
     match protocol {
-        tls::Protocol::Http1 => http1::serve(wire, peer, shared, service).await,
-        tls::Protocol::Http2 => {
-            Box::pin(http2::serve(wire, peer, shared, service)).await;
+        tls::Protocol::Http1 => Either::Left(http1::serve(wire, peer, shared, service)),
+        tls::Protocol::Http2 => Either::Right(Box::pin(async move {
+            http2::serve(wire, peer, shared, service).await;
             None
-        }
+        })),
     }
 }
 

@@ -1,8 +1,8 @@
 //! HTTP/1.1 with one client: head, answer, next, until the connection ends (RFC 9112).
 //!
-//! An idle connection owns its socket, a timer and nothing else: what it takes to
-//! read a request and to write a response is the thread's, and the service's
-//! future is made with the request and let go with the response.
+//! An idle connection owns its socket, a timer and the way of interim responses: what
+//! it takes to read a request and to write a response is the thread's, and the
+//! service's future is made with the request and let go with the response.
 //!
 //! A client that closes its sending side has gone away: its request is cancelled.
 //! Otherwise nobody would notice a closed tab before the answer is written; nginx

@@ -32,6 +32,8 @@ impl Client {
             Ok(response) => return Ok(reached(response, member, busy)),
             Err(failed) => Box::new(failed),
         };
+        // It is busy no more.
+        drop(busy);
         // Seldom: what it takes is not to lie in every request's future.
         Box::pin(self.others(upstreams, tried, (member, failed), resend)).await
     }
@@ -50,9 +52,11 @@ impl Client {
                 return Err(failed.error);
             }
             self.note(member, &failed);
-            let (Some(request), Some(next)) =
-                (failed.unsent, upstreams.next(&mut tried, Instant::now))
-            else {
+            let Some(request) = failed.unsent.take() else {
+                return Err(failed.error);
+            };
+            // Whoever is chosen must be asked.
+            let Some(next) = upstreams.next(&mut tried, Instant::now) else {
                 return Err(failed.error);
             };
             member = next;

@@ -2,8 +2,8 @@
 //!
 //! They stand in one buffer in the form in which they are written
 //! (`Name: value\r\n`), with an index beside it, so that passing them on is a
-//! copy and looking one up allocates nothing. The number of fields is small:
-//! looking them all over costs less than hashing their names.
+//! copy and looking one up allocates nothing. The number of fields is small: those
+//! that may be there (`names.rs`) are looked over one by one.
 
 mod index;
 mod names;
@@ -260,7 +260,7 @@ impl Fields {
         replaced
     }
 
-    /// The values that an [`edit`](Self::edit) of these fields has replaced.
+    /// The values that an [`edit`](Self::edit) has replaced; it must have been of these very fields.
     pub fn replaced(&self, replaced: &Replaced) -> impl Iterator<Item = &[u8]> {
         let lines = replaced.first.iter().chain(&replaced.more);
         lines.map(|line| self.bytes(line.value()))

@@ -142,6 +142,57 @@ mod tests {
         assert!(!is_token(b""));
     }
 
+    /// Bytes about every bound.
+    const TELLING: [u8; 10] = [0, 9, 0x1f, 0x20, 0x21, 0x2d, 0x7e, 0x7f, 0x80, 0xff];
+
+    #[test]
+    fn the_first_low_byte_is_found_in_a_text_of_any_length() {
+        for length in 0..200 {
+            for at in 0..length {
+                for byte in TELLING {
+                    let mut text = vec![b'a'; length];
+                    text[at] = byte;
+                    let found = |limit| {
+                        if byte < limit || byte == 0x7f {
+                            at
+                        } else {
+                            length
+                        }
+                    };
+                    assert_eq!(
+                        low::<0x20>(&text),
+                        found(0x20),
+                        "{byte} at {at} of {length}"
+                    );
+                    assert_eq!(
+                        low::<0x21>(&text),
+                        found(0x21),
+                        "{byte} at {at} of {length}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn neighbours_do_not_hide_what_ends_a_token() {
+        for one in 0..=u8::MAX {
+            for other in 0..=u8::MAX {
+                for at in 0..7 {
+                    let mut word = [b'a'; 8];
+                    word[at..at + 2].copy_from_slice(&[one, other]);
+                    let is_usual = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+                    let first = word.iter().position(|byte| !is_usual(byte));
+                    assert_eq!(
+                        usual(u64::from_le_bytes(word)),
+                        first.unwrap_or(8),
+                        "{word:?}"
+                    );
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn a_token_ends_before_its_first_other_byte(

@@ -57,9 +57,9 @@ pin_project! {
     //
     // No `async fn`: it would lie in memory several times as large, and be copied as such.
     pub(super) struct Run<'a, F, B> {
-        exchange: Exchange<'a>,
         #[pin]
         stage: Stage<F, B>,
+        exchange: Exchange<'a>,
     }
 }
 
@@ -120,11 +120,15 @@ where
         let mut run = self.project();
         let exchange = run.exchange;
         loop {
+            // What is over is let go before the next stage begins.
             let next = match run.stage.as_mut().project() {
-                Staged::Work { work } => match ready!(exchange.poll_service(work, cx)) {
-                    Ok(response) => exchange.begin(response, cx),
-                    Err(Gone) => return Poll::Ready(End::Last(Last::Cut)),
-                },
+                Staged::Work { work } => {
+                    let Ok(response) = ready!(exchange.poll_service(work, cx)) else {
+                        return Poll::Ready(End::Last(Last::Cut));
+                    };
+                    run.stage.set(Stage::Rest);
+                    exchange.begin(response, cx)
+                }
                 Staged::Answer {
                     answer,
                     keep,
@@ -133,10 +137,12 @@ where
                     if let Err(end) = ready!(exchange.poll_answer(answer, cx)) {
                         return Poll::Ready(end);
                     }
-                    if let Some(end) = exchange.end(*keep, tunnel.take()) {
+                    let (keep, tunnel) = (*keep, tunnel.take());
+                    run.stage.set(Stage::Rest);
+                    if let Some(end) = exchange.end(keep, tunnel) {
                         return Poll::Ready(end);
                     }
-                    Stage::Rest
+                    continue;
                 }
                 Staged::Rest => {
                     let ended = ready!(exchange.poll_rest(cx));

@@ -1,5 +1,7 @@
 //! How a response stands on the wire.
 
+use std::sync::{Arc, Mutex};
+
 use bytes::Bytes;
 use http::StatusCode;
 use refgate::message::{Interim, Request, Response, ResponseHead};
@@ -331,6 +333,30 @@ fn interim_responses_go_before_the_final_one_and_at_once() {
     // HTTP/1.0 knows none.
     let got = exchange(&server, "GET / HTTP/1.0\r\n\r\n");
     assert!(got.starts_with("HTTP/1.1 200 OK\r\n"), "{got}");
+}
+
+#[test]
+fn an_interim_response_of_an_earlier_request_is_nobodys() {
+    let kept: Arc<Mutex<Vec<Interim>>> = Arc::default();
+    let keeping = Arc::clone(&kept);
+    let server = Server::new(move |request| {
+        keeping.lock().unwrap().push(request.interim);
+        Box::pin(async { text("ok") }) as Working
+    });
+    let mut client = server.connect();
+    for late in [false, true, false, true] {
+        client.say(get("/"));
+        assert_eq!(client.message(false).text(), "ok");
+        let interim = kept.lock().unwrap().pop().unwrap();
+        hint(&interim, "</late>");
+        if late {
+            // Held while the next request is answered, too.
+            kept.lock().unwrap().insert(0, interim);
+        }
+    }
+    assert!(kept.lock().unwrap().len() == 2);
+    client.say(get("/"));
+    assert_eq!(client.message(false).text(), "ok");
 }
 
 fn hint(interim: &Interim, link: &str) {
