@@ -62,7 +62,7 @@ fn kept(cookie: &[u8]) {
     if !is_text(cookie) {
         return;
     }
-    let name = CookieName::new("refgate".to_owned());
+    let name = CookieName::new("refgate");
     let mut fields: Fields = [("Cookie", cookie)].into_iter().collect();
     let ours = cookies::take(&mut fields, &name);
     let found = ours.values(&fields, NAMES[0]);

@@ -113,7 +113,7 @@ mod tests {
 
     fn taken(fields: &[&[u8]]) -> (Vec<Vec<u8>>, Vec<String>, usize) {
         let mut fields: Fields = fields.iter().map(|field| ("Cookie", field)).collect();
-        let ours = take(&mut fields, &CookieName::new("r".to_owned()));
+        let ours = take(&mut fields, &CookieName::new("r"));
         let Values { values, refused } = ours.values(&fields, "__Host-r");
         let values = values.into_iter().map(str::to_owned).collect();
         let rest = fields.get_all("cookie");

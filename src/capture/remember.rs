@@ -43,13 +43,13 @@ pub struct CookieName {
 
 impl CookieName {
     /// The cookie of this name without prefix.
-    pub fn new(bare: String) -> Self {
+    pub fn new(bare: &str) -> Self {
         let host = format!("__Host-{bare}");
         let secure = format!("__Secure-{bare}");
         Self {
-            http: [bare.clone(), host.clone(), secure.clone()],
-            https: [host, secure, bare.clone()],
-            bare: Finder::new(&bare).into_owned(),
+            http: [bare.to_owned(), host.clone(), secure.clone()],
+            https: [host, secure, bare.to_owned()],
+            bare: Finder::new(bare).into_owned(),
         }
     }
 

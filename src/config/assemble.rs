@@ -53,7 +53,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             destinations: networks.recorded,
         },
         capture: capture::Settings {
-            cookie: CookieName::new(cookie.name),
+            cookie: CookieName::new(&cookie.name),
             keys,
             window: cookie.window,
             attribution: cookie.attribution,

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::inert::inert;
+
 /// Where something stands in the file, both from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -138,9 +140,9 @@ impl fmt::Display for Finding {
             write!(f, "{at}: ")?;
         }
         if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+            write!(f, "{}: ", inert(&self.path))?;
         }
-        write!(f, "{}", self.problem)
+        f.write_str(&inert(&self.problem.to_string()))
     }
 }
 

@@ -88,6 +88,17 @@ fn an_alias_bomb_a_deep_and_a_large_file_are_refused_at_once() {
 }
 
 #[test]
+fn what_a_file_says_does_nothing_to_the_terminal_that_shows_it() {
+    let turned = "\"e\\u202e\": 1\n\"e\\u202e\": 2\n";
+    let faults = Folder::with(turned).faults();
+    assert!(
+        faults.contains("e\\u{202e}: this key stands here already"),
+        "{faults}"
+    );
+    assert!(!faults.contains('\u{202e}'), "{faults}");
+}
+
+#[test]
 fn no_hostile_text_makes_the_reader_panic() {
     let pieces = [
         "listen", ": ", "- ", "\n", "  ", "{", "}", "[", "]", "\"", "'", "&a", "*a", "!t", "|",

@@ -304,7 +304,7 @@ fn a_body_that_is_not_as_long_as_its_head_says_ends_the_connection() {
 #[test]
 fn interim_responses_go_before_the_final_one_and_at_once() {
     let (ready, wait) = tokio::sync::oneshot::channel::<()>();
-    let wait = std::sync::Mutex::new(Some(wait));
+    let wait = Mutex::new(Some(wait));
     let server = Server::new(move |request| {
         let wait = wait.lock().unwrap().take();
         Box::pin(async move {
