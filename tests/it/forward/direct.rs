@@ -24,7 +24,7 @@ use refgate::message::{
     Fields, Frame, Incoming, Interim, Request, RequestHead, Response, ResponseHead, Target,
     incoming,
 };
-use refgate::store::Upstream;
+use refgate::store::{Protocol, Upstream};
 use tokio::runtime::Runtime;
 use tokio_util::task::TaskTracker;
 
@@ -89,6 +89,7 @@ impl Direct {
                 host: shop.ip().to_string(),
                 port: shop.port(),
                 tls: None,
+                protocol: Protocol::default(),
             },
             counters,
             runtime,

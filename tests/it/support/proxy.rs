@@ -10,7 +10,7 @@ use refgate::app::App;
 use refgate::clock::Time;
 use refgate::config::{self, keys::Missing};
 use refgate::event::Counters;
-use refgate::store::{Scheme, Store, Stores, Upstream};
+use refgate::store::{Protocol, Scheme, Store, Stores, Upstream};
 use refgate::{accept, forward};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -79,6 +79,7 @@ impl Setup {
                 host: shop.ip().to_string(),
                 port: shop.port(),
                 tls: None,
+                protocol: Protocol::default(),
             }
             .into(),
             currency: "USD".parse().unwrap(),
@@ -125,6 +126,7 @@ impl Setup {
             host,
             port,
             tls: None,
+            protocol: Protocol::default(),
         }
         .into();
         self
