@@ -2,6 +2,7 @@
 
 mod fail;
 mod framing;
+mod http2;
 mod model;
 mod resend;
 mod reuse;

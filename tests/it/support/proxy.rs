@@ -10,6 +10,7 @@ use refgate::app::App;
 use refgate::clock::Time;
 use refgate::config::{self, keys::Missing};
 use refgate::event::Counters;
+use refgate::store::tls::Tls;
 use refgate::store::{Protocol, Scheme, Store, Stores, Upstream};
 use refgate::{accept, forward};
 use tempfile::TempDir;
@@ -116,6 +117,18 @@ impl Setup {
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
+        self
+    }
+
+    /// Its upstream speaks HTTP/2; by TLS, if that is said.
+    pub(crate) fn http2(mut self, tls: Option<Arc<Tls>>) -> Self {
+        let known = &self.stores[0].upstreams.members()[0].upstream;
+        self.stores[0].upstreams = Upstream {
+            tls,
+            protocol: Protocol::Http2,
+            ..known.clone()
+        }
+        .into();
         self
     }
 
