@@ -240,11 +240,7 @@ impl Client {
         let end = CancellationToken::new();
         let sweeping = pool::sweep(Arc::downgrade(&pool), settings.pool_idle, end.clone());
         tracker.spawn(sweeping);
-        let links = http2::Links::new(
-            Arc::clone(&settings),
-            Arc::clone(&counters),
-            tracker.clone(),
-        );
+        let links = http2::Links::new(Arc::clone(&settings), Arc::clone(&counters));
         Self {
             links,
             settings,

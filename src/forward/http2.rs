@@ -49,20 +49,18 @@ pub(super) struct Links {
     shelves: Mutex<BTreeMap<Upstream, Arc<Shelf>>>,
     settings: Arc<Settings>,
     counters: Arc<Counters>,
-    tracker: TaskTracker,
+    /// The connections' tasks. Nobody waits for them: whoever has a request under way is waited
+    /// for, and a tunnel has no end that could be.
+    drivers: TaskTracker,
 }
 
 impl Links {
-    pub(super) fn new(
-        settings: Arc<Settings>,
-        counters: Arc<Counters>,
-        tracker: TaskTracker,
-    ) -> Self {
+    pub(super) fn new(settings: Arc<Settings>, counters: Arc<Counters>) -> Self {
         Self {
             shelves: Mutex::default(),
             settings,
             counters,
-            tracker,
+            drivers: TaskTracker::new(),
         }
     }
 
@@ -138,7 +136,7 @@ impl Links {
         if let Some(shelf) = shelves.get(upstream) {
             return Arc::clone(shelf);
         }
-        let shelf = Arc::new(Shelf::new(Arc::clone(&self.settings), self.tracker.clone()));
+        let shelf = Arc::new(Shelf::new(Arc::clone(&self.settings), self.drivers.clone()));
         shelves.insert(upstream.clone(), Arc::clone(&shelf));
         shelf
     }

@@ -22,17 +22,17 @@ pub(super) struct Shelf {
     /// How often opening one has failed.
     failed: AtomicU64,
     settings: Arc<Settings>,
-    tracker: TaskTracker,
+    drivers: TaskTracker,
 }
 
 impl Shelf {
-    pub(super) fn new(settings: Arc<Settings>, tracker: TaskTracker) -> Self {
+    pub(super) fn new(settings: Arc<Settings>, drivers: TaskTracker) -> Self {
         Self {
             links: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
             failed: AtomicU64::new(0),
             settings,
-            tracker,
+            drivers,
         }
     }
 
@@ -102,7 +102,7 @@ impl Shelf {
             },
         };
         self.lock().push(link);
-        self.tracker.spawn(driver.run());
+        self.drivers.spawn(driver.run());
         Ok(lease)
     }
 

@@ -6,6 +6,7 @@ use refgate::event::Event;
 
 use super::{before, post};
 use crate::forward::get;
+use crate::support::front::eventually;
 use crate::support::http2::{
     DATA, END_HEADERS, END_STREAM, HEADERS, OK, answer, go_away, greet, request, reset, say, until,
 };
@@ -204,6 +205,39 @@ fn an_end_that_differs_from_the_length_is_none() {
         assert!(!whole);
     }
     drop(proxy);
+}
+
+#[test]
+fn a_body_that_breaks_off_never_ends_cleanly() {
+    let long = [OK, &[0x0f, 0x0d, 2, b'1', b'0']].concat();
+    let shop = Origin::new(move |wire, _| {
+        greet(wire);
+        for (head, reason) in [
+            (&long[..], h2::Reason::INTERNAL_ERROR),
+            (OK, h2::Reason::CANCEL),
+            (OK, h2::Reason::NO_ERROR),
+        ] {
+            let stream = request(wire).unwrap();
+            say(wire, HEADERS, END_HEADERS, stream, head);
+            say(wire, DATA, 0, stream, b"begun");
+            reset(wire, stream, reason);
+        }
+        serve(wire);
+    });
+    let proxy = before(shop.addr);
+    for count in 1..=3 {
+        let mut client = proxy.connect();
+        client.say(get("/"));
+        let got = client.message(false);
+        assert_eq!((got.status(), got.complete), (200, false));
+        let truncated = || proxy.counters.get(Event::ShopTruncated) == count;
+        assert!(eventually(|| truncated().then_some(())).is_some());
+    }
+    let mut client = proxy.connect();
+    client.say(get("/"));
+    assert_eq!(client.message(false).text(), "7");
+    assert_eq!(shop.connections(), 1);
+    drop((client, proxy));
 }
 
 #[test]

@@ -12,7 +12,9 @@ const ASK: &str = "GET /socket HTTP/1.1\r\nHost: shop.test\r\nConnection: Upgrad
 /// Sends back what comes until the client's end, and a last word.
 fn echo() -> Shop {
     Shop::with(
-        |builder| drop(builder.enable_connect_protocol()),
+        |builder| {
+            builder.enable_connect_protocol();
+        },
         None,
         async |mut asked: Asked| {
             let protocol = asked.head.extensions.get::<h2::ext::Protocol>();
