@@ -29,7 +29,17 @@ impl Failure {
 
 /// Whose fault it is.
 pub(super) const fn failure(error: &Error) -> Failure {
-    let (status, event, text) = match error {
+    let (status, event, text) = fault(error);
+    Failure {
+        status,
+        event,
+        text,
+        close: status.as_u16() < 500,
+    }
+}
+
+const fn fault(error: &Error) -> (StatusCode, Event, &'static str) {
+    match error {
         Error::NoUpstream
         | Error::Lookup(_)
         | Error::Connect(_)
@@ -83,12 +93,6 @@ pub(super) const fn failure(error: &Error) -> Failure {
             Event::RequestRefused,
             "The request's body is not valid.\n",
         ),
-    };
-    Failure {
-        status,
-        event,
-        text,
-        close: status.as_u16() < 500,
     }
 }
 

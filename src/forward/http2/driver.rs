@@ -25,10 +25,10 @@ use super::shelf::Shelf;
 /// From one look at whether anything comes to the next.
 const BEAT: Duration = Duration::from_secs(5);
 
-/// Silent looks in a row: the first one asks for a sign of life, with this one new requests go elsewhere …
+/// Silent looks in a row with which new requests go elsewhere; the first one asks for a sign of life.
 const DOUBT: u32 = 2;
 
-/// … and with this one it is over.
+/// Silent looks in a row with which it is over.
 const DEATH: u32 = 4;
 
 /// The task's state.
@@ -42,13 +42,47 @@ pub(super) struct Driver {
     pub(super) idle: Duration,
 }
 
-/// How often nothing came although something was due.
+/// When it is looked at, and what was seen.
 #[derive(Debug)]
 struct Pulse {
     ping: Option<PingPong>,
-    silent: u32,
+    silence: Silence,
     next: Instant,
     clock: Clock,
+}
+
+/// How often in a row nothing had come although something was due.
+#[derive(Debug, Default)]
+struct Silence(u32);
+
+/// What is to be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Nothing.
+    None,
+    /// The shop is asked for a sign of life.
+    Ask,
+    /// New requests go elsewhere.
+    Doubt,
+    /// The connection is over.
+    End,
+}
+
+impl Silence {
+    /// With one more look: whether anything had come, and whether anything was due.
+    fn look(&mut self, heard: bool, due: bool) -> Step {
+        if heard {
+            self.0 = 0;
+        } else if due || self.0 > 0 {
+            self.0 += 1;
+        }
+        match self.0 {
+            0 => Step::None,
+            1 => Step::Ask,
+            DEATH.. => Step::End,
+            DOUBT.. => Step::Doubt,
+        }
+    }
 }
 
 impl Driver {
@@ -56,7 +90,7 @@ impl Driver {
     pub(super) async fn run(mut self) {
         let mut pulse = Pulse {
             ping: self.connection.ping_pong(),
-            silent: 0,
+            silence: Silence::default(),
             next: Instant::now() + BEAT,
             clock: Clock::default(),
         };
@@ -77,7 +111,8 @@ impl Driver {
                 return Poll::Ready(());
             }
             self.link.settle();
-            if pulse.silent > 0 && self.heard.take() {
+            // Not only with the next look: requests that went elsewhere may come back.
+            if pulse.silence.0 > 0 && self.heard.take() {
                 pulse.revive(&self.link);
             }
             let idle = self.link.idle_end(self.idle);
@@ -97,37 +132,65 @@ impl Driver {
         }
     }
 
-    /// Whether the shop is dead.
+    /// Whether it is over.
     fn beat(&self, pulse: &mut Pulse) -> bool {
         self.link.forget_ending();
-        let asked = self.link.take_asked();
-        if self.heard.take() {
-            pulse.revive(&self.link);
-            return false;
+        let due = self.link.take_asked();
+        let heard = self.heard.take();
+        match pulse.silence.look(heard, due) {
+            Step::None if heard => pulse.revive(&self.link),
+            Step::None => {}
+            Step::Ask => {
+                // It fails where one is under way already, and that one will do.
+                let ping = pulse.ping.as_mut();
+                ping.and_then(|ping| ping.send_ping(Ping::opaque()).ok());
+            }
+            Step::Doubt => self.link.doubt(true),
+            Step::End => return true,
         }
-        if !asked && pulse.silent == 0 {
-            return false;
-        }
-        pulse.silent += 1;
-        if pulse.silent == 1
-            && let Some(ping) = &mut pulse.ping
-        {
-            // It fails where one is under way already, and that one will do.
-            ping.send_ping(Ping::opaque()).ok();
-        }
-        self.link.doubt(pulse.silent >= DOUBT);
-        pulse.silent >= DEATH
+        false
     }
 }
 
 impl Pulse {
     /// Something came.
     fn revive(&mut self, link: &Link) {
-        self.silent = 0;
+        self.silence = Silence::default();
         link.doubt(false);
         if let Some(ping) = &mut self.ping {
             // Takes the answer in, so that the next one can be asked for.
             let _answered = ping.poll_pong(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_silence_where_something_is_due_ends_a_connection() {
+        let mut silence = Silence::default();
+        // What had come, what was due, and what is done.
+        for (number, (heard, due, step)) in [
+            (true, true, Step::None),
+            (false, false, Step::None),
+            (true, false, Step::None),
+            (false, true, Step::Ask),
+            (true, true, Step::None),
+            (false, true, Step::Ask),
+            (false, false, Step::Doubt),
+            (true, false, Step::None),
+            (false, false, Step::None),
+            (false, true, Step::Ask),
+            (false, false, Step::Doubt),
+            (false, false, Step::Doubt),
+            (false, false, Step::End),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!(silence.look(heard, due), step, "look {number}");
         }
     }
 }

@@ -89,7 +89,7 @@ fn builder() -> Builder {
         // Streams of which the shop may not know yet that they were cancelled.
         .max_concurrent_reset_streams(2 * usize::try_from(MOST).unwrap_or(usize::MAX))
         // A shop that breaks the protocol again and again loses its connection.
-        .max_local_error_reset_streams(Some(64));
+        .max_local_error_reset_streams(Some(1024));
     builder
 }
 

@@ -104,9 +104,9 @@ impl Upload {
             Some(Frame::Trailers(mut trailers)) => {
                 trailers.retain(|name, _| may_trail(name));
                 let trailers = fields::map(&trailers).map_err(|_unfit| Broken::Invalid)?;
-                self.sent(stream.send_trailers(trailers), true);
+                self.sent(&stream.send_trailers(trailers), true);
             }
-            None => self.sent(stream.send_data(Bytes::new(), true), true),
+            None => self.sent(&stream.send_data(Bytes::new(), true), true),
         }
         Ok(())
     }
@@ -126,11 +126,11 @@ impl Upload {
         }
         let piece = self.next.split_to(room);
         let last = self.next.is_empty() && self.body.is_end() && self.left.unwrap_or(0) == 0;
-        self.sent(stream.send_data(piece, last), last);
+        self.sent(&stream.send_data(piece, last), last);
         Poll::Ready(())
     }
 
-    fn sent(&mut self, sent: Result<(), h2::Error>, last: bool) {
+    fn sent(&mut self, sent: &Result<(), h2::Error>, last: bool) {
         self.touched = true;
         self.since = None;
         match sent {

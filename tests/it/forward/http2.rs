@@ -5,6 +5,7 @@ mod pass;
 mod resend;
 mod speak;
 mod switch;
+mod watched;
 
 use std::net::SocketAddr;
 

@@ -4,14 +4,16 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use refgate::cause::Causes;
 use refgate::forward::Error;
 use refgate::message::Body as _;
 use refgate::store::Protocol;
 use refgate::store::tls::{self, Tls, Trust};
 
-use super::{Direct, post};
-use crate::support::http2::{Asked, Shop, server};
+use super::switch::{connect, speak};
+use super::{Direct, lines, post};
+use crate::support::http2::{Asked, Shop, ok, pour, server};
 use crate::support::origin::Origin;
 
 /// The error, told with its causes; the request is there again.
@@ -69,4 +71,37 @@ fn a_shop_that_says_nothing() {
     let failed = direct.run(direct.send(post("/", "body"))).unwrap_err();
     assert!(matches!(failed.error, Error::ConnectTimeout(_)));
     assert!(failed.unsent.is_some());
+}
+
+#[test]
+fn an_extended_connect_is_passed_on_as_one() {
+    let shop = Shop::with(
+        |builder| {
+            builder.enable_connect_protocol();
+        },
+        None,
+        async |mut asked: Asked| {
+            let uri = asked.head.uri.to_string();
+            let protocol = asked.head.extensions.get::<h2::ext::Protocol>();
+            assert_eq!(protocol.unwrap().as_str(), "websocket");
+            let fields = [("x-uri", uri.as_str())];
+            let mut send = asked.answer.send_response(ok(&fields), false).unwrap();
+            pour(&mut send, Bytes::from_static(b"early"), false)
+                .await
+                .unwrap();
+            while let Some(data) = asked.body.data().await {
+                pour(&mut send, data.unwrap(), false).await.unwrap();
+            }
+            send.send_data(Bytes::from_static(b"bye"), true).unwrap();
+        },
+    );
+    let mut direct = Direct::to(shop.addr);
+    direct.upstream.protocol = Protocol::Http2;
+    direct.run(async {
+        let response = direct.send(connect()).await.unwrap();
+        assert_eq!(response.head.status, 200);
+        let uri = ("x-uri".to_owned(), "http://shop.test/socket".to_owned());
+        assert_eq!(lines(&response.head.fields), [uri]);
+        speak(response).await;
+    });
 }
