@@ -31,6 +31,10 @@ pub(super) fn read(
     clients: &mut Clients,
 ) -> Option<Upstreams> {
     let named = all(map, listen);
+    let protocols = [("1.1", Protocol::Http1), ("2", Protocol::Http2)];
+    let protocol = map.or("upstream_http", Protocol::Http1, |value| {
+        value.one_of(&protocols)
+    });
     let secure = named
         .as_ref()
         .is_none_or(|all| all.iter().any(|one| one.secure));
@@ -50,10 +54,6 @@ pub(super) fn read(
         health: health(map),
         unavailable: map.or("unavailable", None, |value| page(value).map(Some)),
     };
-    let protocols = [("1.1", Protocol::Http1), ("2", Protocol::Http2)];
-    let protocol = map.or("upstream_http", Protocol::Http1, |value| {
-        value.one_of(&protocols)
-    });
     let complete = |named| {
         let mut upstream = clients.complete(map, named, &terms)?;
         upstream.protocol = protocol;
