@@ -16,7 +16,7 @@ use http::{Method, StatusCode};
 use refgate::message::Fields;
 use refgate::observe::rule::{Direction, Pick, Read, Rule, Source, Then, When};
 use refgate::observe::{Decision, Matched, RequestHead, Rules, Settings};
-use refgate::store::{Scheme, Store, Stores, Upstream};
+use refgate::store::{Protocol, Scheme, Store, Stores, Upstream};
 
 fn store() -> Store {
     Store {
@@ -27,6 +27,7 @@ fn store() -> Store {
             host: "127.0.0.1".into(),
             port: 8081,
             tls: None,
+            protocol: Protocol::default(),
         }
         .into(),
         currency: "USD".parse().unwrap(),

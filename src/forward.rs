@@ -5,8 +5,9 @@
 //! where the caller says that it may ([`Resend`]) and a connection that had been
 //! used before ended without a byte of an answer. Nothing here knows of affiliates.
 //!
-//! No task runs for a connection: whoever polls [`Client::send`] and then the
-//! response's [`Body`] sends and receives by it.
+//! HTTP/1.1 is spoken here, without a task for a connection: whoever polls
+//! [`Client::send`] and then the response's [`Body`] sends and receives by it.
+//! HTTP/2, where an upstream wants it, is in `http2`.
 //!
 //! Time-outs, each with an error of its own: connecting; the response's head,
 //! counted from the last byte that was taken of the request; silence within a
@@ -18,6 +19,7 @@ mod clock;
 mod dial;
 mod exchange;
 pub mod headers;
+mod http2;
 mod inflow;
 pub mod options;
 mod out;
@@ -39,7 +41,7 @@ use tokio_util::task::TaskTracker;
 use crate::event::{Counters, Event};
 use crate::message::incoming::Broken;
 use crate::message::{Fields, Incoming, Interim, Request, RequestHead, Response, chunked, parse};
-use crate::store::Upstream;
+use crate::store::{Protocol, Upstream};
 use exchange::Exchange;
 use upload::Upload;
 
@@ -113,6 +115,15 @@ pub enum Error {
     /// It does not prove to be the shop, or speaks no TLS that we do.
     #[error("no TLS with the shop")]
     Tls(#[source] io::Error),
+    /// It speaks something else than the HTTP/2 that `upstream_http` says.
+    #[error("the shop does not speak HTTP/2, as `upstream_http` says that it does")]
+    NoHttp2(#[source] Fault),
+    /// It did not announce extended CONNECT (RFC 8441 §3).
+    #[error("the shop takes no WebSocket by HTTP/2: it announces no extended CONNECT")]
+    NoTunnel,
+    /// The request has a form that HTTP/2 has none for.
+    #[error("the request cannot be told by HTTP/2")]
+    Unfit(#[source] http::Error),
     /// The shop closed, or sent no HTTP/1.1 head.
     #[error("the shop broke off before its response's head")]
     Broken(#[source] Fault),
@@ -154,6 +165,7 @@ impl Error {
                 | Self::Lookup(_)
                 | Self::Connect(_)
                 | Self::Tls(_)
+                | Self::NoHttp2(_)
                 | Self::ConnectTimeout(_)
         )
     }
@@ -168,8 +180,17 @@ pub enum Fault {
     /// The connection broke.
     #[error("the connection broke")]
     Io(#[from] io::Error),
+    /// The stream was reset, or its connection ended.
+    #[error("the HTTP/2 stream broke")]
+    Http2(#[from] h2::Error),
+    /// TLS was agreed on without a word of what is spoken in it (RFC 7301).
+    #[error("it did not choose h2 by ALPN")]
+    Unagreed,
+    /// More than the length that the head told.
+    #[error("the body is longer than its content length")]
+    Beyond,
     /// Bytes that are no head.
-    #[error("not an HTTP/1.1 head")]
+    #[error("not a valid head")]
     Head(#[from] parse::Fault),
     /// Bytes that are no chunk.
     #[error("not a chunked body")]
@@ -207,6 +228,7 @@ pub struct Client {
     settings: Arc<Settings>,
     counters: Arc<Counters>,
     pool: Arc<pool::Pool>,
+    links: http2::Links,
     /// Ends the sweeping of the pool.
     _end: DropGuard,
 }
@@ -218,7 +240,9 @@ impl Client {
         let end = CancellationToken::new();
         let sweeping = pool::sweep(Arc::downgrade(&pool), settings.pool_idle, end.clone());
         tracker.spawn(sweeping);
+        let links = http2::Links::new(Arc::clone(&settings), Arc::clone(&counters));
         Self {
+            links,
             settings,
             counters,
             pool,
@@ -241,6 +265,10 @@ impl Client {
         request: Request,
         resend: Resend,
     ) -> Result<Response<Body>, Failed> {
+        if upstream.protocol == Protocol::Http2 {
+            // What it takes is not to lie in every request's future.
+            return Box::pin(self.links.send(upstream, request, resend)).await;
+        }
         let shelf = self.pool.shelf(upstream);
         let Some(connection) = shelf.take() else {
             // Seldom: what it takes is not to lie in every request's future.

@@ -33,6 +33,16 @@ impl fmt::Display for Scheme {
     }
 }
 
+/// What a shop is asked by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2: agreed on inside TLS, or known beforehand without (RFC 9113 §3).
+    Http2,
+}
+
 /// Where a store's shop listens: `http://HOST:PORT`, or `https://HOST:PORT`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Upstream {
@@ -42,6 +52,15 @@ pub struct Upstream {
     pub port: u16,
     /// How it is spoken to by TLS; none: plainly.
     pub tls: Option<Arc<Tls>>,
+    /// What is spoken there.
+    pub protocol: Protocol,
+}
+
+impl Upstream {
+    /// Whether it is the same shop, in whatever way it is spoken to.
+    pub fn is_where(&self, other: &Self) -> bool {
+        self.host == other.host && self.port == other.port
+    }
 }
 
 impl From<Upstream> for Arc<Upstreams> {

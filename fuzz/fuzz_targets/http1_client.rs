@@ -15,7 +15,7 @@ use refgate::event::Counters;
 use refgate::forward::{Client, Resend, Settings};
 use refgate::message::body::next;
 use refgate::message::{Fields, Frame, Incoming, Interim, Request, RequestHead};
-use refgate::store::Upstream;
+use refgate::store::{Protocol, Upstream};
 use refgate_fuzz::{first_line, has_other_minor, lower, pairs};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -96,6 +96,7 @@ fn world() -> World {
         host: "127.0.0.1".to_owned(),
         port: shop.local_addr().unwrap().port(),
         tls: None,
+        protocol: Protocol::default(),
     };
     let settings = Settings {
         trusted_proxies: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use crate::store::Upstream;
+use crate::store::{Protocol, Upstream};
 
 /// What a host looks like.
 pub(super) const HOST: &str = "a host name like shop.example";
@@ -48,7 +48,7 @@ pub(super) enum UpstreamError {
 
 /// An upstream as it is written.
 pub(super) struct Named {
-    /// Without its TLS.
+    /// Without its TLS, and as if HTTP/1.1 were spoken there.
     pub(super) upstream: Upstream,
     /// Whether it is to be spoken to by TLS.
     pub(super) secure: bool,
@@ -91,6 +91,7 @@ pub(super) fn upstream(text: &str) -> Result<Named, UpstreamError> {
         host,
         port,
         tls: None,
+        protocol: Protocol::default(),
     };
     Ok(Named { upstream, secure })
 }

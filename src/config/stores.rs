@@ -142,7 +142,7 @@ impl Reader<'_> {
     ) -> Option<Namespace> {
         let own = upstreams.map(Upstreams::members).unwrap_or_default();
         let own = || own.iter().map(|member| &member.upstream);
-        let shared = |(other, _): &&(Upstream, Namespace)| own().any(|own| own == other);
+        let shared = |(other, _): &&(Upstream, Namespace)| own().any(|own| own.is_where(other));
         let siblings = self.namespaces.iter().filter(shared);
         let siblings: Vec<Namespace> = siblings.map(|(_, orders)| orders.clone()).collect();
         let value = map.get("orders");

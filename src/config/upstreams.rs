@@ -1,4 +1,4 @@
-//! `upstream:`, `balance:`, `health:` and `unavailable:` of a store.
+//! `upstream:`, `upstream_http:`, `balance:`, `health:` and `unavailable:` of a store.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -12,6 +12,7 @@ use super::hosts::{Named, UPSTREAM, is_same, upstream};
 use super::reader::Map;
 use super::upstream_tls::{self, Clients};
 use super::value::Value;
+use crate::store::Protocol;
 use crate::store::upstreams::{Balance, Health, MOST, Plan, Upstreams};
 
 /// Largest page for when no upstream is left.
@@ -30,6 +31,10 @@ pub(super) fn read(
     clients: &mut Clients,
 ) -> Option<Upstreams> {
     let named = all(map, listen);
+    let protocols = [("1.1", Protocol::Http1), ("2", Protocol::Http2)];
+    let protocol = map.or("upstream_http", Protocol::Http1, |value| {
+        value.one_of(&protocols)
+    });
     let secure = named
         .as_ref()
         .is_none_or(|all| all.iter().any(|one| one.secure));
@@ -49,7 +54,11 @@ pub(super) fn read(
         health: health(map),
         unavailable: map.or("unavailable", None, |value| page(value).map(Some)),
     };
-    let complete = |named| clients.complete(map, named, &terms);
+    let complete = |named| {
+        let mut upstream = clients.complete(map, named, &terms)?;
+        upstream.protocol = protocol;
+        Some(upstream)
+    };
     let upstreams = named?.into_iter().map(complete);
     Some(Upstreams::new(upstreams.collect::<Option<Vec<_>>>()?, plan))
 }

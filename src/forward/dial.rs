@@ -11,8 +11,11 @@ use tokio_rustls::{TlsConnector, TlsStream};
 use super::clock::Clock;
 use super::pool::Connection;
 use super::{Error, Settings};
-use crate::store::Upstream;
+use crate::store::{Protocol, Upstream};
 use crate::wire::{Stream, Wire};
+
+/// HTTP/2 inside TLS, as ALPN calls it (RFC 9113 §3.2).
+pub(super) const HTTP2: &[u8] = b"h2";
 
 /// Connects within `connect_timeout`, TLS and all.
 pub(super) async fn dial(upstream: &Upstream, settings: &Settings) -> Result<Connection, Error> {
@@ -26,14 +29,22 @@ pub(super) async fn dial(upstream: &Upstream, settings: &Settings) -> Result<Con
     })
 }
 
-async fn open(upstream: &Upstream, settings: &Settings) -> Result<Stream, Error> {
+/// Connects, TLS and all, in as much time as it takes; by TLS, what is spoken then is offered.
+pub(super) async fn open(upstream: &Upstream, settings: &Settings) -> Result<Stream, Error> {
     let socket = connect(upstream).await?;
     prepare(&socket, settings.body_timeout).map_err(Error::Connect)?;
     let Some(tls) = &upstream.tls else {
         return Ok(Stream::Plain(socket));
     };
     let connector = TlsConnector::from(Arc::clone(tls.client()));
-    let opening = connector.connect(tls.name().clone(), socket);
+    let name = tls.name().clone();
+    let opening = match upstream.protocol {
+        Protocol::Http1 => connector.connect(name, socket),
+        Protocol::Http2 => {
+            let connector = connector.with_alpn(vec![HTTP2.to_vec()]);
+            connector.connect(name, socket)
+        }
+    };
     let stream = opening.await.map_err(Error::Tls)?;
     Ok(Stream::Tls(Box::new(TlsStream::Client(stream))))
 }

@@ -29,8 +29,22 @@ impl Failure {
 
 /// Whose fault it is.
 pub(super) const fn failure(error: &Error) -> Failure {
-    let (status, event, text) = match error {
-        Error::NoUpstream | Error::Lookup(_) | Error::Connect(_) | Error::Tls(_) => (
+    let (status, event, text) = fault(error);
+    Failure {
+        status,
+        event,
+        text,
+        close: status.as_u16() < 500,
+    }
+}
+
+const fn fault(error: &Error) -> (StatusCode, Event, &'static str) {
+    match error {
+        Error::NoUpstream
+        | Error::Lookup(_)
+        | Error::Connect(_)
+        | Error::Tls(_)
+        | Error::NoHttp2(_) => (
             StatusCode::BAD_GATEWAY,
             Event::ShopUnreachable,
             "The shop cannot be reached.\n",
@@ -43,6 +57,16 @@ pub(super) const fn failure(error: &Error) -> Failure {
             StatusCode::BAD_GATEWAY,
             Event::ShopUnreachable,
             "The shop gave no valid answer.\n",
+        ),
+        Error::NoTunnel => (
+            StatusCode::NOT_IMPLEMENTED,
+            Event::ShopUnreachable,
+            "The shop takes no WebSocket.\n",
+        ),
+        Error::Unfit(_) => (
+            StatusCode::BAD_REQUEST,
+            Event::RequestRefused,
+            "The request cannot be passed on by HTTP/2.\n",
         ),
         Error::ConnectTimeout(_) => (
             StatusCode::GATEWAY_TIMEOUT,
@@ -69,12 +93,6 @@ pub(super) const fn failure(error: &Error) -> Failure {
             Event::RequestRefused,
             "The request's body is not valid.\n",
         ),
-    };
-    Failure {
-        status,
-        event,
-        text,
-        close: status.as_u16() < 500,
     }
 }
 

@@ -249,7 +249,7 @@ mod tests {
     use tracing::subscriber::with_default;
 
     use super::*;
-    use crate::store::{Scheme, Upstream};
+    use crate::store::{Protocol, Scheme, Upstream};
 
     /// What is logged of a rule that could not read everything.
     fn logged(order_id: Option<&str>) -> String {
@@ -261,6 +261,7 @@ mod tests {
                 host: "127.0.0.1".to_owned(),
                 port: 1,
                 tls: None,
+                protocol: Protocol::default(),
             }
             .into(),
             currency: "USD".parse().unwrap(),

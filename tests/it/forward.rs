@@ -4,6 +4,7 @@ mod bytes;
 mod direct;
 mod fail;
 mod framing;
+mod http2;
 mod pool;
 mod stream;
 mod tunnel;

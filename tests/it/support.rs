@@ -4,6 +4,7 @@ pub(crate) mod arrival;
 pub(crate) mod config;
 pub(crate) mod daemon;
 pub(crate) mod front;
+pub(crate) mod http2;
 pub(crate) mod log;
 pub(crate) mod message;
 pub(crate) mod observe;

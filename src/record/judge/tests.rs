@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::order::{Field, OrderKey};
-use crate::store::{Scheme, Upstream};
+use crate::store::{Protocol, Scheme, Upstream};
 use crate::visit::{Attribution, VisitId};
 
 const NOW: Time = Time::from_millis(1_795_392_000_000);
@@ -17,6 +17,7 @@ fn store(currency: &str) -> Store {
             host: "127.0.0.1".to_owned(),
             port: 8081,
             tls: None,
+            protocol: Protocol::default(),
         }
         .into(),
         currency: currency.parse().unwrap(),

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::Protocol;
 use super::*;
 
 fn upstreams(count: u16, balance: Balance) -> Upstreams {
@@ -9,6 +10,7 @@ fn upstreams(count: u16, balance: Balance) -> Upstreams {
         host: "127.0.0.1".to_owned(),
         port,
         tls: None,
+        protocol: Protocol::default(),
     };
     let plan = Plan {
         balance,
@@ -170,6 +172,7 @@ fn what_is_known_stays_known() {
             host: "127.0.0.1".to_owned(),
             port,
             tls: None,
+            protocol: Protocol::default(),
         };
         let after = Upstreams::new(ports.chain([9]).map(upstream), plan).after(&before);
         after.members().iter().map(|one| one.state(now)).collect()

@@ -1,6 +1,7 @@
 //! Where the shop listens, and who it must prove to be.
 
 use refgate::config::report;
+use refgate::store::Protocol;
 use refgate::store::tls::Trust;
 
 use super::warnings;
@@ -116,4 +117,49 @@ fn a_doubtful_proof_is_a_fault() {
         assert!(faults.contains(words), "{lines}: {faults}");
         assert_eq!(faults.lines().count(), 1, "{faults}");
     }
+}
+
+#[test]
+fn the_shop_is_asked_by_the_http_that_the_operator_says() {
+    let protocol = |lines: &str| {
+        let folder = with(&format!("upstream: http://shop.test:8081{lines}"));
+        let stores = folder.loaded().settings.stores;
+        let store = stores.find("store-us.localhost").unwrap();
+        store.upstreams.members()[0].upstream.protocol
+    };
+    for (lines, meant) in [
+        ("", Protocol::Http1),
+        ("\n    upstream_http: \"1.1\"", Protocol::Http1),
+        ("\n    upstream_http: 1.1", Protocol::Http1),
+        ("\n    upstream_http: \"2\"", Protocol::Http2),
+        ("\n    upstream_http: 2", Protocol::Http2),
+    ] {
+        assert_eq!(protocol(lines), meant, "{lines}");
+    }
+    for wrong in ["2.0", "h2", "3", "\"\""] {
+        let line = format!("upstream: http://shop.test:8081\n    upstream_http: {wrong}");
+        let faults = with(&line).faults();
+        let expected = "stores.us.upstream_http: found ";
+        assert!(faults.contains(expected), "{faults}");
+        assert!(faults.contains("; expected one of: 1.1, 2"), "{faults}");
+        let place = faults.split_once(": ").unwrap().0;
+        assert!(place.ends_with(":20"), "line and column: {faults}");
+        assert_eq!(faults.lines().count(), 1, "{faults}");
+    }
+}
+
+/// One shop, whichever way it is asked: its order numbers are the same.
+#[test]
+fn stores_with_one_shop_share_its_orders_whatever_they_speak() {
+    let text = shipped()
+        .replacen(
+            "upstream: http://127.0.0.1:8081",
+            "upstream: http://127.0.0.1:8081\n    upstream_http: \"2\"",
+            1,
+        )
+        .replacen("127.0.0.1:8082", "127.0.0.1:8081", 1)
+        .replace("    orders: demo\n", "");
+    let stores = Folder::with(&text).loaded().settings.stores;
+    let orders = |host: &str| stores.find(host).unwrap().orders.clone();
+    assert_eq!(orders("store-us.localhost"), orders("store-ca.localhost"));
 }

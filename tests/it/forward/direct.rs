@@ -2,6 +2,7 @@
 
 mod fail;
 mod framing;
+mod http2;
 mod model;
 mod resend;
 mod reuse;
@@ -24,7 +25,7 @@ use refgate::message::{
     Fields, Frame, Incoming, Interim, Request, RequestHead, Response, ResponseHead, Target,
     incoming,
 };
-use refgate::store::Upstream;
+use refgate::store::{Protocol, Upstream};
 use tokio::runtime::Runtime;
 use tokio_util::task::TaskTracker;
 
@@ -89,6 +90,7 @@ impl Direct {
                 host: shop.ip().to_string(),
                 port: shop.port(),
                 tls: None,
+                protocol: Protocol::default(),
             },
             counters,
             runtime,

@@ -10,7 +10,8 @@ use refgate::app::App;
 use refgate::clock::Time;
 use refgate::config::{self, keys::Missing};
 use refgate::event::Counters;
-use refgate::store::{Scheme, Store, Stores, Upstream};
+use refgate::store::tls::Tls;
+use refgate::store::{Protocol, Scheme, Store, Stores, Upstream};
 use refgate::{accept, forward};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -79,6 +80,7 @@ impl Setup {
                 host: shop.ip().to_string(),
                 port: shop.port(),
                 tls: None,
+                protocol: Protocol::default(),
             }
             .into(),
             currency: "USD".parse().unwrap(),
@@ -118,6 +120,18 @@ impl Setup {
         self
     }
 
+    /// Its upstream speaks HTTP/2; by TLS, if that is said.
+    pub(crate) fn http2(mut self, tls: Option<Arc<Tls>>) -> Self {
+        let known = &self.stores[0].upstreams.members()[0].upstream;
+        self.stores[0].upstreams = Upstream {
+            tls,
+            protocol: Protocol::Http2,
+            ..known.clone()
+        }
+        .into();
+        self
+    }
+
     pub(crate) fn host(mut self, upstream: &str) -> Self {
         let port = self.stores[0].upstreams.members()[0].upstream.port;
         let host = upstream.to_owned();
@@ -125,6 +139,7 @@ impl Setup {
             host,
             port,
             tls: None,
+            protocol: Protocol::default(),
         }
         .into();
         self

@@ -18,7 +18,7 @@ fn upgrade() -> Request {
 }
 
 /// As HTTP/2 brings it.
-fn connect() -> Request {
+pub(super) fn connect() -> Request {
     let fields = [("sec-websocket-version", "13")];
     let mut request = with_body("GET", "/socket", &fields, Incoming::empty());
     request.head.method = Method::CONNECT;
@@ -43,7 +43,7 @@ fn echo(wire: &mut Wire) -> String {
 }
 
 /// Speaks through the tunnel, to its end.
-async fn speak<B>(response: Response<B>) {
+pub(super) async fn speak<B>(response: Response<B>) {
     let mut far = response.tunnel.unwrap().far;
     let mut early = [0; 5];
     far.read_exact(&mut early).await.unwrap();
