@@ -12,7 +12,7 @@ use serde_json_path::JsonPath;
 use super::charset;
 use super::decode::decode;
 use super::fault::{BodyError, FIELD_LIMIT, Fault, short};
-use super::html::{self, HtmlError, MATCH_LIMIT, Matches};
+use super::html::{HtmlError, MATCH_LIMIT, Matches};
 use super::json;
 use super::rule::{Pick, Read, Source};
 use super::rules::query;
@@ -74,7 +74,7 @@ impl<'e> Sources<'e> {
     ) -> Self {
         let queries = &candidate.rule.queries;
         let html = match &page {
-            Ok(page) if !queries.is_empty() => html::read(page.text(), queries),
+            Ok(page) if !queries.is_empty() => queries.read(page.text()),
             _ => Ok(Vec::new()),
         };
         Self {

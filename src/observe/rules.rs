@@ -10,7 +10,7 @@ use crate::store::{Store, Stores};
 
 use super::Settings;
 use super::explain::Miss;
-use super::html::{Part, Query};
+use super::html::{Part, Queries, Query};
 use super::rule::{Direction, Read, Rule, Source, Then};
 use super::target;
 use super::watch::{Candidate, Limits, Watch};
@@ -43,7 +43,7 @@ pub(crate) struct Compiled {
     /// Its place in the configuration.
     order: usize,
     /// What it asks of a page.
-    pub(crate) queries: Vec<Query>,
+    pub(crate) queries: Queries,
 }
 
 /// The head of a request, as it goes to the shop.
@@ -211,11 +211,11 @@ impl Host {
 
 impl Compiled {
     fn new(order: usize, rule: Rule) -> Self {
-        let queries = rule.read.iter().filter_map(query).collect();
+        let queries: Vec<Query> = rule.read.iter().filter_map(query).collect();
         Self {
             rule,
             order,
-            queries,
+            queries: Queries::new(&queries),
         }
     }
 
