@@ -192,4 +192,6 @@ pub(crate) fn collapsed(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests;
