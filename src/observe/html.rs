@@ -14,6 +14,7 @@ mod matching;
 mod names;
 mod program;
 mod raw;
+mod scan;
 mod tokens;
 
 use capture::Capture;
@@ -21,7 +22,7 @@ use foreign::{Namespace, Namespaces};
 use matching::{DEPTH_LIMIT, Elements};
 use names::NAME_LIMIT;
 use program::Program;
-use tokens::{Content, Markup, Tag, Tokens};
+use tokens::{Content, Markup, Tokens};
 
 use super::rule::Css;
 
@@ -100,28 +101,44 @@ impl Queries {
     /// The limits. Markup is not repaired as browsers do it: an element without
     /// an end tag of its own runs on into what follows, so it counts as cut.
     pub(crate) fn read(&self, page: &str) -> Result<Vec<Matches>, HtmlError> {
+        match self.pass(page, true)? {
+            Some(matches) => Ok(matches),
+            // An element around a match was needed after all, and nothing is known of it.
+            None => Ok(self.pass(page, false)?.unwrap_or_default()),
+        }
+    }
+
+    /// Reads the page; elements around a match are looked at only if they must be.
+    fn pass(&self, page: &str, in_haste: bool) -> Result<Option<Vec<Matches>>, HtmlError> {
         let captures = self.parts.iter().map(|part| Capture::new(part, page.len()));
         let mut reader = Reader {
             elements: Elements::new(&self.program, page.as_bytes())?,
             namespaces: Namespaces::new(),
             captures: captures.collect(),
             is_capturing: false,
+            is_lost: false,
         };
         let mut tokens = Tokens::new(page.as_bytes());
-        loop {
-            let token = tokens.next();
-            if reader.is_capturing {
-                let node = page.get(token.text).unwrap_or_default();
-                reader.text(node, token.content)?;
+        while !reader.is_lost {
+            if in_haste && reader.is_idle() {
+                reader.elements.pass(&mut tokens);
             }
-            match token.markup {
-                Markup::Start(tag) => reader.start(&tag, &mut tokens)?,
-                Markup::End(tag) => reader.end(&tag, &mut tokens)?,
+            let markup = tokens.next();
+            if reader.is_capturing {
+                let node = page.get(tokens.text.clone()).unwrap_or_default();
+                reader.text(node, tokens.content)?;
+            }
+            match markup {
+                Markup::Start => reader.start(&mut tokens)?,
+                Markup::End => reader.end(&mut tokens)?,
                 Markup::Other => {}
-                Markup::Nothing => break,
+                Markup::Nothing => {
+                    let captures = reader.captures.into_iter();
+                    return Ok(Some(captures.map(Capture::finish).collect()));
+                }
             }
         }
-        Ok(reader.captures.into_iter().map(Capture::finish).collect())
+        Ok(None)
     }
 }
 
@@ -132,15 +149,25 @@ struct Reader<'p> {
     captures: Vec<Capture<'p>>,
     /// Whether the text here is wanted.
     is_capturing: bool,
+    /// Whether an end tag came that may be of an element that was passed.
+    is_lost: bool,
 }
 
 impl<'p> Reader<'p> {
+    /// Whether nothing here depends on the elements around.
+    #[inline]
+    fn is_idle(&self) -> bool {
+        !self.is_capturing && self.elements.is_idle() && self.namespaces.is_html()
+    }
+
     fn text(&mut self, node: &str, content: Content) -> Result<(), HtmlError> {
         let mut open = self.captures.iter_mut().filter(|capture| capture.is_open());
         open.try_for_each(|capture| capture.text(node, content))
     }
 
-    fn start(&mut self, tag: &Tag<'p>, tokens: &mut Tokens<'p>) -> Result<(), HtmlError> {
+    #[inline]
+    fn start(&mut self, tokens: &mut Tokens<'p>) -> Result<(), HtmlError> {
+        let tag = &tokens.tag;
         let (name, kind) = self.elements.name(tag)?;
         let among_html = self.namespaces.current() == Namespace::Html;
         let is_open = self.namespaces.start(kind, tag);
@@ -161,7 +188,7 @@ impl<'p> Reader<'p> {
             return Ok(());
         }
         if among_html && kind.content != Content::Data {
-            tokens.enter(kind.content, tag.name);
+            tokens.enter(kind.content);
         }
         tokens.has_cdata = self.namespaces.current() != Namespace::Html;
         match self.namespaces.depth() > DEPTH_LIMIT {
@@ -170,17 +197,20 @@ impl<'p> Reader<'p> {
         }
     }
 
-    fn end(&mut self, tag: &Tag<'p>, tokens: &mut Tokens<'p>) -> Result<(), HtmlError> {
-        let (name, kind) = self.elements.name(tag)?;
+    #[inline]
+    fn end(&mut self, tokens: &mut Tokens<'p>) -> Result<(), HtmlError> {
+        let (name, kind) = self.elements.name(&tokens.tag)?;
         self.namespaces.end(kind.role);
         tokens.has_cdata = self.namespaces.current() != Namespace::Html;
-        if let Some(depth) = self.elements.end(name)
-            && self.is_capturing
-        {
-            self.captures
-                .iter_mut()
-                .for_each(|capture| capture.end(depth));
-            self.is_capturing = self.captures.iter().any(Capture::is_open);
+        match self.elements.end(name) {
+            Some(depth) if self.is_capturing => {
+                self.captures
+                    .iter_mut()
+                    .for_each(|capture| capture.end(depth));
+                self.is_capturing = self.captures.iter().any(Capture::is_open);
+            }
+            None if self.elements.has_gap => self.is_lost = !self.is_idle(),
+            _ => {}
         }
         Ok(())
     }

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr3};
+use memchr::memchr;
+
+use super::scan;
 
 /// An attribute as it stands in a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,17 +125,22 @@ impl<'p> Iterator for Attributes<'p> {
     }
 }
 
-/// How many bytes a tag has behind its name, without the `>`; nothing where the page ends in it.
-pub(super) fn length(bytes: &[u8]) -> Option<usize> {
-    let first = memchr3(b'>', b'"', b'\'', bytes)?;
+/// Where the tag ends whose name ends at `from`: the place of its `>`, if the page has it.
+#[inline]
+pub(super) fn end(page: &[u8], from: usize) -> Option<usize> {
+    let first = scan::close_or_quote(page, from)?;
     // Without a quote before it there is no place where `>` does not end the tag.
-    if bytes.get(first) == Some(&b'>') {
-        return Some(first);
+    match page.get(first) {
+        Some(b'>') => Some(first),
+        _ => end_of_quoted(page, from),
     }
-    let mut attributes = Attributes::new(bytes);
+}
+
+fn end_of_quoted(page: &[u8], from: usize) -> Option<usize> {
+    let mut attributes = Attributes::new(page.get(from..)?);
     attributes.by_ref().for_each(drop);
     match attributes.ending {
-        Ending::Closed { at, .. } => Some(at),
+        Ending::Closed { at, .. } => Some(from + at),
         Ending::Plain | Ending::Slash => None,
     }
 }
@@ -209,7 +216,9 @@ mod tests {
             ("", None),
         ];
         for (text, expected) in cases {
-            assert_eq!(length(text.as_bytes()), expected, "{text}");
+            assert_eq!(end(text.as_bytes(), 0), expected, "{text}");
+            let page = format!("<a{text}");
+            assert_eq!(end(page.as_bytes(), 2), expected.map(|at| at + 2), "{text}");
         }
     }
 

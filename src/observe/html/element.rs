@@ -20,7 +20,7 @@ pub(super) struct Element<'p, 't> {
 impl<'p> Element<'p, '_> {
     /// Whether it is one. Values of attributes are compared decoded.
     pub(super) fn is(&self, compound: &Compound) -> bool {
-        let same = |name: &str| self.tag.name.eq_ignore_ascii_case(name.as_bytes());
+        let same = |name: &str| self.tag.name().eq_ignore_ascii_case(name.as_bytes());
         compound.name.as_deref().is_none_or(same)
             && compound.tests.iter().all(|test| self.holds(test))
     }
@@ -64,7 +64,7 @@ impl<'p> Element<'p, '_> {
 /// The value of an attribute of a tag, decoded. Of several of one name the first counts.
 pub(super) fn attribute<'p>(tag: &Tag<'p>, name: &str) -> Option<Cow<'p, str>> {
     let is_it = |found: &[u8]| found.eq_ignore_ascii_case(name.as_bytes());
-    let mut all = Attributes::new(tag.attributes);
+    let mut all = Attributes::new(tag.attributes());
     let found = all.find(|attribute| is_it(attribute.name));
     found.map(Attribute::decoded)
 }

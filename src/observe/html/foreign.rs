@@ -76,6 +76,12 @@ impl Namespaces {
         self.current
     }
 
+    /// Whether all around is HTML.
+    #[inline]
+    pub(super) const fn is_html(&self) -> bool {
+        matches!(self.current, Namespace::Html) && self.outer.is_empty()
+    }
+
     /// How many there are within one another.
     pub(super) const fn depth(&self) -> usize {
         self.outer.len()
@@ -94,11 +100,16 @@ impl Namespaces {
     /// namespace is the current one.
     ///
     /// `<svg/>` is whole, as the standard has it.
+    #[inline]
     pub(super) fn start(&mut self, kind: Kind, tag: &Tag<'_>) -> bool {
         if self.current == Namespace::Html && kind.is_plain {
             return true;
         }
-        let is_whole = attributes::is_self_closing(tag.attributes);
+        self.start_special(kind, tag)
+    }
+
+    fn start_special(&mut self, kind: Kind, tag: &Tag<'_>) -> bool {
+        let is_whole = attributes::is_self_closing(tag.attributes());
         match (kind.role, self.current) {
             (Role::Svg | Role::Math, _) if is_whole => return false,
             (Role::Svg, _) => self.enter(Namespace::Svg),
@@ -122,7 +133,11 @@ impl Namespaces {
     }
 
     /// An end tag comes.
+    #[inline]
     pub(super) fn end(&mut self, role: Role) {
+        if self.is_html() {
+            return;
+        }
         let around = self.outer.last();
         match (role, self.current) {
             (Role::Svg, Namespace::Svg)
@@ -143,12 +158,12 @@ impl Namespaces {
 fn leaves(tag: &Tag<'_>) -> bool {
     let known: [&[u8]; 3] = [b"color", b"face", b"size"];
     let is_known = |name: &[u8]| known.iter().any(|known| name.eq_ignore_ascii_case(known));
-    Attributes::new(tag.attributes).any(|attribute| is_known(attribute.name))
+    Attributes::new(tag.attributes()).any(|attribute| is_known(attribute.name))
 }
 
 /// Whether an `<annotation-xml>` says that it contains HTML.
 fn is_html(tag: &Tag<'_>) -> bool {
-    Attributes::new(tag.attributes).any(|attribute| {
+    Attributes::new(tag.attributes()).any(|attribute| {
         let value = attribute.decoded();
         attribute.name.eq_ignore_ascii_case(b"encoding")
             && (value.eq_ignore_ascii_case("text/html")

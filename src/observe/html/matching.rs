@@ -10,9 +10,10 @@ use super::super::rule::selector::Relation;
 use super::HtmlError;
 use super::element::Element;
 use super::foreign::Namespace;
-use super::names::{self, Kind, NOWHERE, Name, Names};
+use super::names::{Kind, NOWHERE, Name, Names};
 use super::program::{Program, Then};
-use super::tokens::Tag;
+use super::scan;
+use super::tokens::{Tag, Tokens, letter_bit};
 
 /// Most elements within one another.
 pub(super) const DEPTH_LIMIT: usize = 32 * 1024;
@@ -53,15 +54,20 @@ struct Hint {
 pub(super) struct Elements<'p> {
     program: &'p Program,
     page: &'p [u8],
-    names: Names<'p>,
+    names: Names,
     hints: Vec<Hint>,
     /// Where the next `&` is.
     reference: usize,
     /// Before it no tag has a literal of an untyped step, nor a reference.
     quiet: usize,
+    /// What the names begin with that some step or the reading itself asks for.
+    letters: u32,
+    /// Whether elements were passed that may be open.
+    pub(super) has_gap: bool,
     open: Vec<Open>,
     /// Those of the page, then of each open element.
     children: Vec<Children>,
+    is_counting: bool,
     elements: usize,
     /// Both with the innermost last.
     descendants: Vec<Active>,
@@ -78,16 +84,20 @@ impl<'p> Elements<'p> {
         let mut hints = Vec::with_capacity(program.steps.len());
         for step in &program.steps {
             let name = match step.compound.name.as_deref() {
-                Some(name) => names.number(name.as_bytes(), names::key(name.as_bytes()))?,
+                Some(name) => names.number(name.as_bytes(), scan::key(name.as_bytes()))?,
                 None => ANY,
             };
             hints.push(Hint { name, literal: 0 });
         }
+        let mut letters = Kind::letters();
         for step in &program.typed {
             let name = hints.get(*step).map_or(ANY, |hint| hint.name);
             if let Some(known) = names.known(name) {
                 known.is_wanted = true;
             }
+            let step = program.steps.get(*step);
+            let first = step.and_then(|step| step.compound.name.as_ref()?.bytes().next());
+            letters |= first.map_or(0, letter_bit);
         }
         let mut elements = Self {
             program,
@@ -100,8 +110,11 @@ impl<'p> Elements<'p> {
             } else {
                 0
             },
+            letters,
+            has_gap: false,
             open: Vec::with_capacity(64),
             children: Vec::new(),
+            is_counting: program.counts || program.counts_types,
             elements: 0,
             descendants: Vec::new(),
             direct: Vec::new(),
@@ -118,51 +131,75 @@ impl<'p> Elements<'p> {
     }
 
     /// The number of a tag's name, and what an element of that name is.
+    #[inline]
     pub(super) fn name(&mut self, tag: &Tag<'p>) -> Result<(Name, Kind), HtmlError> {
-        let name = self.names.number(tag.name, tag.key)?;
+        let name = self.names.number(tag.name(), tag.key)?;
         let known = self.names.known(name).ok_or(HtmlError::Names)?;
         Ok((name, known.kind))
     }
 
+    /// Whether elements need not be known: no selector looks at what is around or before them.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.descendants.is_empty() && self.direct.is_empty() && !self.is_counting
+    }
+
+    /// Passes what nobody asks about, as far as it is known. What is open is forgotten.
+    pub(super) fn pass(&mut self, tokens: &mut Tokens<'p>) {
+        while let Some(open) = self.open.pop() {
+            if let Some(known) = self.names.known(open.name) {
+                known.open = NOWHERE;
+            }
+        }
+        self.has_gap = true;
+        let names = &mut self.names;
+        tokens.pass(self.quiet, self.letters, |tag| {
+            let name = names.number(tag.name(), tag.key);
+            let known = name.ok().and_then(|name| names.known(name));
+            known.is_some_and(|known| known.kind.is_dull() && !known.is_wanted)
+        });
+    }
+
     /// A start tag comes: the queries that find its element are in `found` then.
+    #[inline]
     pub(super) fn start(&mut self, tag: &Tag<'p>, name: Name, namespace: Namespace) {
         self.found.clear();
         self.led.clear();
+        let is_wanted = self.names.known(name).is_some_and(|known| known.is_wanted);
+        if tag.to > self.quiet || is_wanted || !self.is_idle() {
+            self.ask(tag, name, namespace, is_wanted);
+        }
+    }
+
+    /// Every step that an element may take.
+    fn ask(&mut self, tag: &Tag<'p>, name: Name, namespace: Namespace, is_wanted: bool) {
         let mut element = Element {
             tag,
             namespace,
             child: 0,
             of_type: 0,
         };
-        if self.program.counts || self.program.counts_types {
+        if self.is_counting {
             self.count(&mut element, name);
         }
-        let is_quiet = self.is_quiet(tag);
-        let is_wanted = self.names.known(name).is_some_and(|known| known.is_wanted);
-        if is_quiet && !is_wanted && self.descendants.is_empty() && self.direct.is_empty() {
-            return;
-        }
         let program = self.program;
-        if !is_quiet {
-            program
-                .untyped
-                .iter()
-                .for_each(|step| self.take(*step, &element, name));
+        if !self.is_quiet(tag) {
+            for step in &program.untyped {
+                self.take(*step, &element, name);
+            }
         }
         if is_wanted {
-            program
-                .typed
-                .iter()
-                .for_each(|step| self.take(*step, &element, name));
+            for step in &program.typed {
+                self.take(*step, &element, name);
+            }
         }
         for at in 0..self.descendants.len() {
-            let active = self.descendants.get(at).map(|active| active.step);
-            active
-                .into_iter()
-                .for_each(|step| self.take(step, &element, name));
+            if let Some(active) = self.descendants.get(at).copied() {
+                self.take(active.step, &element, name);
+            }
         }
         for at in (0..self.direct.len()).rev() {
-            match self.direct.get(at) {
+            match self.direct.get(at).copied() {
                 Some(active) if active.depth == self.open.len() => {
                     self.take(active.step, &element, name);
                 }
@@ -172,6 +209,7 @@ impl<'p> Elements<'p> {
     }
 
     /// The element that came last is open.
+    #[inline]
     pub(super) fn push(&mut self, name: Name) -> Result<(), HtmlError> {
         if self.open.len() == DEPTH_LIMIT {
             return Err(HtmlError::Deep);
@@ -179,6 +217,14 @@ impl<'p> Elements<'p> {
         let known = self.names.known(name).ok_or(HtmlError::Names)?;
         let outer = std::mem::replace(&mut known.open, self.open.len());
         self.open.push(Open { name, outer });
+        if !self.led.is_empty() || self.is_counting {
+            self.lead();
+        }
+        Ok(())
+    }
+
+    /// In the innermost open element others are asked.
+    fn lead(&mut self) {
         let depth = self.open.len();
         while let Some((relation, step)) = self.led.pop() {
             let active = Active { step, depth };
@@ -191,11 +237,11 @@ impl<'p> Elements<'p> {
             }
         }
         self.count_in(self.elements);
-        Ok(())
     }
 
     /// An end tag comes: how many elements are open then, if it ends any. The outermost
     /// of those that end has its name.
+    #[inline]
     pub(super) fn end(&mut self, name: Name) -> Option<usize> {
         let depth = self.names.known(name)?.open;
         if depth == NOWHERE {
@@ -320,7 +366,7 @@ impl<'p> Elements<'p> {
 
     /// From here on children of the element with this number are counted.
     fn count_in(&mut self, parent: usize) {
-        if self.program.counts || self.program.counts_types {
+        if self.is_counting {
             self.children.push(Children { parent, count: 0 });
         }
     }

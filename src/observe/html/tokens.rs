@@ -5,10 +5,11 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memmem};
+use memchr::memmem;
 
 use super::attributes;
 use super::raw;
+use super::scan;
 
 /// What text stands for, and what ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,54 +26,67 @@ pub(super) enum Content {
     Plain,
 }
 
-/// A start or end tag.
+/// A start or end tag: where its parts are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tag<'p> {
+    page: &'p [u8],
     /// Where its `<` is.
     pub(super) from: usize,
+    /// Where its name begins, and what is behind it.
+    name: usize,
+    behind: usize,
     /// Where its `>` is.
     pub(super) to: usize,
-    pub(super) name: &'p [u8],
-    /// The last eight bytes of the name, in lower case.
-    pub(super) key: u64,
+    /// The bytes of the name, if it is short.
+    pub(super) key: Option<u64>,
+}
+
+impl<'p> Tag<'p> {
+    /// The name as it is written.
+    #[inline]
+    pub(super) fn name(&self) -> &'p [u8] {
+        self.page.get(self.name..self.behind).unwrap_or_default()
+    }
+
     /// What stands behind the name, with the `>`.
-    pub(super) attributes: &'p [u8],
+    pub(super) fn attributes(&self) -> &'p [u8] {
+        self.page.get(self.behind..=self.to).unwrap_or_default()
+    }
 }
 
 /// A piece of markup.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Markup<'p> {
-    Start(Tag<'p>),
-    End(Tag<'p>),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Markup {
+    Start,
+    End,
     /// A comment, a doctype, a CDATA section, `</>`: it parts two texts.
     Other,
     /// The page is over.
     Nothing,
 }
 
-/// A piece of markup, and the text before it.
-#[derive(Clone, Debug)]
-pub(super) struct Token<'p> {
-    pub(super) text: Range<usize>,
-    pub(super) content: Content,
-    pub(super) markup: Markup<'p>,
-}
-
 /// A page that is taken apart.
 pub(super) struct Tokens<'p> {
     page: &'p [u8],
+    /// Where the page goes on.
     at: usize,
-    content: Content,
-    /// The element that the text belongs to, where only its own end tag ends it.
+    /// The text before the last piece of markup, and what it stands for.
+    pub(super) text: Range<usize>,
+    pub(super) content: Content,
+    /// The last tag.
+    pub(super) tag: Tag<'p>,
+    /// What the next text is.
+    next: Content,
+    /// The element that it belongs to, where only its own end tag ends it.
     owner: &'p [u8],
     /// Whether CDATA sections are read, as within `<svg>` and `<math>`.
     pub(super) has_cdata: bool,
 }
 
 /// What stands at a `<`.
-enum Found<'p> {
-    /// It, and where the page goes on.
-    Markup(Markup<'p>, usize),
+enum Found {
+    /// Something that is no tag, and where the page goes on.
+    Other(usize),
     /// No markup: the `<` is text.
     Text,
     /// The page ends in it.
@@ -84,129 +98,172 @@ impl<'p> Tokens<'p> {
         Self {
             page,
             at: 0,
+            text: 0..0,
             content: Content::Data,
+            tag: Tag {
+                page,
+                from: 0,
+                name: 0,
+                behind: 0,
+                to: 0,
+                key: None,
+            },
+            next: Content::Data,
             owner: &[],
             has_cdata: false,
         }
     }
 
-    /// What follows is the text of an element `owner`.
-    pub(super) const fn enter(&mut self, content: Content, owner: &'p [u8]) {
-        self.content = content;
-        self.owner = owner;
+    /// What follows is the text of the element whose start tag came last.
+    pub(super) fn enter(&mut self, content: Content) {
+        self.next = content;
+        self.owner = self.tag.name();
     }
 
     fn rest(&self, from: usize) -> &'p [u8] {
         self.page.get(from..).unwrap_or_default()
     }
 
+    fn is_letter(&self, at: usize) -> bool {
+        self.page.get(at).is_some_and(u8::is_ascii_alphabetic)
+    }
+
     /// The next piece of markup. After the last one: [`Markup::Nothing`], for ever.
-    pub(super) fn next(&mut self) -> Token<'p> {
-        let (from, content) = (self.at, self.content);
-        if content != Content::Data {
-            return self.next_raw(from, content);
+    #[inline]
+    pub(super) fn next(&mut self) -> Markup {
+        self.text.start = self.at;
+        self.content = self.next;
+        if self.next != Content::Data {
+            return self.next_raw();
         }
-        let mut looked = from;
+        let mut looked = self.at;
         loop {
-            let Some(before) = memchr(b'<', self.rest(looked)) else {
-                return self.last(from..self.page.len(), content);
+            let Some(open) = scan::open(self.page, looked) else {
+                return self.last(self.page.len());
             };
-            let open = looked + before;
-            match self.markup(open) {
-                Found::Markup(markup, next) => {
+            let is_end = self.page.get(open + 1) == Some(&b'/');
+            let name = open + 1 + usize::from(is_end);
+            if self.is_letter(name) {
+                if !self.take(open, name) {
+                    return self.last(open);
+                }
+                self.text.end = open;
+                return if is_end { Markup::End } else { Markup::Start };
+            }
+            match self.other(open) {
+                Found::Other(next) => {
+                    self.text.end = open;
                     self.at = next;
-                    return Token {
-                        text: from..open,
-                        content,
-                        markup,
-                    };
+                    return Markup::Other;
                 }
                 Found::Text => looked = open + 1,
-                Found::Cut => return self.last(from..open, content),
+                Found::Cut => return self.last(open),
             }
         }
     }
 
-    fn last(&mut self, text: Range<usize>, content: Content) -> Token<'p> {
-        self.at = self.page.len();
-        Token {
-            text,
-            content,
-            markup: Markup::Nothing,
+    /// Passes tags up to the first that ends behind `until`, or whose name begins with one of
+    /// `letters` and is not `dull`. Text is passed too, other markup is not.
+    pub(super) fn pass(
+        &mut self,
+        until: usize,
+        letters: u32,
+        mut dull: impl FnMut(&Tag<'p>) -> bool,
+    ) {
+        if self.next != Content::Data {
+            return;
+        }
+        let page = self.page;
+        while let Some(open) = scan::open(page, self.at) {
+            let is_end = page.get(open + 1) == Some(&b'/');
+            let name = open + 1 + usize::from(is_end);
+            let Some(letter) = page.get(name).filter(|byte| byte.is_ascii_alphabetic()) else {
+                return;
+            };
+            let is_dull = is_end || letters & letter_bit(*letter) == 0;
+            // What ends without a quote ends here, name or not.
+            let close = scan::close_or_quote(page, name).filter(|at| page.get(*at) == Some(&b'>'));
+            match close {
+                Some(to) if is_dull && to <= until => self.at = to + 1,
+                Some(to) if to > until => return,
+                _ => {
+                    let at = self.at;
+                    if !self.take(open, name) || self.tag.to > until || !is_dull && !dull(&self.tag)
+                    {
+                        self.at = at;
+                        return;
+                    }
+                }
+            }
         }
     }
 
+    /// The page is over, and its last text ends at `end`.
+    #[cold]
+    fn last(&mut self, end: usize) -> Markup {
+        self.text.end = end;
+        self.at = self.page.len();
+        Markup::Nothing
+    }
+
     /// Text that only the end tag of its element ends.
-    fn next_raw(&mut self, from: usize, content: Content) -> Token<'p> {
-        self.content = Content::Data;
-        let rest = self.rest(from);
-        let length = match content {
+    #[cold]
+    fn next_raw(&mut self) -> Markup {
+        let rest = self.rest(self.at);
+        let length = match self.next {
             Content::Plain => None,
             Content::Script => raw::script(rest),
             _ => raw::text(rest, self.owner),
         };
+        self.next = Content::Data;
         let Some(length) = length else {
-            return self.last(from..self.page.len(), content);
+            return self.last(self.page.len());
         };
-        let open = from + length;
-        let Some(tag) = self.tag(open, open + 2) else {
-            return self.last(from..open, content);
-        };
-        self.at = tag.to + 1;
-        Token {
-            text: from..open,
-            content,
-            markup: Markup::End(tag),
+        let open = self.at + length;
+        if !self.take(open, open + 2) {
+            return self.last(open);
         }
+        self.text.end = open;
+        Markup::End
     }
 
-    fn markup(&self, open: usize) -> Found<'p> {
-        let letter = |at: usize| self.page.get(at).is_some_and(u8::is_ascii_alphabetic);
-        let name = match self.page.get(open + 1) {
-            Some(byte) if byte.is_ascii_alphabetic() => open + 1,
-            Some(b'/') if letter(open + 2) => open + 2,
-            Some(b'/') if self.page.len() > open + 2 => return self.until(open + 2, b">"),
-            Some(b'!') => return self.declaration(open + 2),
-            Some(b'?') => return self.until(open + 2, b">"),
-            _ => return Found::Text,
+    /// Takes the tag whose name begins at `name`; not if the page ends in it.
+    #[inline]
+    fn take(&mut self, open: usize, name: usize) -> bool {
+        let Some((length, key)) = scan::name(self.page, name) else {
+            return false;
         };
-        let Some(tag) = self.tag(open, name) else {
-            return Found::Cut;
+        let behind = name + length;
+        let to = match self.page.get(behind) {
+            Some(b'>') => Some(behind),
+            _ => attributes::end(self.page, behind),
         };
-        let markup = match name == open + 1 {
-            true => Markup::Start(tag),
-            false => Markup::End(tag),
+        let Some(to) = to else {
+            return false;
         };
-        Found::Markup(markup, tag.to + 1)
+        self.tag.from = open;
+        self.tag.name = name;
+        self.tag.behind = behind;
+        self.tag.to = to;
+        self.tag.key = key;
+        self.at = to + 1;
+        true
     }
 
-    /// A tag whose name begins at `from`; nothing where the page ends in it.
-    fn tag(&self, open: usize, from: usize) -> Option<Tag<'p>> {
-        let rest = self.rest(from);
-        let (mut key, mut length) = (0_u64, 0);
-        for byte in rest {
-            if attributes::is_space(*byte) || matches!(byte, b'/' | b'>') {
-                break;
-            }
-            key = key << 8 | u64::from(byte.to_ascii_lowercase());
-            length += 1;
+    /// What begins with `<` and is no tag.
+    #[cold]
+    fn other(&self, open: usize) -> Found {
+        match self.page.get(open + 1) {
+            Some(b'/') if self.page.len() > open + 2 => self.until(open + 2, b">"),
+            Some(b'!') => self.declaration(open + 2),
+            Some(b'?') => self.until(open + 2, b">"),
+            _ => Found::Text,
         }
-        let (name, behind) = rest.split_at_checked(length)?;
-        let attributes = match behind.first()? {
-            b'>' => 0,
-            _ => attributes::length(behind)?,
-        };
-        Some(Tag {
-            from: open,
-            to: from + length + attributes,
-            name,
-            key,
-            attributes: behind.get(..=attributes)?,
-        })
     }
 
     /// What follows `<!`.
-    fn declaration(&self, from: usize) -> Found<'p> {
+    #[cold]
+    fn declaration(&self, from: usize) -> Found {
         let rest = self.rest(from);
         if rest.starts_with(b"--") {
             return self.comment(from + 2);
@@ -219,11 +276,11 @@ impl<'p> Tokens<'p> {
     }
 
     /// What follows `<!--`: up to `-->` or `--!>`, and `<!-->` and `<!--->` are whole.
-    fn comment(&self, from: usize) -> Found<'p> {
+    fn comment(&self, from: usize) -> Found {
         let rest = self.rest(from);
         for short in [b">".as_slice(), b"->"] {
             if rest.starts_with(short) {
-                return Found::Markup(Markup::Other, from + short.len());
+                return Found::Other(from + short.len());
             }
         }
         let mut looked = 0;
@@ -238,15 +295,21 @@ impl<'p> Tokens<'p> {
                     continue;
                 }
             };
-            return Found::Markup(Markup::Other, from + dashes + length);
+            return Found::Other(from + dashes + length);
         }
         Found::Cut
     }
 
-    fn until(&self, from: usize, end: &[u8]) -> Found<'p> {
+    #[cold]
+    fn until(&self, from: usize, end: &[u8]) -> Found {
         match memmem::find(self.rest(from), end) {
-            Some(length) => Found::Markup(Markup::Other, from + length + end.len()),
+            Some(length) => Found::Other(from + length + end.len()),
             None => Found::Cut,
         }
     }
+}
+
+/// The bit of a letter, in any case.
+pub(super) const fn letter_bit(letter: u8) -> u32 {
+    1 << (letter & 31)
 }
