@@ -128,11 +128,29 @@ impl<'p> Iterator for Attributes<'p> {
 /// Where the tag ends whose name ends at `from`: the place of its `>`, if the page has it.
 #[inline]
 pub(super) fn end(page: &[u8], from: usize) -> Option<usize> {
-    let first = scan::close_or_quote(page, from)?;
-    // Without a quote before it there is no place where `>` does not end the tag.
-    match page.get(first) {
-        Some(b'>') => Some(first),
-        _ => end_of_quoted(page, from),
+    let mut looked = from;
+    loop {
+        // Without a quote before it there is no place where `>` does not end the tag.
+        let (at, found) = scan::close_or_quote(page, looked)?;
+        if found == b'>' {
+            return Some(at);
+        }
+        if !opens(page.get(looked..at)?) {
+            return end_of_quoted(page, from);
+        }
+        looked = scan::find(page, at + 1, found)? + 1;
+    }
+}
+
+/// Whether a quote after this begins a value: the usual ` name=`, behind a name or a value in quotes.
+#[inline]
+fn opens(before: &[u8]) -> bool {
+    match before {
+        [space, first, name @ .., b'='] if is_space(*space) => {
+            let is_usual = |byte: &u8| !is_space(*byte) && !matches!(byte, b'=' | b'/');
+            is_usual(first) && name.iter().all(is_usual)
+        }
+        _ => false,
     }
 }
 
@@ -211,6 +229,12 @@ mod tests {
             (" a=b'>'>", Some(5)),
             (" ='>'>", Some(3)),
             (" a=\"1\"'>", Some(7)),
+            (" a=\">\" b=x'c'>", Some(13)),
+            (" a=\"1\"b='>'>", Some(11)),
+            (" a=\"1\" b= c='>'>", Some(13)),
+            (" =\">\">", Some(3)),
+            (" a=\"1\" ='>'>", Some(9)),
+            (" a-b:c_1='>' d=\"\">", Some(17)),
             (" a='>", None),
             (" a=", None),
             ("", None),

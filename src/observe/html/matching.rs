@@ -13,7 +13,7 @@ use super::foreign::Namespace;
 use super::names::{Kind, NOWHERE, Name, Names};
 use super::program::{Program, Then};
 use super::scan;
-use super::tokens::{Tag, Tokens, letter_bit};
+use super::tokens::{Beginnings, Tag, Tokens};
 
 /// Most elements within one another.
 pub(super) const DEPTH_LIMIT: usize = 32 * 1024;
@@ -61,7 +61,7 @@ pub(super) struct Elements<'p> {
     /// Before it no tag has a literal of an untyped step, nor a reference.
     quiet: usize,
     /// What the names begin with that some step or the reading itself asks for.
-    letters: u32,
+    telling: Beginnings,
     /// Whether elements were passed that may be open.
     pub(super) has_gap: bool,
     open: Vec<Open>,
@@ -89,15 +89,16 @@ impl<'p> Elements<'p> {
             };
             hints.push(Hint { name, literal: 0 });
         }
-        let mut letters = Kind::letters();
+        let mut telling = Kind::telling();
         for step in &program.typed {
             let name = hints.get(*step).map_or(ANY, |hint| hint.name);
             if let Some(known) = names.known(name) {
                 known.is_wanted = true;
             }
             let step = program.steps.get(*step);
-            let first = step.and_then(|step| step.compound.name.as_ref()?.bytes().next());
-            letters |= first.map_or(0, letter_bit);
+            if let Some(name) = step.and_then(|step| step.compound.name.as_deref()) {
+                telling.add(name);
+            }
         }
         let mut elements = Self {
             program,
@@ -110,7 +111,7 @@ impl<'p> Elements<'p> {
             } else {
                 0
             },
-            letters,
+            telling,
             has_gap: false,
             open: Vec::with_capacity(64),
             children: Vec::new(),
@@ -153,7 +154,7 @@ impl<'p> Elements<'p> {
         }
         self.has_gap = true;
         let names = &mut self.names;
-        tokens.pass(self.quiet, self.letters, |tag| {
+        tokens.pass(self.quiet, &self.telling, |tag| {
             let name = names.number(tag.name(), tag.key);
             let known = name.ok().and_then(|name| names.known(name));
             known.is_some_and(|known| known.kind.is_dull() && !known.is_wanted)

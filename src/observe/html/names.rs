@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::HtmlError;
 use super::foreign::Role;
-use super::tokens::{Content, letter_bit};
+use super::tokens::{Beginnings, Content};
 
 /// Most different names of elements in a page.
 pub(super) const NAME_LIMIT: usize = 4096;
@@ -46,12 +46,26 @@ impl Kind {
     }
 
     /// What the names of all others begin with.
-    pub(super) fn letters() -> u32 {
-        b"imnpstx"
-            .iter()
-            .fold(0, |bits, letter| bits | letter_bit(*letter))
+    pub(super) fn telling() -> Beginnings {
+        Beginnings::of(TELLING)
     }
 }
+
+/// The names that change how the page is read on.
+const TELLING: [&str; 12] = [
+    "iframe",
+    "math",
+    "noembed",
+    "noframes",
+    "noscript",
+    "plaintext",
+    "script",
+    "style",
+    "svg",
+    "textarea",
+    "title",
+    "xmp",
+];
 
 /// A short name as it is written.
 #[derive(Clone, Copy)]

@@ -9,7 +9,7 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// Eight bytes of `bytes`, the first one lowest; nothing where fewer are left.
 #[inline]
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
+pub(super) fn word(bytes: &[u8], at: usize) -> Option<u64> {
     let (eight, _) = bytes.get(at..)?.split_first_chunk()?;
     Some(u64::from_le_bytes(*eight))
 }
@@ -32,39 +32,54 @@ fn lowest(bits: u64) -> usize {
     usize::try_from(bits.trailing_zeros() / 8).unwrap_or_default()
 }
 
-/// Where the next `<` is, from `from` on.
+/// Where the next `byte` is, from `from` on.
 #[inline]
-pub(super) fn open(page: &[u8], from: usize) -> Option<usize> {
+pub(super) fn find(page: &[u8], from: usize, byte: u8) -> Option<usize> {
     let mut at = from;
     for _ in 0..4 {
         let Some(word) = word(page, at) else {
             break;
         };
-        let found = equal(word, b'<');
+        let found = equal(word, byte);
         if found != 0 {
             return Some(at + lowest(found));
         }
         at += 8;
     }
-    memchr(b'<', page.get(at..)?).map(|found| at + found)
+    memchr(byte, page.get(at..)?).map(|found| at + found)
 }
 
-/// Where the first `>` or quote is, from `from` on.
+/// Where the first `>` or quote is, from `from` on, and which it is.
 #[inline]
-pub(super) fn close_or_quote(page: &[u8], from: usize) -> Option<usize> {
+pub(super) fn close_or_quote(page: &[u8], from: usize) -> Option<(usize, u8)> {
     let mut at = from;
     while let Some(word) = word(page, at) {
         let found = equal(word, b'>') | equal(word, b'"') | equal(word, b'\'');
         if found != 0 {
-            return Some(at + lowest(found));
+            at += lowest(found);
+            return page.get(at).map(|byte| (at, *byte));
         }
         at += 8;
     }
-    let rest = page.get(at..)?;
-    let found = rest
-        .iter()
-        .position(|byte| matches!(byte, b'>' | b'"' | b'\''))?;
-    Some(at + found)
+    let mut rest = page.get(at..)?.iter().zip(at..);
+    let found = rest.find(|(byte, _)| matches!(byte, b'>' | b'"' | b'\''));
+    found.map(|(byte, at)| (at, *byte))
+}
+
+/// Where the first `>` is, from `from` on, if no quote stands before it; `head` are the bytes there.
+#[inline]
+pub(super) fn close(page: &[u8], from: usize, head: u64) -> Option<usize> {
+    let (mut at, mut word_here) = (from, head);
+    loop {
+        let close = equal(word_here, b'>');
+        let quote = equal(word_here, b'"') | equal(word_here, b'\'');
+        if close | quote != 0 {
+            let is_first = close != 0 && lowest(close) == lowest(close | quote);
+            return is_first.then(|| at + lowest(close));
+        }
+        at += 8;
+        word_here = word(page, at)?;
+    }
 }
 
 /// The length of the name that begins at `from`, and its bytes (see [`key`]) if it is short;
@@ -113,14 +128,18 @@ mod tests {
                 if at + 1 < length {
                     page[length - 1] = b'<';
                 }
-                assert_eq!(open(&page, 0), Some(at), "{at} of {length}");
-                assert_eq!(open(&page, at + 1).is_some(), at + 1 < length);
+                assert_eq!(find(&page, 0, b'<'), Some(at), "{at} of {length}");
+                assert_eq!(find(&page, at + 1, b'<').is_some(), at + 1 < length);
                 for byte in [b'>', b'"', b'\''] {
                     page[at] = byte;
-                    assert_eq!(close_or_quote(&page, 0), Some(at), "{at} of {length}");
+                    assert_eq!(
+                        close_or_quote(&page, 0),
+                        Some((at, byte)),
+                        "{at} of {length}"
+                    );
                 }
             }
-            assert_eq!(open(&vec![b';'; length], 0), None);
+            assert_eq!(find(&vec![b';'; length], 0, b'<'), None);
             assert_eq!(close_or_quote(&vec![b'?'; length], 0), None);
         }
     }

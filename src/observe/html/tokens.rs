@@ -124,6 +124,7 @@ impl<'p> Tokens<'p> {
         self.page.get(from..).unwrap_or_default()
     }
 
+    #[inline]
     fn is_letter(&self, at: usize) -> bool {
         self.page.get(at).is_some_and(u8::is_ascii_alphabetic)
     }
@@ -138,7 +139,7 @@ impl<'p> Tokens<'p> {
         }
         let mut looked = self.at;
         loop {
-            let Some(open) = scan::open(self.page, looked) else {
+            let Some(open) = scan::find(self.page, looked, b'<') else {
                 return self.last(self.page.len());
             };
             let is_end = self.page.get(open + 1) == Some(&b'/');
@@ -162,40 +163,43 @@ impl<'p> Tokens<'p> {
         }
     }
 
-    /// Passes tags up to the first that ends behind `until`, or whose name begins with one of
-    /// `letters` and is not `dull`. Text is passed too, other markup is not.
+    /// Passes tags up to the first that ends behind `until`, or whose name begins like one of
+    /// the `telling` and is not `dull`. Text is passed too, other markup is not.
     pub(super) fn pass(
         &mut self,
         until: usize,
-        letters: u32,
+        telling: &Beginnings,
         mut dull: impl FnMut(&Tag<'p>) -> bool,
     ) {
         if self.next != Content::Data {
             return;
         }
         let page = self.page;
-        while let Some(open) = scan::open(page, self.at) {
-            let is_end = page.get(open + 1) == Some(&b'/');
+        let mut at = self.at;
+        while let Some(open) = scan::find(page, at, b'<')
+            && let Some(head) = scan::word(page, open)
+        {
+            let is_end = head.to_le_bytes().get(1) == Some(&b'/');
             let name = open + 1 + usize::from(is_end);
-            let Some(letter) = page.get(name).filter(|byte| byte.is_ascii_alphabetic()) else {
-                return;
-            };
-            let is_dull = is_end || letters & letter_bit(*letter) == 0;
-            // What ends without a quote ends here, name or not.
-            let close = scan::close_or_quote(page, name).filter(|at| page.get(*at) == Some(&b'>'));
-            match close {
-                Some(to) if is_dull && to <= until => self.at = to + 1,
-                Some(to) if to > until => return,
+            let [first, second, ..] = (head >> if is_end { 16 } else { 8 }).to_le_bytes();
+            if !first.is_ascii_alphabetic() {
+                break;
+            }
+            let is_telling = !is_end && telling.has(first, second);
+            match scan::close(page, open, head) {
+                // What ends without a quote ends here, wherever the name does.
+                Some(to) if !is_telling && to <= until => at = to + 1,
+                Some(to) if to > until => break,
                 _ => {
-                    let at = self.at;
-                    if !self.take(open, name) || self.tag.to > until || !is_dull && !dull(&self.tag)
-                    {
-                        self.at = at;
-                        return;
+                    let is_whole = self.take(open, name) && self.tag.to <= until;
+                    if !is_whole || is_telling && !dull(&self.tag) {
+                        break;
                     }
+                    at = self.at;
                 }
             }
         }
+        self.at = at;
     }
 
     /// The page is over, and its last text ends at `end`.
@@ -309,7 +313,38 @@ impl<'p> Tokens<'p> {
     }
 }
 
-/// The bit of a letter, in any case.
-pub(super) const fn letter_bit(letter: u8) -> u32 {
-    1 << (letter & 31)
+/// What some names begin with: their first two letters.
+pub(super) struct Beginnings {
+    /// The second letters, by the first one.
+    seconds: [u32; 32],
+}
+
+impl Beginnings {
+    pub(super) fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let mut all = Self { seconds: [0; 32] };
+        names.into_iter().for_each(|name| all.add(name));
+        all
+    }
+
+    pub(super) fn add(&mut self, name: &str) {
+        let mut letters = name.bytes().map(low);
+        let first = letters.next().unwrap_or_default();
+        // What follows a name of one letter may be anything.
+        let second = letters.next().map_or(u32::MAX, |letter| 1 << letter);
+        if let Some(seconds) = self.seconds.get_mut(usize::from(first)) {
+            *seconds |= second;
+        }
+    }
+
+    /// Whether a name with these letters may be one of them.
+    #[inline]
+    fn has(&self, first: u8, second: u8) -> bool {
+        let seconds = self.seconds.get(usize::from(low(first)));
+        seconds.is_some_and(|seconds| seconds >> low(second) & 1 != 0)
+    }
+}
+
+/// What a letter has in common in both cases.
+const fn low(letter: u8) -> u8 {
+    letter & 31
 }
