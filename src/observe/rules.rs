@@ -10,6 +10,7 @@ use crate::store::{Store, Stores};
 
 use super::Settings;
 use super::explain::Miss;
+use super::guard::Guard;
 use super::html::{Part, Queries, Query};
 use super::rule::{Direction, Read, Rule, Source, Then};
 use super::target;
@@ -44,6 +45,9 @@ pub(crate) struct Compiled {
     order: usize,
     /// What it asks of a page.
     pub(crate) queries: Queries,
+    /// What must be in the body, and what must not.
+    pub(super) contains: Vec<Guard>,
+    pub(super) lacks: Vec<Guard>,
 }
 
 /// The head of a request, as it goes to the shop.
@@ -212,7 +216,10 @@ impl Host {
 impl Compiled {
     fn new(order: usize, rule: Rule) -> Self {
         let queries: Vec<Query> = rule.read.iter().filter_map(query).collect();
+        let guards = |texts: &[String]| texts.iter().map(|text| Guard::new(text)).collect();
         Self {
+            contains: guards(&rule.when.contains),
+            lacks: guards(&rule.when.lacks),
             rule,
             order,
             queries: Queries::new(&queries),
