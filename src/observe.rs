@@ -11,6 +11,7 @@ pub mod decode;
 pub mod explain;
 pub mod fault;
 mod gather;
+mod guard;
 pub mod html;
 mod json;
 pub mod pool;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8};
+use memchr::memmem;
 
 /// How far into a page its `<meta charset>` is looked for, in bytes (WHATWG HTML §13.2.3.2).
 const PRESCAN: usize = 1024;
@@ -44,6 +45,7 @@ fn parameter<'t>(content_type: &'t str, name: &str) -> Option<&'t str> {
 /// `<meta http-equiv=content-type content="text/html; charset=…">`.
 fn meta(head: &[u8]) -> Option<&'static Encoding> {
     let head = head.to_ascii_lowercase();
+    memmem::find(&head, b"charset")?;
     let head = String::from_utf8_lossy(&head);
     let head = without_comments(&head);
     let mut rest = head.as_str();

@@ -12,69 +12,72 @@ use serde_json_path::JsonPath;
 use super::charset;
 use super::decode::decode;
 use super::fault::{BodyError, FIELD_LIMIT, Fault, short};
-use super::html::{self, HtmlError, MATCH_LIMIT, Matches};
+use super::html::{HtmlError, MATCH_LIMIT, Matches};
 use super::json;
 use super::rule::{Pick, Read, Source};
 use super::rules::query;
 use super::text::{Kind, TEXT_LIMIT, Text, find};
 use super::watch::{Candidate, Matched};
 
+/// Decodes what was sent; nothing was kept of a body over the limit.
+pub(super) fn decoded<'b>(
+    matched: &Matched,
+    body: Option<&'b [u8]>,
+    content_encoding: &str,
+) -> Result<Cow<'b, [u8]>, Arc<BodyError>> {
+    let limits = matched.watch.limits;
+    let sent = body.ok_or(BodyError::OverLimit { limit: limits.body })?;
+    Ok(decode(sent, content_encoding, limits.decoded).map_err(BodyError::from)?)
+}
+
 /// A decoded body, parsed as far as rules ask for it.
 pub(super) struct Page<'b> {
-    body: Cow<'b, [u8]>,
+    body: &'b [u8],
     content_type: &'b str,
-    text: OnceCell<String>,
+    text: OnceCell<Cow<'b, str>>,
     json: OnceCell<Result<Value, Arc<serde_json::Error>>>,
 }
 
 impl<'b> Page<'b> {
-    /// Decodes what was sent; nothing was kept of a body over the limit.
-    pub(super) fn open(
-        matched: &'b Matched,
-        body: Option<&'b [u8]>,
-        content_encoding: &str,
-    ) -> Result<Self, Arc<BodyError>> {
-        let limits = matched.watch.limits;
-        let sent = body.ok_or(BodyError::OverLimit { limit: limits.body })?;
-        let body = decode(sent, content_encoding, limits.decoded).map_err(BodyError::from)?;
-        Ok(Self {
+    pub(super) const fn new(body: &'b [u8], content_type: &'b str) -> Self {
+        Self {
             body,
-            content_type: &matched.content_type,
+            content_type,
             text: OnceCell::new(),
             json: OnceCell::new(),
-        })
+        }
     }
 
     /// The body in its charset.
     pub(super) fn text(&self) -> &str {
-        let decode = || charset::text(&self.body, self.content_type).into_owned();
+        let decode = || charset::text(self.body, self.content_type);
         self.text.get_or_init(decode)
     }
 
     fn json(&self) -> Result<&Value, Arc<serde_json::Error>> {
-        let parse = || json::parse(&self.body).map_err(Arc::new);
+        let parse = || json::parse(self.body).map_err(Arc::new);
         self.json.get_or_init(parse).as_ref().map_err(Arc::clone)
     }
 }
 
 /// Where one rule's fields come from in one exchange.
-pub(super) struct Sources<'e> {
+pub(super) struct Sources<'e, 'b> {
     matched: &'e Matched,
     candidate: &'e Candidate,
-    page: Result<&'e Page<'e>, Arc<BodyError>>,
+    page: Result<&'e Page<'b>, Arc<BodyError>>,
     html: Result<Vec<Matches>, Arc<HtmlError>>,
 }
 
-impl<'e> Sources<'e> {
+impl<'e, 'b> Sources<'e, 'b> {
     /// Runs all of the rule's selectors at once.
     pub(super) fn open(
         matched: &'e Matched,
         candidate: &'e Candidate,
-        page: Result<&'e Page<'e>, Arc<BodyError>>,
+        page: Result<&'e Page<'b>, Arc<BodyError>>,
     ) -> Self {
         let queries = &candidate.rule.queries;
         let html = match &page {
-            Ok(page) if !queries.is_empty() => html::read(page.text(), queries),
+            Ok(page) if !queries.is_empty() => queries.read(page.text()),
             _ => Ok(Vec::new()),
         };
         Self {

@@ -110,7 +110,7 @@ impl<'e> Builder<'e> {
     }
 
     /// `proven`: the response itself was shown to be a confirmation.
-    fn read(mut self, sources: &Sources<'_>, amount: &Amount, proven: bool) -> Reading {
+    fn read(mut self, sources: &Sources<'_, '_>, amount: &Amount, proven: bool) -> Reading {
         let fields = sources.fields();
         // Numbers have as many decimals as their currency: it comes first.
         for (read, texts) in &fields {

@@ -10,7 +10,8 @@ use regex::Regex;
 use crate::name::{RuleName, StoreName};
 
 pub use amount::{Amount, AmountError, WorkError};
-pub use css::{Css, CssError};
+pub(super) use css::selector;
+pub use css::{Css, CssError, SyntaxError};
 pub use path::{PathError, PathPattern};
 
 /// One rule of the operator's.

@@ -11,7 +11,8 @@ use crate::store::{Store, Stores};
 
 use super::Settings;
 use super::explain::Miss;
-use super::html::{Part, Query};
+use super::guard::Guard;
+use super::html::{Part, Queries, Query};
 use super::rule::{Direction, Read, Rule, Source, Then};
 use super::target;
 use super::watch::{Candidate, Limits, Watch};
@@ -44,7 +45,10 @@ pub(crate) struct Compiled {
     /// Its place in the configuration.
     order: usize,
     /// What it asks of a page.
-    pub(crate) queries: Vec<Query>,
+    pub(crate) queries: Queries,
+    /// What must be in the body, and what must not.
+    pub(super) contains: Vec<Guard>,
+    pub(super) lacks: Vec<Guard>,
 }
 
 /// The head of a request, as it goes to the shop.
@@ -208,11 +212,14 @@ impl Host {
 
 impl Compiled {
     fn new(order: usize, rule: Rule) -> Self {
-        let queries = rule.read.iter().filter_map(query).collect();
+        let queries: Vec<Query> = rule.read.iter().filter_map(query).collect();
+        let guards = |texts: &[String]| texts.iter().map(|text| Guard::new(text)).collect();
         Self {
+            contains: guards(&rule.when.contains),
+            lacks: guards(&rule.when.lacks),
             rule,
             order,
-            queries,
+            queries: Queries::new(&queries),
         }
     }
 

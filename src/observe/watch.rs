@@ -1,6 +1,5 @@
 //! An exchange that rules mean, from the response's head to the readings.
 
-use std::cell::LazyCell;
 use std::sync::Arc;
 
 use http::{HeaderName, StatusCode};
@@ -8,9 +7,10 @@ use http::{HeaderName, StatusCode};
 use crate::message::Fields;
 use crate::store::Store;
 
-use super::charset::{essence, is_html};
+use super::charset::essence;
 use super::explain::Miss;
-use super::gather::Page;
+use super::gather::{Page, decoded};
+use super::guard::Seen;
 use super::reading::{Reading, read_rule};
 use super::rule::{Rule, Source};
 use super::rules::Compiled;
@@ -118,7 +118,11 @@ impl Matched {
     ///
     /// `body` is the whole body as sent; nothing if it was over the limit.
     pub fn read(&self, body: Option<&[u8]>) -> Vec<Reading> {
-        let page = Page::open(self, body, &self.content_encoding);
+        let body = decoded(self, body, &self.content_encoding);
+        let page = match &body {
+            Ok(body) => Ok(Page::new(body, &self.content_type)),
+            Err(error) => Err(Arc::clone(error)),
+        };
         let candidates = self.watch.candidates.iter();
         candidates
             .filter_map(|candidate| read_rule(self, candidate, &page))
@@ -130,19 +134,6 @@ impl Matched {
 fn joined(fields: &Fields, name: &str) -> String {
     let values: Vec<_> = fields.get_all(name).map(String::from_utf8_lossy).collect();
     values.join(", ")
-}
-
-/// Every run of white space (no-break spaces too) as one space, also at the ends.
-fn spaced(text: &str) -> String {
-    let mut spaced = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c.is_whitespace() {
-            true if spaced.ends_with(' ') => {}
-            true => spaced.push(' '),
-            false => spaced.push(c),
-        }
-    }
-    spaced
 }
 
 impl Compiled {
@@ -179,20 +170,13 @@ impl Compiled {
     }
 
     /// Whether the texts that must be there are, and those that must not are not.
-    ///
-    /// A text of an HTML page counts as there also if it is what a person would read:
-    /// `We&#39;ve`, `Payment&nbsp;failed`, or broken over two lines.
     pub(super) fn guards_hold(&self, text: &str, content_type: &str) -> Result<(), Miss> {
-        let when = &self.rule.when;
-        let as_seen = LazyCell::new(|| spaced(&htmlize::unescape(text)));
-        let has = |wanted: &String| {
-            text.contains(wanted) || is_html(content_type) && as_seen.contains(&spaced(wanted))
-        };
-        if let Some(missing) = when.contains.iter().find(|wanted| !has(wanted)) {
-            return Err(Miss::Lacks(missing.clone()));
+        let page = Seen::new(text, content_type);
+        if let Some(missing) = self.contains.iter().find(|wanted| !page.has(wanted)) {
+            return Err(Miss::Lacks(missing.text.clone()));
         }
-        match when.lacks.iter().find(|unwanted| has(unwanted)) {
-            Some(present) => Err(Miss::Contains(present.clone())),
+        match self.lacks.iter().find(|unwanted| page.has(unwanted)) {
+            Some(present) => Err(Miss::Contains(present.text.clone())),
             None => Ok(()),
         }
     }

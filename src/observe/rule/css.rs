@@ -1,10 +1,13 @@
-//! A CSS selector of the subset that can be matched while a page streams by.
+//! A CSS selector of the subset that can be matched in one pass over a page.
+
+mod cursor;
+mod parse;
+pub(crate) mod selector;
 
 use std::fmt;
 use std::str::FromStr;
 
-use lol_html::Selector;
-use lol_html::errors::SelectorError;
+use selector::Path;
 
 /// Longest selector in bytes.
 const LIMIT: usize = 1024;
@@ -18,7 +21,7 @@ const LIMIT: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Css {
     text: String,
-    selector: Selector,
+    paths: Vec<Path>,
 }
 
 /// Why a text is no selector of the subset.
@@ -38,9 +41,31 @@ pub enum CssError {
          :first-of-type, :nth-of-type(n) and :not(…) can; for the last one use `pick: last`"
     )]
     Pseudo,
-    /// Anything else that the parser says.
-    #[error("not a CSS selector")]
-    Syntax(#[source] SelectorError),
+    /// Anything else.
+    #[error("not a CSS selector: {0}")]
+    Syntax(#[from] SyntaxError),
+}
+
+/// Where a text stops being a selector.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected} {}", Place(*at, *found))]
+pub struct SyntaxError {
+    expected: &'static str,
+    /// The number of the character, from 1.
+    at: usize,
+    /// What stands there; the text ends there if nothing does.
+    found: Option<char>,
+}
+
+struct Place(usize, Option<char>);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Some(found) => write!(f, "at character {}, not {found:?}", self.0),
+            None => f.write_str("at the end"),
+        }
+    }
 }
 
 impl FromStr for Css {
@@ -51,24 +76,17 @@ impl FromStr for Css {
             return Err(CssError::Long);
         }
         let text = text.trim();
-        let selector = text.parse::<Selector>().map_err(|error| match error {
-            SelectorError::UnsupportedCombinator(c) => CssError::Sibling(c),
-            SelectorError::UnsupportedPseudoClassOrElement | SelectorError::UnsupportedSyntax => {
-                CssError::Pseudo
-            }
-            other => CssError::Syntax(other),
-        })?;
         Ok(Self {
+            paths: parse::list(text)?,
             text: text.to_owned(),
-            selector,
         })
     }
 }
 
 impl Css {
-    /// The selector for the HTML reader.
-    pub(crate) fn selector(&self) -> &Selector {
-        &self.selector
+    /// What it says, for the HTML reader: the items of the list.
+    pub(crate) fn paths(&self) -> &[Path] {
+        &self.paths
     }
 }
 
@@ -129,5 +147,89 @@ mod tests {
             assert!(matches!(error, CssError::Syntax(_)), "{text}: {error:?}");
         }
         assert_eq!("a".repeat(1025).parse::<Css>(), Err(CssError::Long));
+    }
+
+    #[test]
+    fn what_is_no_selector_is_told_with_its_place() {
+        let cases = [
+            (
+                "p..x",
+                "expected the name of a class at character 3, not '.'",
+            ),
+            (
+                "div >",
+                "expected an element: `tag`, `*`, `.class`, `#id`, `[attribute]` or a pseudo-class at the end",
+            ),
+            (
+                "#1a",
+                "expected an id (one that begins with a digit: `[id=\"1a\"]`) at character 2, not '1'",
+            ),
+            (
+                "[a=1]",
+                "expected a value: a word, or a text in quotes at character 4, not '1'",
+            ),
+            ("[a='1]", "expected the closing quote at the end"),
+            (
+                "[a!=b]",
+                "expected `]` or one of `=`, `~=`, `|=`, `^=`, `$=`, `*=` at character 3, not '!'",
+            ),
+            (
+                "é )",
+                "expected an element: `tag`, `*`, `.class`, `#id`, `[attribute]` or a pseudo-class at character 3, not ')'",
+            ),
+            (
+                "p:not(a b)",
+                "expected `)` or `,`: `:not(…)` takes single elements, not `a b` or `a > b` at character 9, not 'b'",
+            ),
+            (
+                "p:nth-child(x)",
+                "expected a number, `2n+1`, `odd` or `even` at character 13, not 'x'",
+            ),
+            (
+                "svg|a",
+                "expected no `|`: elements have no namespace here at character 4, not '|'",
+            ),
+            (
+                "a /* b",
+                "expected `*/` after a comment at character 3, not '/'",
+            ),
+        ];
+        for (text, expected) in cases {
+            let error = text.parse::<Css>().unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("not a CSS selector: {expected}"),
+                "{text}"
+            );
+        }
+        let nested = format!("{}a{}", ":not(".repeat(17), ")".repeat(17));
+        assert!(
+            nested
+                .parse::<Css>()
+                .unwrap_err()
+                .to_string()
+                .contains("fewer")
+        );
+    }
+
+    #[test]
+    fn spellings_of_one_selector_say_the_same() {
+        let same = [
+            ("a>b", "a > b"),
+            ("a /**/ b,c", "a b , c"),
+            ("[A=b]", "[a='b']"),
+            ("[ a = \"b\" I ]", "[a=b i]"),
+            ("#\\31 a", "#\\000031a"),
+            (".md\\:x", ".md\\3a x"),
+            ("p:NTH-child( 2N + 1 )", "p:nth-child(odd)"),
+            ("p:nth-child(+0n-0)", "p:nth-child(0)"),
+            ("p:nth-of-type(-n+1)", "p:nth-of-type( -1n + 1)"),
+            (":first-child", ":nth-child(1)"),
+            ("[a='x\\\ny']", "[a=xy]"),
+        ];
+        for (one, other) in same {
+            let paths = |text: &str| text.parse::<Css>().unwrap().paths;
+            assert_eq!(paths(one), paths(other), "{one}");
+        }
     }
 }

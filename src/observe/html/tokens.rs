@@ -1,0 +1,350 @@
+//! Takes a page apart into text, tags and the rest (WHATWG HTML §13.2.5), without a copy.
+//!
+//! As far as reading needs it: nothing is repaired, a comment's text is of no use, and a
+//! tag that the page ends in is no tag.
+
+use std::ops::Range;
+
+use memchr::memmem;
+
+use super::attributes;
+use super::raw;
+use super::scan;
+
+/// What text stands for, and what ends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Text among markup.
+    Data,
+    /// Of a `<title>` or `<textarea>`: character references, but no tags.
+    Rc,
+    /// Of a `<style>` and the like: as it stands.
+    Raw,
+    /// Of a `<script>`.
+    Script,
+    /// All that follows a `<plaintext>`.
+    Plain,
+}
+
+/// A start or end tag: where its parts are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tag<'p> {
+    page: &'p [u8],
+    /// Where its `<` is.
+    pub(super) from: usize,
+    /// Where its name begins, and what is behind it.
+    name: usize,
+    behind: usize,
+    /// Where its `>` is.
+    pub(super) to: usize,
+    /// The bytes of the name, if it is short.
+    pub(super) key: Option<u64>,
+}
+
+impl<'p> Tag<'p> {
+    /// The name as it is written.
+    #[inline]
+    pub(super) fn name(&self) -> &'p [u8] {
+        self.page.get(self.name..self.behind).unwrap_or_default()
+    }
+
+    /// What stands behind the name, with the `>`.
+    pub(super) fn attributes(&self) -> &'p [u8] {
+        self.page.get(self.behind..=self.to).unwrap_or_default()
+    }
+}
+
+/// A piece of markup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Markup {
+    Start,
+    End,
+    /// A comment, a doctype, a CDATA section, `</>`: it parts two texts.
+    Other,
+    /// The page is over.
+    Nothing,
+}
+
+/// A page that is taken apart.
+pub(super) struct Tokens<'p> {
+    page: &'p [u8],
+    /// Where the page goes on.
+    at: usize,
+    /// The text before the last piece of markup, and what it stands for.
+    pub(super) text: Range<usize>,
+    pub(super) content: Content,
+    /// The last tag.
+    pub(super) tag: Tag<'p>,
+    /// What the next text is.
+    next: Content,
+    /// The element that it belongs to, where only its own end tag ends it.
+    owner: &'p [u8],
+    /// Whether CDATA sections are read, as within `<svg>` and `<math>`.
+    pub(super) has_cdata: bool,
+}
+
+/// What stands at a `<`.
+enum Found {
+    /// Something that is no tag, and where the page goes on.
+    Other(usize),
+    /// No markup: the `<` is text.
+    Text,
+    /// The page ends in it.
+    Cut,
+}
+
+impl<'p> Tokens<'p> {
+    pub(super) const fn new(page: &'p [u8]) -> Self {
+        Self {
+            page,
+            at: 0,
+            text: 0..0,
+            content: Content::Data,
+            tag: Tag {
+                page,
+                from: 0,
+                name: 0,
+                behind: 0,
+                to: 0,
+                key: None,
+            },
+            next: Content::Data,
+            owner: &[],
+            has_cdata: false,
+        }
+    }
+
+    /// What follows is the text of the element whose start tag came last.
+    pub(super) fn enter(&mut self, content: Content) {
+        self.next = content;
+        self.owner = self.tag.name();
+    }
+
+    fn rest(&self, from: usize) -> &'p [u8] {
+        self.page.get(from..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn is_letter(&self, at: usize) -> bool {
+        self.page.get(at).is_some_and(u8::is_ascii_alphabetic)
+    }
+
+    /// The next piece of markup. After the last one: [`Markup::Nothing`], for ever.
+    #[inline]
+    pub(super) fn next(&mut self) -> Markup {
+        self.text.start = self.at;
+        self.content = self.next;
+        if self.next != Content::Data {
+            return self.next_raw();
+        }
+        let mut looked = self.at;
+        loop {
+            let Some(open) = scan::find(self.page, looked, b'<') else {
+                return self.last(self.page.len());
+            };
+            let is_end = self.page.get(open + 1) == Some(&b'/');
+            let name = open + 1 + usize::from(is_end);
+            if self.is_letter(name) {
+                if !self.take(open, name) {
+                    return self.last(open);
+                }
+                self.text.end = open;
+                return if is_end { Markup::End } else { Markup::Start };
+            }
+            match self.other(open) {
+                Found::Other(next) => {
+                    self.text.end = open;
+                    self.at = next;
+                    return Markup::Other;
+                }
+                Found::Text => looked = open + 1,
+                Found::Cut => return self.last(open),
+            }
+        }
+    }
+
+    /// Passes tags up to the first that ends behind `until`, or whose name begins like one of
+    /// the `telling` and is not `dull`. Text is passed too, other markup is not.
+    pub(super) fn pass(
+        &mut self,
+        until: usize,
+        telling: &Beginnings,
+        mut dull: impl FnMut(&Tag<'p>) -> bool,
+    ) {
+        if self.next != Content::Data {
+            return;
+        }
+        let page = self.page;
+        let mut at = self.at;
+        while let Some(open) = scan::find(page, at, b'<')
+            && let Some(head) = scan::word(page, open)
+        {
+            let is_end = head.to_le_bytes().get(1) == Some(&b'/');
+            let name = open + 1 + usize::from(is_end);
+            let [first, second, ..] = (head >> if is_end { 16 } else { 8 }).to_le_bytes();
+            if !first.is_ascii_alphabetic() {
+                break;
+            }
+            let is_telling = !is_end && telling.has(first, second);
+            match scan::close(page, open, head) {
+                // What ends without a quote ends here, wherever the name does.
+                Some(to) if !is_telling && to <= until => at = to + 1,
+                Some(to) if to > until => break,
+                _ => {
+                    let is_whole = self.take(open, name) && self.tag.to <= until;
+                    if !is_whole || is_telling && !dull(&self.tag) {
+                        break;
+                    }
+                    at = self.at;
+                }
+            }
+        }
+        self.at = at;
+    }
+
+    /// The page is over, and its last text ends at `end`.
+    #[cold]
+    fn last(&mut self, end: usize) -> Markup {
+        self.text.end = end;
+        self.at = self.page.len();
+        Markup::Nothing
+    }
+
+    /// Text that only the end tag of its element ends.
+    #[cold]
+    fn next_raw(&mut self) -> Markup {
+        let rest = self.rest(self.at);
+        let length = match self.next {
+            Content::Plain => None,
+            Content::Script => raw::script(rest),
+            _ => raw::text(rest, self.owner),
+        };
+        self.next = Content::Data;
+        let Some(length) = length else {
+            return self.last(self.page.len());
+        };
+        let open = self.at + length;
+        if !self.take(open, open + 2) {
+            return self.last(open);
+        }
+        self.text.end = open;
+        Markup::End
+    }
+
+    /// Takes the tag whose name begins at `name`; not if the page ends in it.
+    #[inline]
+    fn take(&mut self, open: usize, name: usize) -> bool {
+        let Some((length, key)) = scan::name(self.page, name) else {
+            return false;
+        };
+        let behind = name + length;
+        let to = match self.page.get(behind) {
+            Some(b'>') => Some(behind),
+            _ => attributes::end(self.page, behind),
+        };
+        let Some(to) = to else {
+            return false;
+        };
+        self.tag.from = open;
+        self.tag.name = name;
+        self.tag.behind = behind;
+        self.tag.to = to;
+        self.tag.key = key;
+        self.at = to + 1;
+        true
+    }
+
+    /// What begins with `<` and is no tag.
+    #[cold]
+    fn other(&self, open: usize) -> Found {
+        match self.page.get(open + 1) {
+            Some(b'/') if self.page.len() > open + 2 => self.until(open + 2, b">"),
+            Some(b'!') => self.declaration(open + 2),
+            Some(b'?') => self.until(open + 2, b">"),
+            _ => Found::Text,
+        }
+    }
+
+    /// What follows `<!`.
+    #[cold]
+    fn declaration(&self, from: usize) -> Found {
+        let rest = self.rest(from);
+        if rest.starts_with(b"--") {
+            return self.comment(from + 2);
+        }
+        if self.has_cdata && rest.starts_with(b"[CDATA[") {
+            return self.until(from + 7, b"]]>");
+        }
+        // A doctype ends at the first `>`, even in quotes; a bogus comment does too.
+        self.until(from, b">")
+    }
+
+    /// What follows `<!--`: up to `-->` or `--!>`, and `<!-->` and `<!--->` are whole.
+    fn comment(&self, from: usize) -> Found {
+        let rest = self.rest(from);
+        for short in [b">".as_slice(), b"->"] {
+            if rest.starts_with(short) {
+                return Found::Other(from + short.len());
+            }
+        }
+        let mut looked = 0;
+        while let Some(found) = memmem::find(rest.get(looked..).unwrap_or_default(), b"--") {
+            let dashes = looked + found;
+            let behind = rest.get(dashes + 2..).unwrap_or_default();
+            let length = match behind {
+                [b'>', ..] => 3,
+                [b'!', b'>', ..] => 4,
+                _ => {
+                    looked = dashes + 1;
+                    continue;
+                }
+            };
+            return Found::Other(from + dashes + length);
+        }
+        Found::Cut
+    }
+
+    #[cold]
+    fn until(&self, from: usize, end: &[u8]) -> Found {
+        match memmem::find(self.rest(from), end) {
+            Some(length) => Found::Other(from + length + end.len()),
+            None => Found::Cut,
+        }
+    }
+}
+
+/// What some names begin with: their first two letters.
+pub(super) struct Beginnings {
+    /// The second letters, by the first one.
+    seconds: [u32; 32],
+}
+
+impl Beginnings {
+    pub(super) fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let mut all = Self { seconds: [0; 32] };
+        names.into_iter().for_each(|name| all.add(name));
+        all
+    }
+
+    pub(super) fn add(&mut self, name: &str) {
+        let mut letters = name.bytes().map(low);
+        let first = letters.next().unwrap_or_default();
+        // What follows a name of one letter may be anything.
+        let second = letters.next().map_or(u32::MAX, |letter| 1 << letter);
+        if let Some(seconds) = self.seconds.get_mut(usize::from(first)) {
+            *seconds |= second;
+        }
+    }
+
+    /// Whether a name with these letters may be one of them.
+    #[inline]
+    fn has(&self, first: u8, second: u8) -> bool {
+        let seconds = self.seconds.get(usize::from(low(first)));
+        seconds.is_some_and(|seconds| seconds >> low(second) & 1 != 0)
+    }
+}
+
+/// What a letter has in common in both cases.
+const fn low(letter: u8) -> u8 {
+    letter & 31
+}
