@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # refgate side by side with nginx, HAProxy, Caddy and Envoy: installs what is missing where it can, builds, measures.
 # usage: bench/run.sh [--rounds N] [--seconds N] [--peers NAME,…] [--markdown] [--only SCENARIO…]
-# environment: REFGATE, the binary (default: built with the bench profile, fat LTO, under target/bench)
+# environment: REFGATE, the binary (default: the one of cargo build --release)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . bench/install.sh
@@ -22,8 +22,8 @@ export ENVOY
 cargo build --locked --quiet --release --example load
 export LOAD=$PWD/target/release/examples/load
 if [ -z "${REFGATE:-}" ]; then
-  cargo build --locked --quiet --profile bench --bin refgate --target-dir target/bench
-  REFGATE=$PWD/target/bench/release/refgate
+  cargo build --locked --quiet --release --bin refgate
+  REFGATE=$PWD/target/release/refgate
 fi
 export REFGATE
 export PYTHONPATH=$PWD/tests/lib
