@@ -4,8 +4,8 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use refgate::message::{Edit, Fields};
 use refgate::message::parse::{self, Limits, is_text, is_token};
+use refgate::message::{Edit, Fields};
 use refgate_fuzz::pairs;
 
 /// Few, so that changes meet.
@@ -91,13 +91,13 @@ fn ours(fields: &mut Fields, change: &Change) {
         Change::Append(name, value) => fields.append(name, value),
         Change::Set(name, value) => fields.set(name, value),
         Change::Remove(name) => drop(fields.remove(name)),
-        Change::Edit(name, byte, new) => drop(fields.edit(name, |value| {
-            match edited(value, *byte, new) {
+        Change::Edit(name, byte, new) => {
+            drop(fields.edit(name, |value| match edited(value, *byte, new) {
                 None => Edit::Remove,
                 Some(same) if same == value => Edit::Keep,
                 Some(other) => Edit::Replace(other),
-            }
-        })),
+            }))
+        }
         Change::Retain(byte) => fields.retain(|_, value| !value.contains(byte)),
     }
 }
