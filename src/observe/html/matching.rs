@@ -1,6 +1,6 @@
 //! The open elements of a page, and which steps of selectors they lead to.
 //!
-//! As in lol_html and unlike in browsers an element ends with its own end tag or with that
+//! Unlike in browsers an element ends with its own end tag or with that
 //! of an element around it: an end tag that is left out is not made up. What is done for
 //! an element does not depend on how deep it stands.
 

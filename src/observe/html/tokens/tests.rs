@@ -9,7 +9,7 @@ fn pieces(page: &str, cdata: bool) -> String {
     let mut shown = String::new();
     loop {
         let markup = tokens.next();
-        shown.push_str(&page[tokens.text.clone()]);
+        shown.push_str(page.get(tokens.text.clone()).unwrap());
         let name = String::from_utf8_lossy(tokens.tag.name());
         match markup {
             Markup::Start => shown.push_str(&format!("[{name}]")),
@@ -102,7 +102,7 @@ fn tags_are_passed_up_to_one_that_matters() {
         ("<p><section><b>        ", 15),
         ("<p a='>' b=\"<\"><b>        ", 18),
         ("<p><b a='>        ", 3),
-        ("<p a=\"1\" =\">\">        ", 13),
+        ("<p a=\"1\" =\">\">        ", 12),
     ];
     for (page, expected) in cases {
         let mut tokens = Tokens::new(page.as_bytes());
