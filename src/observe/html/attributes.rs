@@ -127,19 +127,46 @@ impl<'p> Iterator for Attributes<'p> {
 
 /// Where the tag ends whose name ends at `from`: the place of its `>`, if the page has it.
 #[inline]
-pub(super) fn end(page: &[u8], from: usize) -> Option<usize> {
-    let mut looked = from;
-    loop {
-        // Without a quote before it there is no place where `>` does not end the tag.
-        let (at, found) = scan::close_or_quote(page, looked)?;
-        if found == b'>' {
-            return Some(at);
+pub(super) fn end_behind(page: &[u8], from: usize) -> Option<usize> {
+    match scan::close(page, from)? {
+        (at, b'>') => Some(at),
+        (at, quote) => end_of_usual(page, from, at, quote),
+    }
+}
+
+/// Where the tag at `open` ends, whose name begins at `name`, without a look at the name if it
+/// can be helped; `head` are its first eight bytes.
+#[inline]
+pub(super) fn end(page: &[u8], open: usize, name: usize, head: u64) -> Option<usize> {
+    // Without a quote before it there is no place where `>` does not end the tag.
+    match scan::close_behind(page, open, head)? {
+        (at, b'>') => Some(at),
+        (at, quote) => {
+            let (length, _) = scan::name(page, name)?;
+            match name + length {
+                behind if page.get(behind) == Some(&b'>') => Some(behind),
+                behind if behind < at => end_of_usual(page, behind, at, quote),
+                behind => end_behind(page, behind),
+            }
         }
-        if !opens(page.get(looked..at)?) {
+    }
+}
+
+/// The same, where the first quote behind the name is at `quoted`. Values in quotes are
+/// passed as long as attributes stand as they usually do.
+fn end_of_usual(page: &[u8], from: usize, quoted: usize, quote: u8) -> Option<usize> {
+    let (mut behind, mut at, mut found) = (from, quoted, quote);
+    while found != b'>' {
+        if !opens(page.get(behind..at)?) {
             return end_of_quoted(page, from);
         }
-        looked = scan::find(page, at + 1, found)? + 1;
+        behind = scan::find(page, at + 1, found)? + 1;
+        (at, found) = match page.get(behind)? {
+            b'>' => (behind, b'>'),
+            _ => scan::close(page, behind)?,
+        };
     }
+    Some(at)
 }
 
 /// Whether a quote after this begins a value: the usual ` name=`, behind a name or a value in quotes.
@@ -147,7 +174,7 @@ pub(super) fn end(page: &[u8], from: usize) -> Option<usize> {
 fn opens(before: &[u8]) -> bool {
     match before {
         [space, first, name @ .., b'='] if is_space(*space) => {
-            let is_usual = |byte: &u8| !is_space(*byte) && !matches!(byte, b'=' | b'/');
+            let is_usual = |byte: &u8| *byte > b' ' && !matches!(byte, b'=' | b'/');
             is_usual(first) && name.iter().all(is_usual)
         }
         _ => false,
@@ -240,9 +267,17 @@ mod tests {
             ("", None),
         ];
         for (text, expected) in cases {
-            assert_eq!(end(text.as_bytes(), 0), expected, "{text}");
+            assert_eq!(end_behind(text.as_bytes(), 0), expected, "{text}");
             let page = format!("<a{text}");
-            assert_eq!(end(page.as_bytes(), 2), expected.map(|at| at + 2), "{text}");
+            assert_eq!(
+                end_behind(page.as_bytes(), 2),
+                expected.map(|at| at + 2),
+                "{text}"
+            );
+            if let Some(head) = scan::word(page.as_bytes(), 0) {
+                let found = end(page.as_bytes(), 0, 1, head);
+                assert_eq!(found, expected.map(|at| at + 2), "{text}");
+            }
         }
     }
 

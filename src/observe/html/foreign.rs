@@ -27,7 +27,7 @@ pub(super) enum Role {
     LeaveTwice,
     /// `<font>`: it does if it has certain attributes.
     Font,
-    /// MathML that contains HTML.
+    /// `MathML` that contains HTML.
     MathText,
     /// SVG that contains HTML.
     SvgHtml,

@@ -1,6 +1,6 @@
 //! The open elements of a page, and which steps of selectors they lead to.
 //!
-//! As in lol_html and unlike in browsers an element ends with its own end tag or with that
+//! Unlike in browsers an element ends with its own end tag or with that
 //! of an element around it: an end tag that is left out is not made up. What is done for
 //! an element does not depend on how deep it stands.
 
@@ -147,14 +147,14 @@ impl<'p> Elements<'p> {
 
     /// Passes what nobody asks about, as far as it is known. What is open is forgotten.
     pub(super) fn pass(&mut self, tokens: &mut Tokens<'p>) {
+        self.has_gap |= !self.open.is_empty();
         while let Some(open) = self.open.pop() {
             if let Some(known) = self.names.known(open.name) {
                 known.open = NOWHERE;
             }
         }
-        self.has_gap = true;
         let names = &mut self.names;
-        tokens.pass(self.quiet, &self.telling, |tag| {
+        self.has_gap |= tokens.pass(self.quiet, &self.telling, |tag| {
             let name = names.number(tag.name(), tag.key);
             let known = name.ok().and_then(|name| names.known(name));
             known.is_some_and(|known| known.kind.is_dull() && !known.is_wanted)

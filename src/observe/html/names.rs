@@ -168,7 +168,7 @@ fn kind(text: &[u8]) -> Kind {
         }
         None => &[],
     };
-    // Those that lol_html and browsers know beside those of the standard are obsolete: browsers read them so still.
+    // Browsers still read the obsolete ones so too.
     let is_void = matches!(
         name,
         b"area"

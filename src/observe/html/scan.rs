@@ -10,8 +10,8 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// Eight bytes of `bytes`, the first one lowest; nothing where fewer are left.
 #[inline]
 pub(super) fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    let (eight, _) = bytes.get(at..)?.split_first_chunk()?;
-    Some(u64::from_le_bytes(*eight))
+    let eight = bytes.get(at..at.checked_add(8)?)?;
+    eight.try_into().ok().map(u64::from_le_bytes)
 }
 
 /// The high bits of the bytes that are `byte`, right up to the lowest of them.
@@ -51,35 +51,36 @@ pub(super) fn find(page: &[u8], from: usize, byte: u8) -> Option<usize> {
 
 /// Where the first `>` or quote is, from `from` on, and which it is.
 #[inline]
-pub(super) fn close_or_quote(page: &[u8], from: usize) -> Option<(usize, u8)> {
-    let mut at = from;
-    while let Some(word) = word(page, at) {
-        let found = equal(word, b'>') | equal(word, b'"') | equal(word, b'\'');
+pub(super) fn close(page: &[u8], from: usize) -> Option<(usize, u8)> {
+    match word(page, from) {
+        Some(head) => close_behind(page, from, head),
+        None => close_of_rest(page, from),
+    }
+}
+
+/// The same, where the eight bytes at `from` are known.
+#[inline]
+pub(super) fn close_behind(page: &[u8], from: usize, head: u64) -> Option<(usize, u8)> {
+    let (mut at, mut here) = (from, head);
+    loop {
+        let found = equal(here, b'>') | equal(here, b'"') | equal(here, b'\'');
         if found != 0 {
             at += lowest(found);
             return page.get(at).map(|byte| (at, *byte));
         }
         at += 8;
+        here = match word(page, at) {
+            Some(next) => next,
+            None => return close_of_rest(page, at),
+        };
     }
-    let mut rest = page.get(at..)?.iter().zip(at..);
-    let found = rest.find(|(byte, _)| matches!(byte, b'>' | b'"' | b'\''));
-    found.map(|(byte, at)| (at, *byte))
 }
 
-/// Where the first `>` is, from `from` on, if no quote stands before it; `head` are the bytes there.
-#[inline]
-pub(super) fn close(page: &[u8], from: usize, head: u64) -> Option<usize> {
-    let (mut at, mut word_here) = (from, head);
-    loop {
-        let close = equal(word_here, b'>');
-        let quote = equal(word_here, b'"') | equal(word_here, b'\'');
-        if close | quote != 0 {
-            let is_first = close != 0 && lowest(close) == lowest(close | quote);
-            return is_first.then(|| at + lowest(close));
-        }
-        at += 8;
-        word_here = word(page, at)?;
-    }
+#[cold]
+fn close_of_rest(page: &[u8], from: usize) -> Option<(usize, u8)> {
+    let mut rest = page.get(from..)?.iter().zip(from..);
+    let found = rest.find(|(byte, _)| matches!(byte, b'>' | b'"' | b'\''));
+    found.map(|(byte, at)| (at, *byte))
 }
 
 /// The length of the name that begins at `from`, and its bytes (see [`key`]) if it is short;
@@ -132,15 +133,11 @@ mod tests {
                 assert_eq!(find(&page, at + 1, b'<').is_some(), at + 1 < length);
                 for byte in [b'>', b'"', b'\''] {
                     page[at] = byte;
-                    assert_eq!(
-                        close_or_quote(&page, 0),
-                        Some((at, byte)),
-                        "{at} of {length}"
-                    );
+                    assert_eq!(close(&page, 0), Some((at, byte)), "{at} of {length}");
                 }
             }
             assert_eq!(find(&vec![b';'; length], 0, b'<'), None);
-            assert_eq!(close_or_quote(&vec![b'?'; length], 0), None);
+            assert_eq!(close(&vec![b'?'; length], 0), None);
         }
     }
 

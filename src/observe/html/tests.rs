@@ -144,3 +144,67 @@ fn broken_markup_never_panics() {
     let deep = "<div>".repeat(50_000);
     drop(read(&deep, &[]));
 }
+
+#[test]
+fn selectors_see_attributes_as_browsers_do() {
+    let page =
+        "<p class='a&#98;'>1</p><p title='x &amp; y'>2</p><p id=s id=t>3</p><p CLASS=c>4</p>";
+    assert_eq!(texts(page, ".ab"), ["1"]);
+    assert_eq!(texts(page, "[title='x & y']"), ["2"]);
+    assert_eq!(texts(page, "#s"), ["3"]);
+    assert_eq!(texts(page, "#t"), Vec::<String>::new());
+    assert_eq!(texts(page, "p.c"), ["4"]);
+    let page = "<p class='a b'>1</p><p class=a>2</p><b class='a b'>3</b>";
+    assert_eq!(texts(page, "p:not(.a.b)"), ["2"]);
+    assert_eq!(texts(page, ":not(p.a)"), ["3"]);
+    assert_eq!(texts(page, ":not(:not(b, .b))"), ["1", "3"]);
+}
+
+#[test]
+fn foreign_content_ends_where_it_ends() {
+    let page =
+        "<svg/><style><p>no</style><td>1</td><svg><title><p>2</p></title><path/></svg><p>3</p>";
+    assert_eq!(texts(page, "p"), ["2", "3"]);
+    assert_eq!(texts(page, "td"), ["1"]);
+    assert_eq!(texts("<div><svg><g/><p>1</p></svg></div>", "div p"), ["1"]);
+    assert_eq!(texts("<p><svg><![CDATA[<p>]]></svg>1</p>", "p"), ["1"]);
+    assert_eq!(texts("<title a=><p></title>", "title"), ["<p>"]);
+}
+
+#[test]
+fn elements_around_a_match_are_known_when_they_are_needed() {
+    let is_cut = |page: &str| query(page, "#s", Part::Text).is_cut;
+    // The end tag of the section ends the match, that of nothing does not.
+    assert!(is_cut("<section><p></p><b id=s>1</section>2</b>"));
+    assert!(!is_cut("<section><p></p><b id=s>1</nav>2</b></section>"));
+    let page = "<section><p id=s>1</section>2</p><p id=s>3</p>";
+    assert_eq!(texts(page, "#s"), ["1", "3"]);
+    assert_eq!(texts("<i><ul class=a><li>1</i><li>2", ".a li"), ["1"]);
+    assert_eq!(texts("<ul class=a><li>1</i><li>2</ul>", ".a > li"), ["12"]);
+}
+
+#[test]
+fn the_limits_are_errors_that_say_what_was_too_much() {
+    let read_all = |page: &str, selector: &str, part: Part| {
+        let selector = selector.parse().unwrap();
+        read(page, &[Query { selector, part }])
+    };
+    let deep = |depth: usize| "<div>".repeat(depth);
+    assert!(read_all(&deep(DEPTH_LIMIT), "* i", Part::Text).is_ok());
+    let error = read_all(&deep(DEPTH_LIMIT + 1), "* i", Part::Text).unwrap_err();
+    assert_eq!(error, HtmlError::Deep);
+    let svg = read_all(&"<x><svg></x>".repeat(DEPTH_LIMIT + 1), "* i", Part::Text);
+    assert_eq!(svg.unwrap_err(), HtmlError::Deep);
+    let names = |count: usize| (0..count).map(|n| format!("<x{n}>")).collect::<String>();
+    assert!(read_all(&names(NAME_LIMIT - 1), ".x i", Part::Text).is_ok());
+    let error = read_all(&names(NAME_LIMIT), "* i", Part::Text).unwrap_err();
+    assert_eq!(error, HtmlError::Names);
+    // A long text in a thousand elements within one another.
+    let text = "x".repeat(64 * 1024);
+    let page = format!("{}{text}", deep(MATCH_LIMIT));
+    let error = read_all(&page, "div", Part::Text).unwrap_err();
+    assert_eq!(error, HtmlError::Texts);
+    let page = format!("{}<script>{text}</script>", deep(MATCH_LIMIT));
+    let error = read_all(&page, "div", Part::Script).unwrap_err();
+    assert_eq!(error, HtmlError::Texts);
+}

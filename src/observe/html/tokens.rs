@@ -164,18 +164,19 @@ impl<'p> Tokens<'p> {
     }
 
     /// Passes tags up to the first that ends behind `until`, or whose name begins like one of
-    /// the `telling` and is not `dull`. Text is passed too, other markup is not.
+    /// the `telling` and is not `dull`. Text is passed too, other markup is not. Whether any was.
     pub(super) fn pass(
         &mut self,
         until: usize,
         telling: &Beginnings,
         mut dull: impl FnMut(&Tag<'p>) -> bool,
-    ) {
+    ) -> bool {
         if self.next != Content::Data {
-            return;
+            return false;
         }
         let page = self.page;
-        let mut at = self.at;
+        let from = self.at;
+        let mut at = from;
         while let Some(open) = scan::find(page, at, b'<')
             && let Some(head) = scan::word(page, open)
         {
@@ -185,21 +186,20 @@ impl<'p> Tokens<'p> {
             if !first.is_ascii_alphabetic() {
                 break;
             }
-            let is_telling = !is_end && telling.has(first, second);
-            match scan::close(page, open, head) {
-                // What ends without a quote ends here, wherever the name does.
-                Some(to) if !is_telling && to <= until => at = to + 1,
-                Some(to) if to > until => break,
-                _ => {
-                    let is_whole = self.take(open, name) && self.tag.to <= until;
-                    if !is_whole || is_telling && !dull(&self.tag) {
-                        break;
-                    }
-                    at = self.at;
+            if is_end || !telling.has(first, second) {
+                match attributes::end(page, open, name, head) {
+                    Some(to) if to <= until => at = to + 1,
+                    _ => break,
                 }
+                continue;
             }
+            if !self.take(open, name) || self.tag.to > until || !dull(&self.tag) {
+                break;
+            }
+            at = self.tag.to + 1;
         }
         self.at = at;
+        at != from
     }
 
     /// The page is over, and its last text ends at `end`.
@@ -239,11 +239,11 @@ impl<'p> Tokens<'p> {
         };
         let behind = name + length;
         let to = match self.page.get(behind) {
-            Some(b'>') => Some(behind),
-            _ => attributes::end(self.page, behind),
-        };
-        let Some(to) = to else {
-            return false;
+            Some(b'>') => behind,
+            _ => match attributes::end_behind(self.page, behind) {
+                Some(to) => to,
+                None => return false,
+            },
         };
         self.tag.from = open;
         self.tag.name = name;
@@ -348,3 +348,6 @@ impl Beginnings {
 const fn low(letter: u8) -> u8 {
     letter & 31
 }
+
+#[cfg(test)]
+mod tests;
