@@ -32,10 +32,16 @@ struct Inner {
 #[derive(Debug)]
 struct Host {
     store: Arc<Store>,
-    /// By the first segment of the path, where the pattern has it fixed.
-    by_head: HashMap<String, Vec<Arc<Compiled>>>,
-    /// Those whose first segment may be anything.
-    open: Vec<Arc<Compiled>>,
+    rules: Branch,
+}
+
+/// Rules by the segments that their paths begin with, as far as those are fixed.
+#[derive(Debug, Default)]
+struct Branch {
+    /// Those whose next segment may be anything, or that have none.
+    rules: Vec<Arc<Compiled>>,
+    /// The others, by their next segment.
+    next: HashMap<String, Self>,
 }
 
 /// A rule with what can be worked out beforehand.
@@ -114,8 +120,8 @@ impl Rules {
                 Decision::Unwatched
             };
         }
-        let first = target::plain_head(head.path);
-        if first.is_some() && host.rules(first).next().is_none() {
+        let plain = target::plain(head.path);
+        if plain.is_some_and(|path| host.rules(path.split('/')).next().is_none()) {
             return Decision::Unwatched;
         }
         let Some(segments) = target::segments(head.path) else {
@@ -126,7 +132,7 @@ impl Rules {
         };
         let parameters = || target::parameters(head.query.unwrap_or(""));
         let mut candidates = Vec::new();
-        for rule in host.rules(segments.first().map(AsRef::as_ref)) {
+        for rule in host.rules(segments.iter().map(AsRef::as_ref)) {
             if let Ok(named) = rule.means(head.method, &segments, parameters) {
                 candidates.push(Candidate {
                     rule: Arc::clone(rule),
@@ -172,22 +178,26 @@ impl Host {
     fn new(name: &str, store: &Arc<Store>, all: &[Arc<Compiled>]) -> Self {
         let mut host = Self {
             store: Arc::clone(store),
-            by_head: HashMap::new(),
-            open: Vec::new(),
+            rules: Branch::default(),
         };
         for rule in all.iter().filter(|rule| rule.is_for(name, store)) {
-            let list = match rule.rule.when.path.head() {
-                Some(head) => host.by_head.entry(head.to_owned()).or_default(),
-                None => &mut host.open,
-            };
-            list.push(Arc::clone(rule));
+            let fixed = rule.rule.when.path.fixed();
+            let branch = fixed.fold(&mut host.rules, |branch, segment| {
+                branch.next.entry(segment.to_owned()).or_default()
+            });
+            branch.rules.push(Arc::clone(rule));
         }
         host
     }
 
-    fn rules<'h>(&'h self, head: Option<&str>) -> impl Iterator<Item = &'h Arc<Compiled>> {
-        let by_head = head.and_then(|head| self.by_head.get(head));
-        by_head.into_iter().flatten().chain(&self.open)
+    /// The rules that may mean a path of these segments.
+    fn rules<'h, 's>(
+        &'h self,
+        segments: impl IntoIterator<Item = &'s str>,
+    ) -> impl Iterator<Item = &'h Arc<Compiled>> {
+        let mut segments = segments.into_iter();
+        let next = move |branch: &&'h Branch| branch.next.get(segments.next()?);
+        std::iter::successors(Some(&self.rules), next).flat_map(|branch| &branch.rules)
     }
 
     /// Whether a rule means a path with these segments, with or without a slash at its end.
@@ -198,7 +208,7 @@ impl Host {
             let path = &rule.rule.when.path;
             path.matches(segments).is_some() || path.matches(&slashed).is_some()
         };
-        self.rules(slashed.first().map(String::as_str)).any(means)
+        self.rules(slashed.iter().map(String::as_str)).any(means)
     }
 
     /// If path or method are overridden: whether a rule means the one or the other path.

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
 use percent_encoding::percent_decode_str;
 
 use crate::message::Fields;
@@ -25,9 +24,9 @@ pub(crate) fn overrides(fields: &Fields) -> impl Iterator<Item = Cow<'_, str>> {
         .map(String::from_utf8_lossy)
 }
 
-/// The first segment of a path that needs no second look: nothing is encoded
+/// A path without its first slash, if it needs no second look: nothing is encoded
 /// in it and no segment is empty or begins with a dot.
-pub(crate) fn plain_head(path: &str) -> Option<&str> {
+pub(crate) fn plain(path: &str) -> Option<&str> {
     let inner = path.strip_prefix('/')?;
     let mut before = b'/';
     for byte in inner.bytes() {
@@ -37,8 +36,7 @@ pub(crate) fn plain_head(path: &str) -> Option<&str> {
         }
         before = byte;
     }
-    let end = memchr(b'/', inner.as_bytes()).unwrap_or(inner.len());
-    inner.get(..end)
+    Some(inner)
 }
 
 /// The decoded segments, or nothing if the path is ambiguous: dot segments,
@@ -146,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_head_is_the_first_segment_of_a_clear_path() {
-        assert_eq!(plain_head("/"), Some(""));
-        assert_eq!(plain_head("/a/b"), Some("a"));
+    fn a_plain_path_is_a_clear_one() {
+        assert_eq!(plain("/"), Some(""));
+        assert_eq!(plain("/a/b"), Some("a/b"));
         for path in [
             "a", "/a%20/b", "/a//b", "//a", "/a/..", "/./a", "/a;b", "/a\\b",
         ] {
-            assert_eq!(plain_head(path), None, "{path}");
+            assert_eq!(plain(path), None, "{path}");
         }
     }
 

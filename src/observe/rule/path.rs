@@ -128,12 +128,12 @@ impl PathPattern {
         })
     }
 
-    /// The first segment, if it is a text to be met exactly: what an index goes by.
-    pub(crate) fn head(&self) -> Option<&str> {
-        match self.0.first() {
-            Some(Segment::Exact(text)) => Some(text),
-            _ => None,
-        }
+    /// The segments in front that are texts to be met exactly: what an index goes by.
+    pub(crate) fn fixed(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map_while(|segment| match segment {
+            Segment::Exact(text) => Some(text.as_str()),
+            Segment::Named(_) | Segment::Any | Segment::Rest => None,
+        })
     }
 
     /// What the named segments are, if the decoded `segments` of a path match.
