@@ -44,8 +44,9 @@ fn same(ours: &Seen, theirs: &Seen) {
 fn is_known(bytes: &[u8], before: Option<&Seen>, more: &Seen) -> bool {
     let no_uri = http::Uri::try_from(more.target.as_slice()).is_err();
     let minor = has_other_minor(bytes);
-    let _ = before;
-    no_uri || minor
+    // A success makes a tunnel of it (RFC 9110 §9.3.6); that is for the service to say, and ours refuses it.
+    let tunnel = before.is_some_and(|before| before.method == Method::CONNECT);
+    no_uri || minor || tunnel
 }
 
 /// Every answer, each of its request.
