@@ -34,6 +34,8 @@ fn store() -> Store {
         number_format: "1,234.56".parse().unwrap(),
         max_amount: "5000".parse().unwrap(),
         orders: "shop".parse().unwrap(),
+        group: Default::default(),
+        scope: Default::default(),
         traffic: std::sync::Arc::default(),
     }
 }

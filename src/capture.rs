@@ -12,6 +12,7 @@ mod remember;
 
 pub use remember::CookieName;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::Method;
@@ -22,7 +23,7 @@ use crate::click::{Click, Identifies, Values};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
 use crate::message::Fields;
-use crate::name::NetworkName;
+use crate::name::{GroupName, NetworkName};
 use crate::seal;
 use crate::store::Store;
 use crate::visit::{Arrival, Attribution, Visit, VisitId};
@@ -32,8 +33,10 @@ use crate::visit::{Arrival, Attribution, Visit, VisitId};
 pub struct Settings {
     /// What the cookie is called.
     pub cookie: CookieName,
-    /// First seals, every one opens.
+    /// First seals, every one opens: for the groups without keys of their own.
     pub keys: seal::Keys,
+    /// The keys of groups that have their own.
+    pub group_keys: BTreeMap<GroupName, seal::Keys>,
     /// How long a click is worth something, from its own time.
     pub window: Duration,
     /// Which click wins.
@@ -137,7 +140,7 @@ impl Settings {
         }
         captured.answer.personal = true;
         let clicks = self.clicks(&apart.ours, now, counters);
-        let mut visit = self.known(store.scheme, (&ours, head.fields), now, counters);
+        let mut visit = self.known(store, (&ours, head.fields), now, counters);
         if navigation::is_document(head.method, head.fields) {
             let arrival = navigation::arrival(head.fields, head.host);
             for (click, identifies) in clicks {
@@ -147,7 +150,10 @@ impl Settings {
                 }
                 counters.add(Event::ClickCaptured);
                 info!(store = %store.name, network = %told.0, click = ?told.1, "click captured");
-                captured.answer.set_cookie = self.cookie(store.scheme, &visit, now);
+                if let Some(visit) = &visit {
+                    let (place, sent) = ((store, head.host), (&ours, &*head.fields));
+                    self.remember(visit, place, sent, now, &mut captured.answer);
+                }
             }
             if self.parameter == Handling::Redirect
                 && let Some(rest) = &apart.rest
@@ -173,7 +179,7 @@ impl Settings {
     ) -> Option<Visit> {
         match visitor {
             Visitor::Known(visit) => visit.clone(),
-            Visitor::Sealed(ours) => self.known(store.scheme, (ours, fields), now, counters),
+            Visitor::Sealed(ours) => self.known(store, (ours, fields), now, counters),
         }
     }
 

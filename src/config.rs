@@ -25,6 +25,7 @@ mod pattern;
 mod reader;
 pub mod report;
 mod rules;
+mod scope;
 mod stores;
 mod text;
 mod tls;
@@ -35,10 +36,11 @@ mod value;
 mod when;
 mod yaml;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 
+use crate::name::GroupName;
 use crate::secret::Secret;
 use crate::store::Stores;
 use crate::{accept, access, acme, capture, deliver, forward, ledger, observe, record};
@@ -78,6 +80,8 @@ pub struct Settings {
     pub watch: bool,
     /// Where the cookie's keys are.
     pub keys: keys::Source,
+    /// Where those of the groups are that have keys of their own.
+    pub group_keys: BTreeMap<GroupName, keys::Source>,
     /// What variables and files gave as free text: masked wherever settings are shown.
     pub secrets: Vec<Secret>,
 }

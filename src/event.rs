@@ -75,7 +75,7 @@ events! {
     ClickRefused = "clicks_refused";
     /// A cookie of ours could not be opened (tampered, foreign, another key).
     CookieRefused = "cookies_refused";
-    /// A cookie of ours opened, but every click in it was older than the window.
+    /// A cookie of ours opened, but every click in it was older than the window, or from the future.
     CookieExpired = "cookies_expired";
     /// Capturing panicked; the request went on untouched.
     CaptureFailed = "capture_failed";

@@ -1,6 +1,7 @@
 //! A store: a set of hosts served from one upstream, with its money.
 
 pub mod hosts;
+pub mod scope;
 pub mod tls;
 pub mod traffic;
 pub mod upstreams;
@@ -9,8 +10,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::money::{Currency, Decimal, NumberFormat};
-use crate::name::{Namespace, StoreName};
+use crate::name::{GroupName, Namespace, StoreName};
 use hosts::Hosts;
+use scope::Scope;
 use tls::Tls;
 use traffic::Traffic;
 use upstreams::{Plan, Upstreams};
@@ -103,6 +105,10 @@ pub struct Store {
     pub max_amount: Decimal,
     /// Where its order ids are unique.
     pub orders: Namespace,
+    /// Whose visits are its own too.
+    pub group: GroupName,
+    /// Where its cookie counts.
+    pub scope: Scope,
     /// What passes through it, counted.
     pub traffic: Arc<Traffic>,
 }

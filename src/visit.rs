@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::click::{Click, Identifies};
 use crate::clock::Time;
 
+/// How far another machine's clock may be ahead: a click from later than that counts as none.
+///
+/// Replicas share cookies, and a clock may be set back.
+pub const SKEW: Duration = Duration::from_secs(5 * 60);
+
 /// Which click is paid for when there are several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attribution {
@@ -114,13 +119,15 @@ impl Visit {
         !stays
     }
 
-    /// Forgets the clicks that are older than `window`; none if no click is left.
+    /// Forgets the clicks that are older than `window`, or from the future ([`SKEW`]); none if no
+    /// click is left.
     pub fn within(mut self, window: Duration, now: Time) -> Option<Self> {
-        self.clicks.retain(|click| now.since(click.at) <= window);
+        self.clicks.retain(|click| is_live(click, window, now));
         (!self.clicks.is_empty()).then_some(self)
     }
 
-    /// The click that an order at `now` is owed to, if one is within `window`.
+    /// The click that an order at `now` is owed to, if one is within `window`. Of clicks of the
+    /// same time the last one, or the first one under first click.
     pub fn credited(
         &self,
         attribution: Attribution,
@@ -130,12 +137,16 @@ impl Visit {
         let live = self
             .clicks
             .iter()
-            .filter(|click| now.since(click.at) <= window);
+            .filter(|click| is_live(click, window, now));
         match attribution {
             Attribution::LastClick => live.max_by_key(|click| click.at),
             Attribution::FirstClick => live.min_by_key(|click| click.at),
         }
     }
+}
+
+fn is_live(click: &Click, window: Duration, now: Time) -> bool {
+    now.since(click.at) <= window && click.at.since(now) <= SKEW
 }
 
 #[cfg(test)]
@@ -174,6 +185,24 @@ mod tests {
         assert_eq!(credited(Attribution::FirstClick, 30).as_deref(), Some("a"));
         assert_eq!(credited(Attribution::FirstClick, 31).as_deref(), Some("b"));
         assert_eq!(credited(Attribution::LastClick, 36), None);
+    }
+
+    #[test]
+    fn a_click_from_the_future_counts_only_within_the_skew() {
+        let now = Time::from_millis(86_400_000);
+        let window = Duration::from_secs(30 * DAY);
+        for (ahead, counts) in [
+            (Duration::ZERO, true),
+            (SKEW, true),
+            (SKEW + Duration::from_millis(1), false),
+            (Duration::MAX, false),
+        ] {
+            let mut visit = visit(&[click("a", "1", 0)]);
+            visit.clicks[0].at = now.plus(ahead);
+            let credited = visit.credited(Attribution::LastClick, window, now);
+            assert_eq!(credited.is_some(), counts, "{ahead:?}");
+            assert_eq!(visit.within(window, now).is_some(), counts, "{ahead:?}");
+        }
     }
 
     #[test]

@@ -15,23 +15,30 @@ pub struct Answer {
     pub personal: bool,
     /// The visit's cookie, where it is new.
     pub set_cookie: Option<String>,
+    /// `Set-Cookie` that deletes cookies of ours that are of another scope than the new one.
+    pub delete_cookies: Vec<String>,
     /// Answer ourselves: the browser is sent here.
     pub redirect: Option<String>,
 }
 
 /// Fields that tell some cache between us and the browser something else than `Cache-Control`;
 /// and every `…cdn-cache-control` (RFC 9213, and the variants of single networks).
-const OTHER_CACHES: [&str; 4] = [
+const OTHER_CACHES: [&str; 5] = [
     "edge-control",
     "surrogate-control",
     "x-accel-expires",
     "x-litespeed-cache-control",
+    "x-reverse-proxy-ttl",
 ];
+
+/// The past, for caches that go by `Expires` alone: those of HTTP/1.0, and Varnish where the
+/// operator's rules pass over `private`. Others go by `Cache-Control` (RFC 9111 §5.3).
+const EXPIRED: &[u8] = b"Thu, 01 Jan 1970 00:00:00 GMT";
 
 impl Answer {
     /// Whether it changes anything.
     pub const fn changes(&self) -> bool {
-        self.personal || self.set_cookie.is_some()
+        self.personal || self.set_cookie.is_some() || !self.delete_cookies.is_empty()
     }
 
     /// Writes the changes into an answer's head.
@@ -45,7 +52,12 @@ impl Answer {
                 "private, no-cache"
             };
             fields.set("cache-control", value.as_bytes());
+            fields.set("expires", EXPIRED);
             fields.retain(|name, _value| !is_other(name));
+        }
+        // A browser that takes both for one cookie ends with the new one.
+        for cookie in self.delete_cookies {
+            fields.append(b"Set-Cookie", cookie.as_bytes());
         }
         if let Some(cookie) = self.set_cookie {
             fields.append(b"Set-Cookie", cookie.as_bytes());
@@ -101,6 +113,7 @@ mod tests {
                 Some(expected),
                 "{status} {shop}"
             );
+            assert_eq!(fields.get("expires"), Some(EXPIRED), "{status} {shop}");
             for name in ["surrogate-control", "cloudflare-cdn-cache-control"] {
                 assert!(!fields.contains(name), "{name}");
             }

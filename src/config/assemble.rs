@@ -1,10 +1,11 @@
 //! The topics put together: each stage gets its part.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::added;
 use super::addresses::{self, Addresses};
-use super::cookie::{self, Cookie};
+use super::cookie::{self, Cookie, KeyRing};
 use super::keys::{Missing, Source};
 use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
@@ -12,6 +13,7 @@ use super::reader::Map;
 use super::value::Value;
 use super::{Settings, rules, stores, tls};
 use crate::capture::CookieName;
+use crate::name::GroupName;
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
 use crate::store::{Store, Stores};
@@ -25,7 +27,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let sending = limits::deliver(root);
     let (stores, known) = stores::read(root, &addresses.sockets());
     let (tls, acme) = tls::read(root, &addresses, &stores);
-    let cookie = cookie::read(root);
+    let cookie = cookie::read(root, &known);
     let networks = networks::read(root);
     let rules = rules::read(root, &known);
     let ledger = ledger(root);
@@ -35,14 +37,15 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     warn_of_currencies(root, &stores, &networks);
     warn_of_unwatched(root, &stores, &rules);
     warn_of_room(root, &networks);
-    let (keys, source) = open_keys(root, &cookie, missing)?;
+    let opened = open_keys(root, &cookie, missing)?;
     Some(Settings {
         acme,
         admin: addresses.admin,
         forwarding: added.forwarding,
         access_log: added.access_log,
         watch: added.watch,
-        keys: source,
+        keys: opened.source,
+        group_keys: opened.group_sources,
         secrets: Vec::new(),
         ledger,
         record: record::Settings {
@@ -54,7 +57,8 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
         },
         capture: capture::Settings {
             cookie: CookieName::new(&cookie.name),
-            keys,
+            keys: opened.keys,
+            group_keys: opened.group_keys,
             window: cookie.window,
             attribution: cookie.attribution,
             parameter: cookie.parameter,
@@ -136,15 +140,41 @@ pub(super) fn path(value: &Value<'_>) -> Option<PathBuf> {
     Some(value.cx.resolve(text.as_str()))
 }
 
-/// The key file is made only for a configuration without faults, so that a wrong one leaves nothing behind.
-fn open_keys(root: &Map<'_>, cookie: &Cookie<'_>, missing: Missing) -> Option<(Keys, Source)> {
-    let ring = cookie.keys.as_ref()?;
-    if missing == Missing::Create && root.cx.is_faulty() {
-        return None;
+/// Every ring's keys, with where they are.
+struct Opened {
+    keys: Keys,
+    source: Source,
+    group_keys: BTreeMap<GroupName, Keys>,
+    group_sources: BTreeMap<GroupName, Source>,
+}
+
+/// Key files are made only for a configuration without faults, so that a wrong one leaves nothing behind.
+fn open_keys(root: &Map<'_>, cookie: &Cookie<'_>, missing: Missing) -> Option<Opened> {
+    if missing == Missing::Create {
+        open_keys(root, cookie, Missing::Pretend)?;
+        if root.cx.is_faulty() {
+            return None;
+        }
     }
-    ring.open(missing)
-        .map_err(|(place, problem)| root.cx.report(&place, problem))
-        .ok()
+    let open = |ring: &KeyRing<'_>| {
+        let opened = ring.open(missing);
+        opened.map_err(|(place, problem)| root.cx.report(&place, problem))
+    };
+    let first = cookie.keys.as_ref().map(open);
+    let (mut group_keys, mut group_sources) = (BTreeMap::new(), BTreeMap::new());
+    for (group, ring) in &cookie.groups {
+        if let Ok((keys, source)) = open(ring) {
+            group_keys.insert(group.clone(), keys);
+            group_sources.insert(group.clone(), source);
+        }
+    }
+    let (keys, source) = first?.ok()?;
+    Some(Opened {
+        keys,
+        source,
+        group_keys,
+        group_sources,
+    })
 }
 
 /// Money that the network would count as its own is held instead.

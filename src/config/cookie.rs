@@ -6,9 +6,11 @@ use std::time::Duration;
 use super::fault::Problem;
 use super::keys::{self, Missing, Source};
 use super::reader::{Map, Place};
+use super::stores::Known;
 use super::text::Text;
 use super::value::Value;
 use crate::capture::Handling;
+use crate::name::GroupName;
 use crate::seal::Keys;
 use crate::visit::Attribution;
 
@@ -21,6 +23,8 @@ pub(super) struct Cookie<'a> {
     pub(super) attribution: Attribution,
     pub(super) parameter: Handling,
     pub(super) keys: Option<KeyRing<'a>>,
+    /// Of the groups that have keys of their own.
+    pub(super) groups: Vec<(GroupName, KeyRing<'a>)>,
 }
 
 /// Keys that are there, or the file that holds them.
@@ -30,7 +34,7 @@ pub(super) enum KeyRing<'a> {
 }
 
 /// Reads the section.
-pub(super) fn read<'a>(root: &Map<'a>) -> Cookie<'a> {
+pub(super) fn read<'a>(root: &Map<'a>, known: &Known) -> Cookie<'a> {
     let map = root.section("cookie");
     let name = map.or("name", "refgate".to_owned(), cookie_name);
     let window = map.or("window", 30 * DAY, Value::duration);
@@ -47,7 +51,8 @@ pub(super) fn read<'a>(root: &Map<'a>) -> Cookie<'a> {
         ("redirect", Handling::Redirect),
     ];
     let parameter = map.or("parameter", Handling::Strip, |value| value.one_of(&words));
-    let keys = ring(&map);
+    let keys = ring(&map, Some("refgate.key"));
+    let groups = groups(&map, known);
     map.finish();
     Cookie {
         name,
@@ -55,7 +60,19 @@ pub(super) fn read<'a>(root: &Map<'a>) -> Cookie<'a> {
         attribution,
         parameter,
         keys,
+        groups,
     }
+}
+
+fn groups<'a>(map: &Map<'a>, known: &Known) -> Vec<(GroupName, KeyRing<'a>)> {
+    let mut groups = Vec::new();
+    for (name, value) in map.section("groups").named("NAME") {
+        let (group, map) = (known.group(&name), value.map());
+        let keys = ring(&map, None);
+        map.finish();
+        groups.extend(group.zip(keys));
+    }
+    groups
 }
 
 fn cookie_name(value: &Value<'_>) -> Option<String> {
@@ -71,7 +88,8 @@ fn cookie_name(value: &Value<'_>) -> Option<String> {
     None
 }
 
-fn ring<'a>(map: &Map<'a>) -> Option<KeyRing<'a>> {
+/// `keys`, or the file that `key_file` names; where there is neither, this file.
+fn ring<'a>(map: &Map<'a>, usual: Option<&str>) -> Option<KeyRing<'a>> {
     let (given, file) = (map.get("keys"), map.get("key_file"));
     match (given, file) {
         (Some(_), Some(file)) => {
@@ -88,7 +106,11 @@ fn ring<'a>(map: &Map<'a>) -> Option<KeyRing<'a>> {
             Some(KeyRing::File(path, Some(text), file.place))
         }
         (None, None) => {
-            let path = map.cx.resolve("refgate.key");
+            let Some(usual) = usual else {
+                map.missing("key_file", "keys of its own: this, or `keys`");
+                return None;
+            };
+            let path = map.cx.resolve(usual);
             Some(KeyRing::File(path, None, map.place.clone()))
         }
     }

@@ -24,7 +24,6 @@ use crate::money::{Decimal, Money};
 use crate::postback::Verdict;
 use crate::record;
 use crate::secret::mask;
-use crate::store::Scheme;
 use crate::visit::Attribution;
 
 /// The report on a loaded configuration.
@@ -156,24 +155,39 @@ fn clicks(settings: &Settings, lines: &mut Vec<String>) {
             "  the browser is sent on to the address without the parameters".to_owned()
         }
     });
-    let https = settings
-        .stores
-        .all()
-        .iter()
-        .any(|store| store.scheme == Scheme::Https);
-    let prefix = if https { "__Host-" } else { "" };
-    let keys = match &settings.keys {
-        Source::File(path) => format!("the keys in {}", path.display()),
-        Source::New(path) => format!("a key that `run` will make in {}", path.display()),
-        Source::Given(count) => format!("{count} key(s) from the environment"),
-    };
-    let name = capture.cookie.bare();
-    lines.push(format!(
-        "  the cookie is {prefix}{name}, sealed with {keys}"
-    ));
+    lines.extend(cookies(settings));
     let consent =
         "  consent is not asked for by this version: the cookie is set on every affiliate click";
     lines.push(consent.to_owned());
+}
+
+/// What the cookies are called, and what seals them.
+fn cookies(settings: &Settings) -> Vec<String> {
+    let stores = settings.stores.all().iter();
+    let mut names: Vec<&str> = stores
+        .map(|store| settings.capture.cookie.of(store))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let names = names.join(" or ");
+    let mut lines = vec![format!(
+        "  the cookie is {names}, sealed with {}",
+        keys(&settings.keys)
+    )];
+    let groups = settings.group_keys.iter();
+    lines.extend(groups.map(|(group, source)| {
+        let keys = keys(source);
+        format!("      in the group `{group}` with {keys}")
+    }));
+    lines
+}
+
+fn keys(source: &Source) -> String {
+    match source {
+        Source::File(path) => format!("the keys in {}", path.display()),
+        Source::New(path) => format!("a key that `run` will make in {}", path.display()),
+        Source::Given(count) => format!("{count} key(s) from the environment"),
+    }
 }
 
 fn parameter(parameter: &Parameter) -> String {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::fault::Suggestion;
 use super::hosts::{HOST, host, is_loopback};
 use super::reader::Map;
+use super::scope::Scopes;
 use super::text::Text;
 use super::upstream_tls::Clients;
 use super::upstreams;
 use super::value::Value;
 use crate::money::{Currency, Decimal};
-use crate::name::{Namespace, StoreName};
+use crate::name::{GroupName, Namespace, StoreName};
 use crate::store::upstreams::Upstreams;
 use crate::store::{Scheme, Store, Upstream};
 
@@ -27,6 +28,7 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known)
         hosts: Vec::new(),
         namespaces: Vec::new(),
         clients: Clients::default(),
+        scopes: Scopes::default(),
     };
     let entries = map.named("NAME");
     if entries.is_empty() && section.is_map() {
@@ -35,8 +37,10 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known)
     let stores = entries
         .iter()
         .filter_map(|(name, value)| reader.store(name, value));
-    let stores = stores.collect();
+    let mut stores: Vec<Store> = stores.collect();
+    reader.scopes.finish(&mut stores);
     let known = Known {
+        groups: reader.scopes.groups,
         stores: entries
             .iter()
             .map(|(name, _)| name.as_str().to_owned())
@@ -52,6 +56,7 @@ struct Reader<'l> {
     /// Whose order numbers an upstream gives.
     namespaces: Vec<(Upstream, Namespace)>,
     clients: Clients,
+    scopes: Scopes,
 }
 
 /// Which store has a host.
@@ -68,6 +73,7 @@ impl Reader<'_> {
         let store_name: Option<StoreName> = name.parse("a store's name");
         let hosts = self.hosts(name, &map);
         let scheme = scheme(&map, &hosts);
+        let (group, scope) = self.scopes.read(&map, scheme, &hosts);
         let upstreams = upstreams::read(&map, self.listen, &mut self.clients);
         let currency = map
             .need("currency", "what its prices are in, like USD")
@@ -95,6 +101,8 @@ impl Reader<'_> {
             number_format: number_format?,
             max_amount: max_amount?,
             orders: orders?,
+            group: group?,
+            scope,
             traffic: Arc::default(),
         })
     }
@@ -198,6 +206,7 @@ pub(super) fn positive(value: &Value<'_>) -> Option<Decimal> {
 #[derive(Default)]
 pub(super) struct Known {
     stores: Vec<String>,
+    groups: Vec<String>,
     hosts: Vec<Host>,
 }
 
@@ -208,6 +217,14 @@ impl Known {
             return text.parse("a store's name");
         }
         unknown(&text, &self.stores, "a store that stands under `stores`");
+        None
+    }
+
+    pub(super) fn group(&self, text: &Text<'_>) -> Option<GroupName> {
+        if self.groups.iter().any(|group| group == text.as_str()) {
+            return text.parse("a group's name");
+        }
+        unknown(text, &self.groups, "the `group` of a store");
         None
     }
 

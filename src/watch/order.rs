@@ -268,6 +268,8 @@ mod tests {
             number_format: "1,234.56".parse().unwrap(),
             max_amount: "5000".parse().unwrap(),
             orders: "shop".parse().unwrap(),
+            group: Default::default(),
+            scope: Default::default(),
             traffic: Arc::default(),
         };
         let reading = Reading {

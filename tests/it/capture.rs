@@ -2,6 +2,8 @@
 
 mod caching;
 mod click;
+mod scope;
+mod tossing;
 
 use std::time::Duration;
 

@@ -3,6 +3,9 @@
 use super::list;
 use crate::config::Settings;
 use crate::config::units::shown;
+use crate::name::GroupName;
+use crate::store::Store;
+use crate::store::scope::{SameSite, Scope};
 use crate::store::tls::{Tls, Trust};
 use crate::store::upstreams::{Balance, Plan, Upstreams};
 
@@ -22,11 +25,35 @@ pub(super) fn all(settings: &Settings, lines: &mut Vec<String>) {
             lines.push(format!("      {}", proof(tls)));
         }
         lines.extend(sharing(&store.upstreams));
+        lines.extend(cookie(store));
         lines.push(format!(
             "      prices in {}, written like {}; an order above {} {} is held for you; order numbers are unique in `{}`",
             store.currency, store.number_format, store.max_amount, store.currency, store.orders
         ));
     }
+}
+
+/// Who knows its visitors, where that is not each host alone.
+fn cookie(store: &Store) -> Vec<String> {
+    let Scope {
+        domain, same_site, ..
+    } = &store.scope;
+    let mut lines = Vec::new();
+    if store.group != GroupName::default() {
+        lines.push(format!(
+            "      its visits are those of the group `{}`",
+            store.group
+        ));
+    }
+    if let Some(domain) = domain {
+        lines.push(format!(
+            "      browsers send its cookie to {domain} and to every host under it"
+        ));
+    }
+    if *same_site == SameSite::None {
+        lines.push("      and with every request that another site makes".to_owned());
+    }
+    lines
 }
 
 /// What is done with several upstreams, and where none is left.

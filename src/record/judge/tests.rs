@@ -24,6 +24,8 @@ fn store(currency: &str) -> Store {
         number_format: "1,234.56".parse().unwrap(),
         max_amount: "5000".parse().unwrap(),
         orders: "demo".parse().unwrap(),
+        group: Default::default(),
+        scope: Default::default(),
         traffic: std::sync::Arc::default(),
     }
 }

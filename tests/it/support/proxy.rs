@@ -87,6 +87,8 @@ impl Setup {
             number_format: "1,234.56".parse().unwrap(),
             max_amount: "5000".parse().unwrap(),
             orders: "test".parse().unwrap(),
+            group: Default::default(),
+            scope: Default::default(),
             traffic: Arc::default(),
         };
         Self {
