@@ -150,10 +150,11 @@ impl Settings {
                 }
                 counters.add(Event::ClickCaptured);
                 info!(store = %store.name, network = %told.0, click = ?told.1, "click captured");
-                if let Some(visit) = &visit {
-                    let (place, sent) = ((store, head.host), (&ours, &*head.fields));
-                    self.remember(visit, place, sent, now, &mut captured.answer);
-                }
+                captured.answer.set_cookie = self.cookie(store, &visit, now);
+            }
+            if captured.answer.set_cookie.is_some() {
+                captured.answer.delete_cookies =
+                    self.leftovers((store, head.host), (&ours, head.fields));
             }
             if self.parameter == Handling::Redirect
                 && let Some(rest) = &apart.rest

@@ -12,7 +12,7 @@ use refgate::event::Counters;
 use refgate::message::Fields;
 use refgate::message::parse::is_text;
 use refgate::store::Stores;
-use refgate::visit::VisitId;
+use refgate::visit::{SKEW, VisitId};
 use refgate_fuzz::settings::settings;
 use refgate_fuzz::{first_line, text};
 
@@ -124,5 +124,6 @@ fn whole(settings: &Settings, stores: &Stores, target: &[u8], cookie: &[u8], sea
     assert!(!visit.clicks.is_empty());
     for click in &visit.clicks {
         assert!(now.since(click.at) <= settings.window);
+        assert!(click.at.since(now) <= SKEW);
     }
 }

@@ -155,7 +155,7 @@ mod tests {
         let both = format!("a=\"1\\054 2\"; __Host-r={x}; b=");
         let (rest, ours, _) = taken(&[&[both.as_bytes(), b"\xff\xe9"].concat()]);
         assert_eq!(rest, [b"a=\"1\\054 2\"; b=\xff\xe9".to_vec()]);
-        assert_eq!(ours, [x.clone()]);
+        assert_eq!(ours, std::slice::from_ref(&x));
         let (rest, ours, _) = taken(&[format!("__Host-r={x}; a=1").as_bytes()]);
         assert_eq!((rest, ours), (vec![b"a=1".to_vec()], vec![x]));
     }
@@ -177,6 +177,16 @@ mod tests {
     fn other_spellings_are_the_shops() {
         let shop = b"__host-r=x; R=1; xr=2; r2=3; a=__Host-r=z";
         assert_eq!(taken(&[shop]).0, [shop.to_vec()]);
+    }
+
+    #[test]
+    fn the_smallest_visit_is_a_seal_by_its_look() {
+        let id = "0".repeat(32);
+        let visit = format!(
+            r#"{{"version":1,"purpose":"visit","group":"a","visit":{{"id":"{id}","clicks":[{{"network":"a","values":{{"a":"b"}},"at":0}}],"checkout":null}}}}"#
+        );
+        let keys = crate::seal::Keys::parse(["5a".repeat(64).as_str()]).unwrap();
+        assert!(may_be_sealed(&keys.seal("r", &visit)));
     }
 
     #[test]

@@ -10,7 +10,6 @@ use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 use tracing::debug;
 
-use super::answer::Answer;
 use super::{Settings, cookies};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
@@ -164,25 +163,9 @@ impl Settings {
         Some(self.keys_of(store).seal(self.cookie.of(store), &text))
     }
 
-    /// Has the browser keep `visit` for `store`, and forget what it `sent` from the request's `host`
-    /// of another scope.
-    pub(super) fn remember(
-        &self,
-        visit: &Visit,
-        (store, host): (&Store, &str),
-        sent: (&cookies::Ours, &Fields),
-        now: Time,
-        answer: &mut Answer,
-    ) {
-        answer.set_cookie = self.cookie(store, visit, now);
-        if answer.set_cookie.is_some() {
-            answer.delete_cookies = self.leftovers(store, host, sent);
-        }
-    }
-
     /// `Set-Cookie` for the visit; its oldest clicks give way where it would grow too long.
-    fn cookie(&self, store: &Store, visit: &Visit, now: Time) -> Option<String> {
-        let mut visit = visit.clone();
+    pub(super) fn cookie(&self, store: &Store, visit: &Option<Visit>, now: Time) -> Option<String> {
+        let mut visit = visit.clone()?;
         let mut sealed = self.seal(store, &visit)?;
         while sealed.len() > SEALED_LIMIT && visit.clicks.len() > 1 {
             visit.clicks.remove(0);
@@ -204,17 +187,16 @@ impl Settings {
         Some(field)
     }
 
-    /// `Set-Cookie` that deletes what the browser `sent` of another scope: left from another
+    /// `Set-Cookie` that deletes what the browser sent to `host` of another scope: left from another
     /// configuration, it would be read beside the one that is set, or come for nothing.
     ///
     /// A cookie does not say what it was set for. One of a host alone is known by its name. One of
     /// a domain is deleted for each domain that the host is under, but those in use now, and only
     /// where it is sealed by this group: another's is not ours to delete. By plain HTTP both have
     /// one name: of two that open, one must be of another scope.
-    fn leftovers(
+    pub(super) fn leftovers(
         &self,
-        store: &Store,
-        host: &str,
+        (store, host): (&Store, &str),
         (ours, fields): (&cookies::Ours, &Fields),
     ) -> Vec<String> {
         let [secure_name, host_name] = &self.cookie.prefixed;

@@ -66,7 +66,9 @@ pub(super) fn read<'a>(root: &Map<'a>, known: &Known) -> Cookie<'a> {
 
 fn groups<'a>(map: &Map<'a>, known: &Known) -> Vec<(GroupName, KeyRing<'a>)> {
     let mut groups = Vec::new();
-    for (name, value) in map.section("groups").named("NAME") {
+    let section = map.section("groups");
+    section.know_entry("NAME", &["keys", "key_file"]);
+    for (name, value) in section.named("NAME") {
         let (group, map) = (known.group(&name), value.map());
         let keys = ring(&map, None);
         map.finish();

@@ -2,6 +2,7 @@
 
 mod keys;
 mod reference;
+mod scope;
 mod tls;
 mod upstream;
 

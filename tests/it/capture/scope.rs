@@ -138,111 +138,117 @@ fn stores_of_a_group_share_visits_and_no_others() {
     }
 }
 
+/// Cookies as browsers keep them, sealed with the app's keys: two of each name, and others'.
+struct Kept {
+    host: [String; 2],
+    secure: [String; 2],
+    bare: [String; 2],
+    foreign: String,
+}
+
+impl Kept {
+    fn new(front: &Front) -> Self {
+        let sealed = |name: &'static str, group: &'static str, id: u128| {
+            let mut seal = Seal::new(&front.settings.capture.keys, name);
+            seal.group = group;
+            format!("{name}={}", seal.value(&visit(id, ago(60))))
+        };
+        Self {
+            host: [1, 2].map(|id| sealed("__Host-refgate", "all", id)),
+            secure: [3, 4].map(|id| sealed("__Secure-refgate", "all", id)),
+            bare: [5, 6].map(|id| sealed("refgate", "all", id)),
+            foreign: sealed("__Secure-refgate", "other", 7),
+        }
+    }
+}
+
+const FORGED: &str = "__Host-refgate=forged; __Secure-refgate=forged; refgate=forged";
+
+/// At a host, with these cookies, partner 999's link is followed: these are deleted (their domains,
+/// none for a host's own), and whether the visit goes on.
+fn leftovers(front: &Front, at: &str, sent: &str, expected: &[&str], goes_on: bool) {
+    let set = set(&land(front, at, "999", sent));
+    let (new, deleted) = set.split_last().unwrap();
+    let name = name_of(new);
+    let secure = if name == "refgate" { "" } else { "; Secure" };
+    let deletion = |domain: &&str| match (name, *domain) {
+        ("refgate", "") => "refgate=; Path=/; Max-Age=0".to_owned(),
+        (_, "") => "__Host-refgate=; Path=/; Max-Age=0; Secure".to_owned(),
+        (_, domain) => {
+            let name = name.replace("__Host-", "__Secure-");
+            format!("{name}=; Path=/; Domain={domain}; Max-Age=0{secure}")
+        }
+    };
+    let expected: Vec<String> = expected.iter().map(deletion).collect();
+    assert_eq!(deleted, expected, "{at} {sent}");
+    let seal = Seal::new(&front.settings.capture.keys, name);
+    let (_, rest) = new.split_once('=').unwrap();
+    let visit: Visit = seal.open(rest.split(';').next().unwrap()).unwrap();
+    assert_eq!(visit.clicks[0].values["affiliate_id"], "999");
+    assert_eq!((1..7).contains(&visit.id.0), goes_on, "{at} {sent}");
+}
+
 #[test]
 fn what_is_left_of_another_scope_is_deleted_with_the_next_click() {
     let front = front();
-    let sealed = |name: &'static str, group: &'static str, id: u128| {
-        let mut seal = Seal::new(&front.settings.capture.keys, name);
-        seal.group = group;
-        format!("{name}={}", seal.value(&visit(id, ago(60))))
+    let Kept {
+        host: [host, host2],
+        secure: [secure, secure2],
+        foreign,
+        ..
+    } = &Kept::new(&front);
+    let case = |at, sent: &[&str], expected: &[&str], goes_on| {
+        leftovers(&front, at, &sent.join("; "), expected, goes_on);
     };
-    let [host, host2] = [1, 2].map(|id| sealed("__Host-refgate", "all", id));
-    let [secure, secure2] = [3, 4].map(|id| sealed("__Secure-refgate", "all", id));
-    let [bare, bare2] = [5, 6].map(|id| sealed("refgate", "all", id));
-    let foreign = sealed("__Secure-refgate", "other", 7);
-    let forged = "__Secure-refgate=forged";
-    let delete = |name: &str, domain: &str| match (name, domain) {
-        ("refgate", "") => "refgate=; Path=/; Max-Age=0".to_owned(),
-        ("refgate", domain) => format!("refgate=; Path=/; Domain={domain}; Max-Age=0"),
-        (name, "") => format!("{name}=; Path=/; Max-Age=0; Secure"),
-        (name, domain) => format!("{name}=; Path=/; Domain={domain}; Max-Age=0; Secure"),
-    };
-    let (by_host, by_domain) = ("__Host-refgate", "__Secure-refgate");
-    for (at, sent, expected) in [
-        // To a domain.
-        ("us.test", host.clone(), vec![delete(by_host, "")]),
-        (
-            "us.test",
-            format!("{host}; {host2}"),
-            vec![delete(by_host, "")],
-        ),
-        (
-            "us.test",
-            format!("{host}; {secure}"),
-            vec![delete(by_host, "")],
-        ),
-        ("us.test", secure.clone(), vec![]),
-        (
-            "us.test",
-            format!("__Host-refgate=forged; {secure}"),
-            vec![delete(by_host, "")],
-        ),
-        // Two of domains: one is of another one than now.
-        (
-            "www.us.test:443",
-            format!("{secure}; {secure2}"),
-            vec![delete(by_domain, "www.us.test")],
-        ),
-        ("us.test", format!("{secure}; {secure2}"), vec![]),
-        ("us.test", format!("{secure}; {foreign}; {forged}"), vec![]),
-        // To a host alone: a domain that is in use is left alone, and so is another group's.
-        (
-            "a.pay.test",
-            secure.clone(),
-            vec![
-                delete(by_domain, "a.pay.test"),
-                delete(by_domain, "pay.test"),
-            ],
-        ),
-        (
-            "A.Pay.test",
-            format!("{secure}; {host}"),
-            vec![
-                delete(by_domain, "a.pay.test"),
-                delete(by_domain, "pay.test"),
-            ],
-        ),
-        (
-            "blog.us.test",
-            format!("{secure}; {host}"),
-            vec![delete(by_domain, "blog.us.test")],
-        ),
-        (
-            "blog.us.test",
-            format!("{foreign}; {forged}; {host}"),
-            vec![],
-        ),
-        // By plain HTTP both have one name.
-        ("www.plain.test", bare.clone(), vec![delete("refgate", "")]),
-        ("www.bare.test", bare.clone(), vec![]),
-        (
-            "www.bare.test",
-            format!("{bare}; {bare2}"),
-            vec![
-                delete("refgate", "www.bare.test"),
-                delete("refgate", "bare.test"),
-            ],
-        ),
-    ] {
-        let answer = land(&front, at, "999", &sent);
-        let set = set(&answer);
-        let (new, deleted) = set.split_last().unwrap();
-        assert_eq!(deleted, expected, "{at} {sent}");
-        assert!(!new.contains("Max-Age=0"), "{new}");
-        // The visit goes on.
-        let seal = Seal::new(&front.settings.capture.keys, name_of(new));
-        let (_, rest) = new.split_once('=').unwrap();
-        let went_on: Visit = seal.open(rest.split(';').next().unwrap()).unwrap();
-        assert_eq!(went_on.clicks[0].values["affiliate_id"], "999");
-    }
-    // Where nothing is set, nothing is deleted.
-    let fields = format!("Cookie: {host}; {secure}; {bare}\r\n");
+    // To a domain.
+    case("us.test", &[host], &[""], true);
+    case("us.test", &[host, host2], &[""], true);
+    case("us.test", &[host, secure], &[""], true);
+    case("us.test", &[secure], &[], true);
+    case("us.test", &[FORGED, secure], &[""], true);
+    // Two of domains: one is of another one than now.
+    let two = [secure.as_str(), secure2];
+    case("www.us.test:443", &two, &["www.us.test"], true);
+    case("us.test", &two, &[], true);
+    case("us.test", &[secure, foreign], &[], true);
+    // To a host alone: a domain that is in use is left alone, and so is another group's.
+    let both = ["a.pay.test", "pay.test"];
+    case("a.pay.test", &[secure], &both, false);
+    case("A.Pay.test", &[secure, host], &both, true);
+    case("blog.us.test", &[secure, host], &["blog.us.test"], true);
+    case("blog.us.test", &[foreign, FORGED, host], &[], true);
+}
+
+#[test]
+fn by_plain_http_a_second_cookie_tells_of_another_scope() {
+    let front = front();
+    let [bare, bare2] = &Kept::new(&front).bare;
+    leftovers(&front, "www.plain.test", bare, &[""], true);
+    leftovers(&front, "www.bare.test", bare, &[], true);
+    let both = format!("{bare}; {bare2}");
+    let expected = ["www.bare.test", "bare.test"];
+    leftovers(&front, "www.bare.test", &both, &expected, true);
+    let expected = ["", "www.plain.test"];
+    leftovers(&front, "www.plain.test", &both, &expected, true);
+    leftovers(
+        &front,
+        "www.bare.test",
+        &format!("{bare}; {FORGED}"),
+        &[],
+        true,
+    );
+}
+
+#[test]
+fn where_nothing_is_set_nothing_is_deleted() {
+    let front = front();
+    let kept = Kept::new(&front);
+    let all = [kept.host, kept.secure, kept.bare].concat().join("; ");
+    let fields = format!("Cookie: {all}\r\n");
     for host in ["us.test", "blog.us.test", "www.plain.test"] {
-        assert_eq!(set(&front.ask(from(host, "/", &fields))), [""; 0]);
-        assert_eq!(
-            set(&front.ask(from(host, "/?affiliate_id=x", &fields))),
-            [""; 0]
-        );
+        for target in ["/", "/?affiliate_id=x"] {
+            assert_eq!(set(&front.ask(from(host, target, &fields))), [""; 0]);
+        }
     }
 }
 

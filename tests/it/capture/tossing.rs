@@ -50,7 +50,7 @@ fn worthless(front: &Front) -> Vec<(&'static str, String)> {
     };
     vec![
         ("forged", "A".repeat(good.len() / 4 * 4)),
-        ("cut", good[..good.len() - 4].to_owned()),
+        ("cut", good.get(4..).unwrap().to_owned()),
         ("longer", format!("{good}AAAA")),
         ("old key", seal(|seal| seal.keys = foreign())),
         ("expired", own.value(&visit(666, ago(31 * 86_400)))),
