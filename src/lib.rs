@@ -10,6 +10,7 @@ pub mod shards;
 // The words: parsed, bounded, pure.
 pub mod cause;
 pub mod clock;
+pub mod consent;
 pub mod event;
 pub mod inert;
 pub mod money;
@@ -41,6 +42,9 @@ pub mod capture;
 pub mod forward;
 pub mod ledger;
 pub mod observe;
+
+// Who is no shopper.
+pub mod exclude;
 
 // Certificates from an authority.
 pub mod acme;
