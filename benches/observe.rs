@@ -33,6 +33,7 @@ fn store() -> Store {
         currency: "USD".parse().unwrap(),
         number_format: "1,234.56".parse().unwrap(),
         max_amount: "5000".parse().unwrap(),
+        consent: refgate::consent::Consent::NotNeeded,
         orders: "shop".parse().unwrap(),
         traffic: std::sync::Arc::default(),
     }

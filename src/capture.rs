@@ -5,7 +5,9 @@
 //! with either is "no click" or "no visit", never an error.
 
 pub mod answer;
+mod consent;
 pub mod cookies;
+mod later;
 pub mod navigation;
 pub mod query;
 mod remember;
@@ -20,6 +22,7 @@ use tracing::{debug, info};
 
 use crate::click::{Click, Identifies, Values};
 use crate::clock::Time;
+use crate::consent::{Choice, Need};
 use crate::event::{Counters, Event};
 use crate::message::Fields;
 use crate::name::NetworkName;
@@ -64,6 +67,8 @@ pub struct Network {
     pub identifies: Identifies,
     /// All that a link may carry; those that are required make the click.
     pub parameters: Vec<Parameter>,
+    /// Whether its clicks need consent, in a store that asks for it.
+    pub consent: Need,
 }
 
 /// One query parameter.
@@ -118,27 +123,53 @@ impl Default for Visitor {
     }
 }
 
+/// What a request is read by, whatever it is.
+struct Asked<'a> {
+    store: &'a Store,
+    now: Time,
+    fresh: &'a dyn Fn() -> Option<VisitId>,
+    is_excluded: &'a dyn Fn(&Fields) -> bool,
+    counters: &'a Counters,
+}
+
 impl Settings {
     /// Reads `head` as a request to `store` at `now`; `fresh` gives the id of a
-    /// visit that begins here, random.
+    /// visit that begins here, random. `is_excluded` says whether these are the fields of one
+    /// who is no shopper; it is asked only where there is a click to be captured.
     pub fn capture(
         &self,
         head: &mut Head<'_>,
-        store: &Store,
+        (store, is_excluded): (&Store, &dyn Fn(&Fields) -> bool),
         (now, fresh): (Time, &dyn Fn() -> Option<VisitId>),
         counters: &Counters,
     ) -> Captured {
         let ours = cookies::take(head.fields, &self.cookie);
-        let apart = query::take_apart(head.target, |name| self.parameter_named(name));
-        let mut captured = Captured::default();
+        let asked = Asked {
+            store,
+            now,
+            fresh,
+            is_excluded,
+            counters,
+        };
+        let apart = self.take_apart(head.target);
         if apart.ours.is_empty() {
-            captured.visitor = Visitor::Sealed(ours);
-            return captured;
+            return self.without_parameter(head, ours, &asked);
         }
+        let mut captured = Captured::default();
         captured.answer.personal = true;
-        let clicks = self.clicks(&apart.ours, now, counters);
+        let clicks = self.clicks(&apart.ours, head.target, now, Some(counters));
         let mut visit = self.known(store.scheme, (&ours, head.fields), now, counters);
+        let choice = consent::choice(store, head.fields);
+        let withdrawn = !ours.is_empty(head.fields) && consent::is_withdrawn(choice, head);
+        let before = visit.clone().filter(|_| withdrawn);
+        if withdrawn {
+            visit = visit.and_then(|visit| self.exempt(visit));
+        }
         if navigation::is_document(head.method, head.fields) {
+            if withdrawn && (visit.is_none() || visit != before) {
+                captured.answer.set_cookie = self.withdrawn(&visit, &asked);
+            }
+            let clicks = self.allowed(clicks, choice, head.fields, &asked);
             let arrival = navigation::arrival(head.fields, head.host);
             for (click, identifies) in clicks {
                 let told = (click.network.clone(), click.values.clone());
@@ -163,7 +194,34 @@ impl Settings {
         captured
     }
 
-    /// The visit of a captured request to `store`, whose `fields` capture has seen.
+    /// Of the clicks that a request makes those that may be captured.
+    fn allowed(
+        &self,
+        mut clicks: Vec<(Click, Identifies)>,
+        choice: Choice,
+        fields: &Fields,
+        asked: &Asked<'_>,
+    ) -> Vec<(Click, Identifies)> {
+        let store = &asked.store.name;
+        if !clicks.is_empty() && (asked.is_excluded)(fields) {
+            asked.counters.add(Event::ClickExcluded);
+            debug!(%store, "no click is captured: the one who asks is excluded");
+            return Vec::new();
+        }
+        clicks.retain(|(click, _)| {
+            let may = self.may_keep(click, choice);
+            if !may {
+                asked.counters.add(Event::ClickWithoutConsent);
+                debug!(%store, network = %click.network, ?choice,
+                    "no click is captured: consent is not given");
+            }
+            may
+        });
+        clicks
+    }
+
+    /// The visit of a captured request to `store`, whose `fields` capture has seen. Clicks whose
+    /// visitor has refused are none.
     pub fn visit(
         &self,
         (visitor, fields): (&Visitor, &Fields),
@@ -173,7 +231,13 @@ impl Settings {
     ) -> Option<Visit> {
         match visitor {
             Visitor::Known(visit) => visit.clone(),
-            Visitor::Sealed(ours) => self.known(store.scheme, (ours, fields), now, counters),
+            Visitor::Sealed(ours) => {
+                let visit = self.known(store.scheme, (ours, fields), now, counters)?;
+                match consent::choice(store, fields) {
+                    Choice::Refused => self.exempt(visit),
+                    Choice::Given | Choice::Unknown => Some(visit),
+                }
+            }
         }
     }
 
@@ -201,12 +265,13 @@ impl Settings {
     }
 
     /// The clicks in what a target carries: one per network whose required
-    /// parameters are there, once each, and match.
+    /// parameters are there, once each, and match. What is no click is counted, if wanted.
     fn clicks(
         &self,
         found: &[query::Found<'_>],
+        target: &str,
         now: Time,
-        counters: &Counters,
+        counters: Option<&Counters>,
     ) -> Vec<(Click, Identifies)> {
         let mut clicks = Vec::new();
         for network in &self.networks {
@@ -219,7 +284,10 @@ impl Settings {
                     .filter(|_| second.is_none())
                     .and_then(|found| found.value.as_deref())
                     .filter(|value| parameter.takes(value));
-                if first.is_some() && value.is_none() {
+                if let Some(counters) = counters
+                    && first.is_some()
+                    && value.is_none()
+                {
                     counters.add(Event::ClickRefused);
                     debug!(network = %network.name, parameter = parameter.name,
                         "the value is repeated, empty, too long or does not match");
@@ -232,6 +300,11 @@ impl Settings {
                 }
             }
             if complete && !values.is_empty() {
+                if let Need::NotNeededIf(all) = &network.consent
+                    && all.iter().all(|(name, is)| query::says(target, name, is))
+                {
+                    values.extend(all.clone());
+                }
                 let network_name = network.name.clone();
                 let click = Click {
                     network: network_name,

@@ -12,7 +12,9 @@ mod addresses;
 mod answers;
 mod assemble;
 mod authority;
+mod consent;
 mod cookie;
+mod exclude;
 mod expand;
 mod fault;
 mod fields;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub acme: Option<acme::Settings>,
     /// How clicks are recognised and remembered.
     pub capture: capture::Settings,
+    /// Who is no shopper.
+    pub exclude: crate::exclude::Settings,
     /// How the shop is spoken to.
     pub forward: forward::Settings,
     /// What is watched.

@@ -73,12 +73,22 @@ events! {
     ClickCaptured = "clicks_captured";
     /// A parameter was there but its value was refused (pattern, length, repeated, empty).
     ClickRefused = "clicks_refused";
+    /// A click was captured on the page after the landing: consent came late, or the landing was fetched ahead of time.
+    ClickLate = "clicks_captured_late";
+    /// A link was followed by one who has not agreed to be remembered, or not yet; no click was captured.
+    ClickWithoutConsent = "clicks_without_consent";
+    /// A link was followed by one who is excluded; no click was captured.
+    ClickExcluded = "clicks_excluded";
+    /// Clicks were forgotten because consent for them was refused or is gone.
+    ConsentWithdrawn = "consents_withdrawn";
     /// A cookie of ours could not be opened (tampered, foreign, another key).
     CookieRefused = "cookies_refused";
     /// A cookie of ours opened, but every click in it was older than the window.
     CookieExpired = "cookies_expired";
     /// Capturing panicked; the request went on untouched.
     CaptureFailed = "capture_failed";
+    /// A rule meant the request of one who is excluded; nothing was read.
+    ExchangeExcluded = "exchanges_excluded";
     /// A response matched a rule and was read.
     RuleMatched = "rules_matched";
     /// A path was ambiguous, so no rule was tried.

@@ -22,12 +22,13 @@ use crate::acme::Tokens;
 use crate::capture::{self, Captured, Visitor};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
+use crate::exclude;
 use crate::forward::options::Options;
 use crate::forward::{self, Resend, headers};
-use crate::message::{Body as _, Request, RequestHead, Response, Target};
+use crate::message::{Body as _, Fields, Request, RequestHead, Response, Target};
 use crate::store::{Scheme, Store, Stores};
 use crate::visit::VisitId;
-use crate::watch::{self, Watcher};
+use crate::watch::{self, Watcher, Whose};
 
 use account::Account;
 
@@ -46,6 +47,8 @@ pub struct Settings {
     pub options: Options,
     /// Where each request has its line, if anywhere.
     pub access: Option<access::Log>,
+    /// Who is no shopper.
+    pub exclude: exclude::Settings,
     /// What a certificate authority asks for.
     pub tokens: Arc<Tokens>,
 }
@@ -145,7 +148,7 @@ impl Service {
             return Err(Box::new(moved(name, port, &head.target)));
         }
 
-        let captured = self.capture(head, &host, store);
+        let captured = self.capture(peer, head, &host, store);
         if let Some(location) = &captured.answer.redirect {
             let mut response = answer::redirect(location);
             let head = &mut response.head;
@@ -158,7 +161,7 @@ impl Service {
         options.sign(&mut head.fields, head.version);
         let id = options.identify(&mut head.fields, asker.trusted, random);
         account.asks(&head.target, id.as_deref());
-        let watched = self.look(head, name, store, &captured.visitor);
+        let watched = self.look(peer, head, (name, store), &captured.visitor);
         let Captured { answer, .. } = captured;
         Ok(Prepared {
             store,
@@ -170,9 +173,9 @@ impl Service {
     /// Whether a rule means the request. What switches protocols is no confirmation.
     fn look(
         &self,
+        peer: &Peer,
         head: &mut RequestHead,
-        name: &str,
-        store: &Store,
+        (name, store): (&str, &Store),
         visitor: &Visitor,
     ) -> Option<watch::Watched> {
         if head.protocol.is_some() || head.fields.contains("upgrade") {
@@ -180,9 +183,14 @@ impl Service {
         }
         let looking = || {
             let capture = &self.settings.capture;
-            let visit =
-                |fields: &_| capture.visit((visitor, fields), store, Time::now(), &self.counters);
-            self.watcher.look(head, name, visit)
+            let whose = |head: &RequestHead| {
+                if self.is_excluded(peer, head.target.path(), &head.fields) {
+                    return Whose::Excluded;
+                }
+                let known = (visitor, &head.fields);
+                Whose::Shopper(capture.visit(known, store, Time::now(), &self.counters))
+            };
+            self.watcher.look(head, name, whose)
         };
         catch_unwind(AssertUnwindSafe(looking)).unwrap_or_else(|_panic| {
             self.counters.add(Event::ObserverFailed);
@@ -226,7 +234,7 @@ impl Service {
 
     /// Whose visitor it is. Our parameter and our cookie are gone from `head`
     /// then; if capturing panics, the request goes on as it is.
-    fn capture(&self, head: &mut RequestHead, host: &str, store: &Store) -> Captured {
+    fn capture(&self, peer: &Peer, head: &mut RequestHead, host: &str, store: &Store) -> Captured {
         let Some(target) = head.target.as_str() else {
             return Captured::default();
         };
@@ -237,8 +245,17 @@ impl Service {
             fields: &mut head.fields,
         };
         let settings = &self.settings.capture;
-        let capturing =
-            || settings.capture(&mut asked, store, (Time::now(), &visit_id), &self.counters);
+        let path = head.target.path();
+        let is_excluded = |fields: &Fields| self.is_excluded(peer, path, fields);
+        let capturing = || {
+            let now = Time::now();
+            settings.capture(
+                &mut asked,
+                (store, &is_excluded),
+                (now, &visit_id),
+                &self.counters,
+            )
+        };
         let Ok(mut captured) = catch_unwind(AssertUnwindSafe(capturing)) else {
             self.counters.add(Event::CaptureFailed);
             error!(store = %store.name, "capturing panicked; the request goes on untouched");
@@ -248,6 +265,18 @@ impl Service {
             head.target = Target::new(stripped.into_bytes());
         }
         captured
+    }
+
+    /// Whether a request is one of no shopper's. Seldom asked: where a click would be captured, or
+    /// a rule means it.
+    fn is_excluded(&self, peer: &Peer, path: Option<&str>, fields: &Fields) -> bool {
+        let client = || self.settings.forward.client(peer.addr.ip(), fields);
+        let path = path.unwrap_or_default();
+        let reason = self.settings.exclude.reason(path, fields, client);
+        if let Some(reason) = reason {
+            debug!(?reason, "the one who asks is excluded");
+        }
+        reason.is_some()
     }
 
     fn asker<'a>(

@@ -8,6 +8,7 @@ pub mod upstreams;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::consent::Consent;
 use crate::money::{Currency, Decimal, NumberFormat};
 use crate::name::{Namespace, StoreName};
 use hosts::Hosts;
@@ -103,6 +104,8 @@ pub struct Store {
     pub max_amount: Decimal,
     /// Where its order ids are unique.
     pub orders: Namespace,
+    /// How it is seen that clicks may be remembered.
+    pub consent: Consent,
     /// What passes through it, counted.
     pub traffic: Arc<Traffic>,
 }

@@ -64,6 +64,15 @@ pub struct Watched {
     is_old: bool,
 }
 
+/// Whose exchange it is.
+#[derive(Debug)]
+pub enum Whose {
+    /// A shopper's; with his visit, if there is one.
+    Shopper(Option<Visit>),
+    /// That of one who is excluded: it is not watched.
+    Excluded,
+}
+
 /// What the shopper gets: watched to the end, or left alone after all.
 #[derive(Debug)]
 pub enum Body {
@@ -121,13 +130,13 @@ impl Watcher {
         }
     }
 
-    /// Whether a rule means this request, then also whose `visit` it is. If so its head is made such that the
+    /// Whether a rule means this request, then also `whose` it is. If so its head is made such that the
     /// answer can be read: whole, and in codings that we decode.
     pub fn look(
         &self,
         head: &mut Head,
         host: &str,
-        visit: impl FnOnce(&Fields) -> Option<Visit>,
+        whose: impl FnOnce(&Head) -> Whose,
     ) -> Option<Watched> {
         let path = head.target.path()?;
         let asked = RequestHead {
@@ -146,7 +155,10 @@ impl Watcher {
             }
             Decision::Watched(watch) => watch,
         };
-        let visit = visit(&head.fields);
+        let Whose::Shopper(visit) = whose(head) else {
+            self.counters.add(Event::ExchangeExcluded);
+            return None;
+        };
         if visit.is_none() && navigation::is_speculative(&head.fields) {
             return None;
         }

@@ -117,7 +117,7 @@ fn whole(settings: &Settings, stores: &Stores, target: &[u8], cookie: &[u8], sea
     let now = Time::from_millis(1_700_000_000_000);
     let fresh = || Some(VisitId(7));
     let counters = Counters::default();
-    let captured = settings.capture(&mut head, store, (now, &fresh), &counters);
+    let captured = settings.capture(&mut head, (store, &|_| false), (now, &fresh), &counters);
     let Some(visit) = settings.visit((&captured.visitor, &fields), store, now, &counters) else {
         return;
     };

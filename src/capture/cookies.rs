@@ -4,7 +4,7 @@
 //! A parser that trims Unicode space, unquotes or keeps the last of two equal
 //! names would change what the shop sees (RFC 6265 §5.4 leaves all of that open).
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::CookieName;
 use crate::message::{Edit, Fields, Replaced};
@@ -33,7 +33,22 @@ pub fn take(fields: &mut Fields, ours: &CookieName) -> Ours {
     Ours(fields.edit("cookie", |value| without(value, ours)))
 }
 
+/// The values of every cookie of that name, as they stand in `fields`.
+pub fn named<'f>(fields: &'f Fields, name: &'f [u8]) -> impl Iterator<Item = &'f [u8]> {
+    let fields = fields.get_all("cookie");
+    let fields = fields.filter(move |field| memmem::find(field, name).is_some());
+    let pieces = fields.flat_map(pieces);
+    pieces
+        .filter(move |piece| name_of(piece) == name)
+        .map(value_of)
+}
+
 impl Ours {
+    /// Whether there was none, under any of our names.
+    pub fn is_empty(&self, fields: &Fields) -> bool {
+        fields.replaced(&self.0).next().is_none()
+    }
+
     /// The values under `name`, of the fields that they were taken out of.
     pub fn values<'f>(&self, fields: &'f Fields, name: &str) -> Values<'f> {
         let mut found = Values::default();

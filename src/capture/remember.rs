@@ -161,4 +161,14 @@ impl Settings {
             format!("{name}={sealed}; Path=/; Max-Age={left}; HttpOnly; SameSite=Lax{secure}");
         Some(field)
     }
+
+    /// `Set-Cookie` that takes the cookie away.
+    pub(super) fn no_cookie(&self, scheme: Scheme) -> String {
+        let name = self.cookie.sealed(scheme);
+        let secure = match scheme {
+            Scheme::Https => "; Secure",
+            Scheme::Http => "",
+        };
+        format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}")
+    }
 }

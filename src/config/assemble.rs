@@ -10,8 +10,9 @@ use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
-use super::{Settings, rules, stores, tls};
-use crate::capture::CookieName;
+use super::{Settings, exclude, rules, stores, tls};
+use crate::capture::{CookieName, Handling};
+use crate::consent::Consent;
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
 use crate::store::{Store, Stores};
@@ -27,6 +28,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let (tls, acme) = tls::read(root, &addresses, &stores);
     let cookie = cookie::read(root);
     let networks = networks::read(root);
+    let exclude = exclude::read(root);
     let rules = rules::read(root, &known);
     let ledger = ledger(root);
     let added = added::read(root);
@@ -35,6 +37,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     warn_of_currencies(root, &stores, &networks);
     warn_of_unwatched(root, &stores, &rules);
     warn_of_room(root, &networks);
+    warn_of_redirect(root, &stores, cookie.parameter);
     let (keys, source) = open_keys(root, &cookie, missing)?;
     Some(Settings {
         acme,
@@ -44,6 +47,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
         watch: added.watch,
         keys: source,
         secrets: Vec::new(),
+        exclude,
         ledger,
         record: record::Settings {
             hold: timeouts.hold,
@@ -184,6 +188,22 @@ fn warn_of_room(root: &Map<'_>, networks: &Networks) {
             .first()
             .map_or(&root.place, |(_, place)| place);
         root.cx.warn(place, words);
+    }
+}
+
+/// A click before the choice is captured by the `Referer` of the next page, which a redirect empties.
+fn warn_of_redirect(root: &Map<'_>, stores: &[Store], parameter: Handling) {
+    let asks = |store: &&Store| matches!(store.consent, Consent::Told(_));
+    if parameter != Handling::Redirect {
+        return;
+    }
+    if let Some(store) = stores.iter().find(asks) {
+        let words = format!(
+            "with `parameter: redirect` a visitor of the store `{}` who consents only after he \
+             landed is lost: the page no longer tells by which link he came",
+            store.name
+        );
+        root.cx.warn(&root.section("cookie").place, words);
     }
 }
 

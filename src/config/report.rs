@@ -17,8 +17,10 @@ use crate::acme::Challenge;
 use crate::capture::{Handling, Network, Parameter};
 use crate::click::{Identifies, Values};
 use crate::clock::Time;
+use crate::consent::Need;
 use crate::deliver::template::Fill;
 use crate::deliver::{Answer, Dedupe, Destination};
+use crate::exclude;
 use crate::forward::options::Options;
 use crate::money::{Decimal, Money};
 use crate::postback::Verdict;
@@ -138,7 +140,8 @@ fn clicks(settings: &Settings, lines: &mut Vec<String>) {
         };
         let name = &network.name;
         lines.push(format!(
-            "  {name}: a link with {parameters}, which says {what} it is"
+            "  {name}: a link with {parameters}, which says {what} it is{}",
+            exempt(&network.consent)
         ));
     }
     let winner = match capture.attribution {
@@ -171,9 +174,55 @@ fn clicks(settings: &Settings, lines: &mut Vec<String>) {
     lines.push(format!(
         "  the cookie is {prefix}{name}, sealed with {keys}"
     ));
-    let consent =
-        "  consent is not asked for by this version: the cookie is set on every affiliate click";
-    lines.push(consent.to_owned());
+    lines.extend(excluded(&settings.exclude));
+}
+
+/// Which of a network's clicks need no consent.
+fn exempt(need: &Need) -> String {
+    match need {
+        Need::Required => String::new(),
+        Need::NotNeeded => "; it needs no consent".to_owned(),
+        Need::NotNeededIf(all) => {
+            let all: Vec<_> = all
+                .iter()
+                .map(|(name, is)| format!("{name}={is}"))
+                .collect();
+            format!("; one with {} needs no consent", all.join(" and "))
+        }
+    }
+}
+
+/// Who is no shopper.
+fn excluded(exclude: &exclude::Settings) -> Vec<String> {
+    let mut who = Vec::new();
+    if exclude.bots {
+        who.push("robots that say so".to_owned());
+    }
+    let agents = exclude.user_agents.iter();
+    who.extend(agents.map(|one| format!("programs whose User-Agent matches {one}")));
+    who.extend(exclude.cookies.iter().map(|cookie| match &cookie.value {
+        Some(value) => format!("browsers with the cookie {}={value}", cookie.name),
+        None => format!("browsers with the cookie {}", cookie.name),
+    }));
+    who.extend(
+        exclude
+            .networks
+            .iter()
+            .map(|net| format!("clients in {net}")),
+    );
+    who.extend(
+        exclude
+            .paths
+            .iter()
+            .map(|path| format!("requests for {path}")),
+    );
+    match who.as_slice() {
+        [] => vec!["  nobody is excluded, not even robots".to_owned()],
+        who => {
+            let who = who.join("; ");
+            vec![format!("  no clicks and no orders of: {who}")]
+        }
+    }
 }
 
 fn parameter(parameter: &Parameter) -> String {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::consent;
 use super::fault::Suggestion;
 use super::hosts::{HOST, host, is_loopback};
 use super::reader::Map;
@@ -84,6 +85,7 @@ impl Reader<'_> {
                 "an amount above which an order is held for you",
             )
             .and_then(|value| positive(&value));
+        let consent = consent::of_store(&map);
         let orders = self.orders(&map, upstreams.as_ref(), store_name.as_ref());
         map.finish();
         Some(Store {
@@ -95,6 +97,7 @@ impl Reader<'_> {
             number_format: number_format?,
             max_amount: max_amount?,
             orders: orders?,
+            consent: consent?,
             traffic: Arc::default(),
         })
     }

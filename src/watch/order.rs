@@ -267,6 +267,7 @@ mod tests {
             currency: "USD".parse().unwrap(),
             number_format: "1,234.56".parse().unwrap(),
             max_amount: "5000".parse().unwrap(),
+            consent: crate::consent::Consent::NotNeeded,
             orders: "shop".parse().unwrap(),
             traffic: Arc::default(),
         };

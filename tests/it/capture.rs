@@ -2,6 +2,9 @@
 
 mod caching;
 mod click;
+mod consent;
+mod excluded;
+mod later;
 
 use std::time::Duration;
 

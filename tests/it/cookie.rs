@@ -44,7 +44,7 @@ fn visit(target: &str, cookie: Option<&str>, now: Time) -> (Option<Visit>, Optio
     let store = stores.find("shop.test").unwrap();
     let fresh = || Some(VisitId(7));
     let (settings, counters) = (settings(), Counters::default());
-    let captured = settings.capture(&mut head, store, (now, &fresh), &counters);
+    let captured = settings.capture(&mut head, (store, &|_| false), (now, &fresh), &counters);
     let seen = (&captured.visitor, &headers);
     let visit = settings.visit(seen, store, now, &counters);
     let set = captured.answer.set_cookie;

@@ -3,6 +3,7 @@
 use super::list;
 use crate::config::Settings;
 use crate::config::units::shown;
+use crate::consent::{Consent, Sign, Teller};
 use crate::store::tls::{Tls, Trust};
 use crate::store::upstreams::{Balance, Plan, Upstreams};
 
@@ -26,7 +27,34 @@ pub(super) fn all(settings: &Settings, lines: &mut Vec<String>) {
             "      prices in {}, written like {}; an order above {} {} is held for you; order numbers are unique in `{}`",
             store.currency, store.number_format, store.max_amount, store.currency, store.orders
         ));
+        lines.push(format!("      {}", consent(&store.consent)));
     }
+}
+
+/// Whether clicks are remembered without being asked for.
+fn consent(consent: &Consent) -> String {
+    let Consent::Told(Teller { cookie, sign }) = consent else {
+        return "consent is not needed: the cookie is set on every affiliate click".to_owned();
+    };
+    let says = match sign {
+        Sign::OneTrust { group } => format!("OneTrust's cookie {cookie} has the group {group} on"),
+        Sign::Cookiebot => format!("Cookiebot's cookie {cookie} has marketing on"),
+        Sign::CookieYes => format!("CookieYes's cookie {cookie} has advertisement on"),
+        Sign::Complianz => format!("Complianz's cookie {cookie} says allow"),
+        Sign::Tcf { purposes } => {
+            let purposes = list(purposes);
+            format!("the TCF string in {cookie} has the purposes {purposes} on")
+        }
+        Sign::Pattern { given, .. } => format!("the cookie {cookie} matches {given}"),
+    };
+    let refused = match sign {
+        Sign::Pattern {
+            refused: Some(refused),
+            ..
+        } => format!("; matching {refused} refuses"),
+        _ => String::new(),
+    };
+    format!("a click is remembered once {says}{refused}; Sec-GPC refuses")
 }
 
 /// What is done with several upstreams, and where none is left.

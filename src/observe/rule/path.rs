@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::observe::target;
+
 /// Longest pattern in bytes.
 const LIMIT: usize = 1024;
 
@@ -136,6 +138,15 @@ impl PathPattern {
         })
     }
 
+    /// Whether it means this path, as sent; of one that can be read in several ways also by the
+    /// most lenient reading.
+    pub fn may_mean(&self, path: &str) -> bool {
+        match target::segments(path) {
+            Some(segments) => self.matches(&segments).is_some(),
+            None => self.matches(&target::guess(path)).is_some(),
+        }
+    }
+
     /// What the named segments are, if the decoded `segments` of a path match.
     pub(crate) fn matches<S: AsRef<str>>(&self, segments: &[S]) -> Option<Vec<(String, String)>> {
         let mut found = Vec::new();
@@ -207,6 +218,22 @@ mod tests {
                 "{pattern} {path}"
             );
         }
+    }
+
+    #[test]
+    fn a_path_as_sent_is_read_as_the_most_lenient_shop_would() {
+        let pattern: PathPattern = "/admin/**".parse().unwrap();
+        for path in [
+            "/admin",
+            "/admin/",
+            "/admin/x%20y",
+            "/x/../admin/y",
+            "//admin/x",
+            "/%61dmin/",
+        ] {
+            assert!(pattern.may_mean(path), "{path}");
+        }
+        assert!(!pattern.may_mean("/administration"));
     }
 
     #[test]

@@ -23,6 +23,7 @@ fn store(currency: &str) -> Store {
         currency: currency.parse().unwrap(),
         number_format: "1,234.56".parse().unwrap(),
         max_amount: "5000".parse().unwrap(),
+        consent: crate::consent::Consent::NotNeeded,
         orders: "demo".parse().unwrap(),
         traffic: std::sync::Arc::default(),
     }
