@@ -1,5 +1,6 @@
 //! A configuration: read as meant, or refused with every fault told.
 
+mod consent;
 mod keys;
 mod reference;
 mod tls;
