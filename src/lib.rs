@@ -28,6 +28,9 @@ pub mod store;
 // What a visitor carries.
 pub mod visit;
 
+// What goes along from one store to its sibling.
+pub mod hand_over;
+
 // What a sale becomes.
 pub mod order;
 
