@@ -41,6 +41,7 @@ pub mod postback;
 pub mod accept;
 pub mod access;
 pub mod capture;
+pub mod decorate;
 pub mod forward;
 pub mod ledger;
 pub mod observe;
