@@ -25,7 +25,8 @@ pub mod wire;
 pub mod click;
 pub mod store;
 
-// What a visitor carries.
+// What a visitor carries, here and at the shop.
+pub mod session;
 pub mod visit;
 
 // What a sale becomes.
