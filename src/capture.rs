@@ -112,6 +112,16 @@ pub enum Visitor {
     Known(Option<Visit>),
 }
 
+impl Visitor {
+    /// Whether nothing that came with the request can tell of a visit: known without opening anything.
+    pub const fn is_stranger(&self) -> bool {
+        match self {
+            Self::Sealed(ours) => ours.are_none(),
+            Self::Known(visit) => visit.is_none(),
+        }
+    }
+}
+
 impl Default for Visitor {
     fn default() -> Self {
         Self::Known(None)

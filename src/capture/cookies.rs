@@ -33,7 +33,22 @@ pub fn take(fields: &mut Fields, ours: &CookieName) -> Ours {
     Ours(fields.edit("cookie", |value| without(value, ours)))
 }
 
+/// The value of the shop's cookie of this exact name, as it stands there; none if it stands there twice.
+pub fn only<'f>(fields: &'f Fields, name: &str) -> Option<&'f [u8]> {
+    let mut of_it = fields
+        .get_all("cookie")
+        .flat_map(pieces)
+        .filter(|piece| name_of(piece) == name.as_bytes());
+    let (first, second) = (of_it.next()?, of_it.next());
+    second.is_none().then(|| value_of(first))
+}
+
 impl Ours {
+    /// Whether there are none.
+    pub const fn are_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The values under `name`, of the fields that they were taken out of.
     pub fn values<'f>(&self, fields: &'f Fields, name: &str) -> Values<'f> {
         let mut found = Values::default();
@@ -143,6 +158,23 @@ mod tests {
     fn other_spellings_are_the_shops() {
         let shop = b"__host-r=x; R=1; xr=2; r2=3; a=__Host-r=z";
         assert_eq!(taken(&[shop]).0, [shop.to_vec()]);
+    }
+
+    #[test]
+    fn a_cookie_of_the_shops_counts_once_and_by_its_exact_name() {
+        let only = |fields: &[&str]| {
+            let fields: Fields = fields.iter().map(|field| ("Cookie", field)).collect();
+            only(&fields, "sid").map(|value| String::from_utf8(value.to_vec()).unwrap())
+        };
+        assert_eq!(only(&["a=1; sid=x=y ;b=2"]).as_deref(), Some("x=y"));
+        assert_eq!(only(&["a=1", "sid=x"]).as_deref(), Some("x"));
+        for fields in [
+            &["a=sid=x; SID=1; sid2=2; xsid=3"][..],
+            &["sid=x; sid=x"],
+            &["sid=x", "sid=y"],
+        ] {
+            assert_eq!(only(fields), None, "{fields:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::observe::target;
+
 /// Longest pattern in bytes.
 const LIMIT: usize = 1024;
 
@@ -158,6 +160,15 @@ impl PathPattern {
     }
 }
 
+/// Whether a request's path, as sent, is one of these; an ambiguous one is none.
+pub fn is_one_of(path: &str, patterns: &[PathPattern]) -> bool {
+    let Some(segments) = target::segments(path) else {
+        return false;
+    };
+    let matches = |pattern: &PathPattern| pattern.matches(&segments).is_some();
+    patterns.iter().any(matches)
+}
+
 impl fmt::Display for PathPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for segment in &self.0 {
@@ -241,6 +252,25 @@ mod tests {
             "/a".repeat(600).parse::<PathPattern>(),
             Err(PathError::Long)
         );
+    }
+
+    #[test]
+    fn a_path_as_sent_is_one_of_several_if_it_is_clear() {
+        let patterns =
+            ["/cart", "/kasse/best\u{e4}tigt", "/checkout/*"].map(|it| it.parse().unwrap());
+        for path in ["/cart", "/checkout/pay", "/kasse/best%C3%A4tigt"] {
+            assert!(is_one_of(path, &patterns), "{path}");
+        }
+        for path in [
+            "/cart/",
+            "/checkout",
+            "/checkout/%2e",
+            "/x//cart",
+            "/checkout/a/b",
+            "*",
+        ] {
+            assert!(!is_one_of(path, &patterns), "{path}");
+        }
     }
 
     #[test]
