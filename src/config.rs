@@ -24,6 +24,7 @@ mod networks;
 mod pattern;
 mod reader;
 pub mod report;
+mod returns;
 mod rules;
 mod stores;
 mod text;

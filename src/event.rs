@@ -79,6 +79,16 @@ events! {
     CookieExpired = "cookies_expired";
     /// Capturing panicked; the request went on untouched.
     CaptureFailed = "capture_failed";
+    /// A shopper's session and visit were written down at a checkout route.
+    SessionRemembered = "sessions_remembered";
+    /// A session cookie's value at a checkout route was too short or too plain to count.
+    SessionRefused = "sessions_refused";
+    /// A session could not be written down, or not be asked for: too many, or the ledger failed.
+    SessionLost = "sessions_lost";
+    /// One session came with two visits: nothing is credited by it.
+    SessionShared = "sessions_shared";
+    /// A confirmation without a visit was found one by its session.
+    SessionFound = "sessions_found";
     /// A response matched a rule and was read.
     RuleMatched = "rules_matched";
     /// A path was ambiguous, so no rule was tried.

@@ -9,6 +9,7 @@ mod body;
 mod redirect;
 mod target;
 
+use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -180,8 +181,13 @@ impl Service {
         }
         let looking = || {
             let capture = &self.settings.capture;
-            let visit =
+            let open =
                 |fields: &_| capture.visit((visitor, fields), store, Time::now(), &self.counters);
+            let opened = OnceCell::new();
+            let visit = |fields: &_| opened.get_or_init(|| open(fields)).clone();
+            if !visitor.is_stranger() {
+                self.watcher.note(head, store, Time::now(), visit);
+            }
             self.watcher.look(head, name, visit)
         };
         catch_unwind(AssertUnwindSafe(looking)).unwrap_or_else(|_panic| {

@@ -1,5 +1,6 @@
 //! A visit: what the sealed cookie says of a visitor. Pure.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub enum Attribution {
     LastClick,
     /// The oldest one that is still within the window.
     FirstClick,
+    /// Each network's newest one: an order then pays every network that has one.
+    All,
 }
 
 /// What joins the exchanges of one visitor: 128 random bits, in hexadecimal.
@@ -120,7 +123,10 @@ impl Visit {
         (!self.clicks.is_empty()).then_some(self)
     }
 
-    /// The click that an order at `now` is owed to, if one is within `window`.
+    /// The click that an order at `now` is owed to, or to first of all, if one is within `window`.
+    ///
+    /// Of clicks of one millisecond (one link that carries the parameters of several networks) the
+    /// last one is the later in `clicks`, so in the order of the configuration, and the first one the earlier.
     pub fn credited(
         &self,
         attribution: Attribution,
@@ -132,9 +138,30 @@ impl Visit {
             .iter()
             .filter(|click| now.since(click.at) <= window);
         match attribution {
-            Attribution::LastClick => live.max_by_key(|click| click.at),
+            Attribution::LastClick | Attribution::All => live.max_by_key(|click| click.at),
             Attribution::FirstClick => live.min_by_key(|click| click.at),
         }
+    }
+
+    /// Every click that an order at `now` is owed to: the [`credited`](Self::credited) one, and under
+    /// [`Attribution::All`] behind it each other network's newest, from the newest to the oldest.
+    pub fn owed(&self, attribution: Attribution, window: Duration, now: Time) -> Vec<&Click> {
+        if attribution != Attribution::All {
+            let credited = self.credited(attribution, window, now);
+            return credited.into_iter().collect();
+        }
+        let clicks = self.clicks.iter().rev();
+        let mut live: Vec<&Click> = clicks
+            .filter(|click| now.since(click.at) <= window)
+            .collect();
+        live.sort_by_key(|click| Reverse(click.at));
+        let mut told = Vec::with_capacity(live.len());
+        live.retain(|click| {
+            let first = !told.contains(&&click.network);
+            told.push(&click.network);
+            first
+        });
+        live
     }
 }
 
@@ -177,6 +204,46 @@ mod tests {
     }
 
     #[test]
+    fn under_all_every_networks_newest_live_click_is_owed() {
+        let clicks = [
+            click("a", "1", 0),
+            click("b", "2", 5),
+            click("c", "3", 5),
+            click("b", "4", 6),
+        ];
+        let visit = visit(&clicks);
+        let owed = |attribution, day: i64| {
+            let (window, now) = (
+                Duration::from_secs(30 * DAY),
+                Time::from_millis(day * 86_400_000),
+            );
+            let owed = visit.owed(attribution, window, now).into_iter();
+            owed.map(|click| click.values["id"].as_str())
+                .collect::<String>()
+        };
+        assert_eq!(owed(Attribution::All, 10), "431");
+        assert_eq!(owed(Attribution::All, 31), "43", "one is too old");
+        assert_eq!(owed(Attribution::All, 40), "");
+        assert_eq!(owed(Attribution::LastClick, 10), "4");
+        assert_eq!(owed(Attribution::FirstClick, 10), "1");
+    }
+
+    #[test]
+    fn of_clicks_of_one_millisecond_the_later_in_their_order_is_the_last() {
+        let visit = visit(&[click("a", "1", 5), click("b", "2", 5)]);
+        let (window, now) = (Duration::from_secs(DAY), Time::from_millis(5 * 86_400_000));
+        let credited = |attribution| {
+            let click = visit.credited(attribution, window, now).unwrap();
+            let owed = visit.owed(attribution, window, now);
+            assert_eq!(owed[0], click);
+            (click.network.as_str(), owed.len())
+        };
+        assert_eq!(credited(Attribution::LastClick), ("b", 1));
+        assert_eq!(credited(Attribution::FirstClick), ("a", 1));
+        assert_eq!(credited(Attribution::All), ("b", 2));
+    }
+
+    #[test]
     fn the_same_values_move_the_time_only_from_another_site() {
         let old = visit(&[click("a", "1", 0)]);
         let (last, first) = (Attribution::LastClick, Attribution::FirstClick);
@@ -189,6 +256,13 @@ mod tests {
             ("2", Arrival::Other, Identifies::Partner, last, 9),
             ("2", Arrival::Other, Identifies::Click, last, 9),
             ("2", Arrival::CrossSite, Identifies::Partner, first, 0),
+            (
+                "2",
+                Arrival::CrossSite,
+                Identifies::Partner,
+                Attribution::All,
+                9,
+            ),
         ] {
             let mut visit = old.clone();
             let changed = visit.take(click("a", values, 9), arrival, identifies, attribution);

@@ -9,6 +9,7 @@
 mod order;
 mod pump;
 mod relay;
+mod returns;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use crate::message::{Fields, Request, RequestHead as Head, Response};
 use crate::observe::decode::is_decoded;
 use crate::observe::{self, Decision, Pool, RequestHead, Rules};
 use crate::record::{self, Recorder};
+use crate::session::Mark;
 use crate::store::Store;
 use crate::visit::Visit;
 use pump::Patience;
@@ -58,6 +60,8 @@ const ABANDONED: usize = 128;
 pub struct Watched {
     watch: observe::Watch,
     visit: Option<Visit>,
+    /// By what its session is found, where it has no visit.
+    session: Vec<Mark>,
     /// Method and path, for the sighting.
     request: String,
     /// The client speaks HTTP/1.0: only the connection's end tells it the body's.
@@ -150,11 +154,16 @@ impl Watcher {
         if visit.is_none() && navigation::is_speculative(&head.fields) {
             return None;
         }
+        let session = match visit {
+            Some(_) => Vec::new(),
+            None => self.session(&head.fields, watch.store()),
+        };
         let request = format!("{} {path}", head.method);
         make_readable(&head.method, &mut head.fields);
         Some(Watched {
             watch,
             visit,
+            session,
             request,
             is_old: head.version < Version::HTTP_11,
         })

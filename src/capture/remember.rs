@@ -114,7 +114,7 @@ impl Settings {
             click.map(|click| click.at)
         };
         match self.attribution {
-            Attribution::LastClick => live.max_by_key(decisive),
+            Attribution::LastClick | Attribution::All => live.max_by_key(decisive),
             Attribution::FirstClick => live.min_by_key(decisive),
         }
     }

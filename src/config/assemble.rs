@@ -10,7 +10,7 @@ use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
-use super::{Settings, rules, stores, tls};
+use super::{Settings, returns, rules, stores, tls};
 use crate::capture::CookieName;
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
@@ -23,7 +23,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let limits = limits::limits(root);
     let timeouts = limits::timeouts(root);
     let sending = limits::deliver(root);
-    let (stores, known) = stores::read(root, &addresses.sockets());
+    let (stores, known, checkouts) = stores::read(root, &addresses.sockets());
     let (tls, acme) = tls::read(root, &addresses, &stores);
     let cookie = cookie::read(root);
     let networks = networks::read(root);
@@ -50,6 +50,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             spool,
             window: cookie.window,
             attribution: cookie.attribution,
+            returns: returns::settings(checkouts, &stores, &keys),
             destinations: networks.recorded,
         },
         capture: capture::Settings {

@@ -12,6 +12,10 @@ use crate::capture::Handling;
 use crate::seal::Keys;
 use crate::visit::Attribution;
 
+/// What `attribution: all` means for the merchant.
+const PAYS_SEVERAL: &str = "one order is told to every network with a click, so one order then pays \
+                            several networks";
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// What the section says.
@@ -37,9 +41,14 @@ pub(super) fn read<'a>(root: &Map<'a>) -> Cookie<'a> {
     let words = [
         ("last_click", Attribution::LastClick),
         ("first_click", Attribution::FirstClick),
+        ("all", Attribution::All),
     ];
     let attribution = map.or("attribution", Attribution::LastClick, |value| {
-        value.one_of(&words)
+        let attribution = value.one_of(&words)?;
+        if attribution == Attribution::All {
+            map.cx.warn(&value.place, PAYS_SEVERAL);
+        }
+        Some(attribution)
     });
     let words = [
         ("strip", Handling::Strip),

@@ -142,11 +142,14 @@ fn clicks(settings: &Settings, lines: &mut Vec<String>) {
         ));
     }
     let winner = match capture.attribution {
-        Attribution::LastClick => "last",
-        Attribution::FirstClick => "first",
+        Attribution::LastClick => "of several clicks the last wins",
+        Attribution::FirstClick => "of several clicks the first wins",
+        Attribution::All => {
+            "every network with a click is told of it, so one order may pay several networks"
+        }
     };
     lines.push(format!(
-        "  an order counts for {} after the click; of several clicks the {winner} wins",
+        "  an order counts for {} after the click; {winner}",
         shown(capture.window)
     ));
     lines.push(match capture.parameter {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::fault::Suggestion;
 use super::hosts::{HOST, host, is_loopback};
 use super::reader::Map;
+use super::returns::{self, Checkouts};
 use super::text::Text;
 use super::upstream_tls::Clients;
 use super::upstreams;
@@ -16,10 +17,10 @@ use crate::store::upstreams::Upstreams;
 use crate::store::{Scheme, Store, Upstream};
 
 /// Reads every store; `listen` is where refgate itself listens.
-pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known) {
+pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known, Checkouts) {
     let expected = "at least one store: a name with hosts, upstream, currency, …";
     let Some(section) = root.need("stores", expected) else {
-        return (Vec::new(), Known::default());
+        return (Vec::new(), Known::default(), Vec::new());
     };
     let map = section.map();
     let mut reader = Reader {
@@ -27,6 +28,7 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known)
         hosts: Vec::new(),
         namespaces: Vec::new(),
         clients: Clients::default(),
+        checkouts: Vec::new(),
     };
     let entries = map.named("NAME");
     if entries.is_empty() && section.is_map() {
@@ -43,7 +45,7 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known)
             .collect(),
         hosts: reader.hosts,
     };
-    (stores, known)
+    (stores, known, reader.checkouts)
 }
 
 struct Reader<'l> {
@@ -52,6 +54,7 @@ struct Reader<'l> {
     /// Whose order numbers an upstream gives.
     namespaces: Vec<(Upstream, Namespace)>,
     clients: Clients,
+    checkouts: Checkouts,
 }
 
 /// Which store has a host.
@@ -85,7 +88,9 @@ impl Reader<'_> {
             )
             .and_then(|value| positive(&value));
         let orders = self.orders(&map, upstreams.as_ref(), store_name.as_ref());
+        let checkout = returns::read(&map);
         map.finish();
+        self.checkouts.extend(store_name.clone().zip(checkout));
         Some(Store {
             name: store_name?,
             hosts: hosts.into_iter().map(|(host, _)| host).collect(),

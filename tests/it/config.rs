@@ -2,6 +2,7 @@
 
 mod keys;
 mod reference;
+mod returns;
 mod tls;
 mod upstream;
 

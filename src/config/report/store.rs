@@ -3,6 +3,7 @@
 use super::list;
 use crate::config::Settings;
 use crate::config::units::shown;
+use crate::record::Checkout;
 use crate::store::tls::{Tls, Trust};
 use crate::store::upstreams::{Balance, Plan, Upstreams};
 
@@ -22,11 +23,23 @@ pub(super) fn all(settings: &Settings, lines: &mut Vec<String>) {
             lines.push(format!("      {}", proof(tls)));
         }
         lines.extend(sharing(&store.upstreams));
+        lines.extend(settings.record.returns.get(&store.name).map(session));
         lines.push(format!(
             "      prices in {}, written like {}; an order above {} {} is held for you; order numbers are unique in `{}`",
             store.currency, store.number_format, store.max_amount, store.currency, store.orders
         ));
     }
+}
+
+/// What is remembered of its sessions.
+fn session(checkout: &Checkout) -> String {
+    format!(
+        "      at {} the visit is remembered with a keyed hash of the session cookie `{}` for {}: a payment page that leads \
+         back without our cookie is credited by it",
+        list(&checkout.routes),
+        checkout.cookie,
+        shown(checkout.memory)
+    )
 }
 
 /// What is done with several upstreams, and where none is left.
