@@ -186,7 +186,7 @@ impl Service {
             let opened = OnceCell::new();
             let visit = |fields: &_| opened.get_or_init(|| open(fields)).clone();
             if !visitor.is_stranger() {
-                self.watcher.note(head, store, Time::now(), visit);
+                self.watcher.note(head, store, Time::now, visit);
             }
             self.watcher.look(head, name, visit)
         };

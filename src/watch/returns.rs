@@ -16,12 +16,12 @@ use crate::visit::Visit;
 
 impl Watcher {
     /// Where a request is to a checkout route of a store whose sessions are remembered, notes whose `visit` its session came
-    /// with. It is written down beside the request, which waits for nothing.
+    /// with. It is written down beside the request, which waits for nothing. The clock is read only there.
     pub fn note(
         &self,
         head: &Head,
         store: &Store,
-        now: Time,
+        now: impl FnOnce() -> Time,
         visit: impl FnOnce(&Fields) -> Option<Visit>,
     ) {
         let Some(checkout) = self.record.returns.get(&store.name) else {
@@ -38,7 +38,7 @@ impl Watcher {
             return;
         };
         let returns = self.recorder.returns();
-        if let Some(writing) = returns.note((&store.name, checkout), value, visit, now) {
+        if let Some(writing) = returns.note((&store.name, checkout), value, visit, now()) {
             self.tracker.spawn(writing.instrument(Span::current()));
         }
     }
