@@ -12,7 +12,7 @@ use refgate::event::Counters;
 use refgate::message::Fields;
 use refgate::message::parse::is_text;
 use refgate::store::Stores;
-use refgate::visit::VisitId;
+use refgate::visit::{SKEW, VisitId};
 use refgate_fuzz::settings::settings;
 use refgate_fuzz::{first_line, text};
 
@@ -117,12 +117,13 @@ fn whole(settings: &Settings, stores: &Stores, target: &[u8], cookie: &[u8], sea
     let now = Time::from_millis(1_700_000_000_000);
     let fresh = || Some(VisitId(7));
     let counters = Counters::default();
-    let captured = settings.capture(&mut head, store, (now, &fresh), &counters);
+    let captured = settings.capture(&mut head, (store, &|_| false), (now, &fresh), &counters);
     let Some(visit) = settings.visit((&captured.visitor, &fields), store, now, &counters) else {
         return;
     };
     assert!(!visit.clicks.is_empty());
     for click in &visit.clicks {
         assert!(now.since(click.at) <= settings.window);
+        assert!(click.at.since(now) <= SKEW);
     }
 }

@@ -63,6 +63,18 @@ pub fn take_apart<'a>(target: &str, is_ours: impl Fn(&str) -> Option<&'a str>) -
     }
 }
 
+/// Whether the target carries the parameter `name` once, with exactly this value.
+pub fn says(target: &str, name: &str, value: &str) -> bool {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let pieces = query
+        .split('&')
+        .map(|piece| piece.split_once('=').unwrap_or((piece, "")));
+    let mut of_it = pieces.filter(|(found, _)| decode(found).as_deref() == Some(name));
+    let (first, second) = (of_it.next(), of_it.next());
+    let first = first.filter(|_| second.is_none());
+    first.is_some_and(|(_, found)| decode(found).as_deref() == Some(value))
+}
+
 /// Decodes `application/x-www-form-urlencoded`; none if the result is no UTF-8.
 fn decode(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
@@ -114,6 +126,21 @@ mod tests {
             "/?re%00f=1",
         ] {
             assert_eq!(cut(target), (vec![], None), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_says_something_once() {
+        for (target, expected) in [
+            ("/?sn=1", true),
+            ("/?a=b&s%6e=%31&c", true),
+            ("/?sn=1&sn=1", false),
+            ("/?sn=2", false),
+            ("/?sn", false),
+            ("/sn=1", false),
+            ("/?xsn=1", false),
+        ] {
+            assert_eq!(says(target, "sn", "1"), expected, "{target}");
         }
     }
 

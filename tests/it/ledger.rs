@@ -3,6 +3,7 @@
 mod model;
 mod open;
 mod send;
+mod sessions;
 
 use refgate::ledger::{Entered, Role, SIGHTINGS};
 use refgate::order::OrderId;

@@ -28,6 +28,7 @@ mod order;
 mod pages;
 mod record;
 mod reload;
+mod rotation;
 mod supervise;
 mod support;
 mod tls;

@@ -32,7 +32,7 @@ fn front(others: &[SocketAddr], shop_first: bool, more: &str, shop: Shop) -> Fro
     let piece = format!(
         "stores:\n  us:\n    hosts: [us.test]\n    scheme: http\n    insecure_http: true\n    \
          upstream: [{upstreams}]\n    currency: USD\n    number_format: '1,234.56'\n    \
-         max_amount: 5000\n    orders: test\n    {more}\n"
+         max_amount: 5000\n    consent: not_needed\n    orders: test\n    {more}\n"
     );
     Front::with(&piece, shop)
 }
@@ -138,7 +138,7 @@ fn where_none_is_left_shoppers_see_the_operators_page() {
         format!(
             "stores:\n  us:\n    hosts: [us.test]\n    scheme: http\n    insecure_http: true\n    \
              upstream: {upstreams}\n    currency: USD\n    number_format: '1,234.56'\n    \
-             max_amount: 5000\n    orders: test\n    {more}\n"
+             max_amount: 5000\n    consent: not_needed\n    orders: test\n    {more}\n"
         )
     };
     let two = format!("[http://{first}, http://{second}]");

@@ -11,6 +11,7 @@ use crate::clock::Time;
 use crate::ledger::error::Error;
 use crate::ledger::story::Transition;
 use crate::money::Money;
+use crate::name::NetworkName;
 use crate::order::{Doubt, Order, OrderId, OrderKey, Standing};
 use crate::postback::{Attempt, Outcome, Postback, State, Verdict};
 
@@ -84,7 +85,7 @@ pub(super) fn postback(row: &Row<'_>) -> Result<Postback, Error> {
             namespace: parse(row, "namespace", "orders.namespace")?,
             id: parse(row, "number", "orders.number")?,
         },
-        destination: parse(row, "destination", "postbacks.destination")?,
+        destination: destination(row)?,
         event: row.get("event")?,
         sequence: row.get("sequence")?,
         values: from_json("postbacks.captured", &captured)?,
@@ -134,6 +135,10 @@ pub(super) fn transition(row: &Row<'_>) -> Result<Transition, Error> {
 
 pub(super) fn order_id(row: &Row<'_>) -> Result<OrderId, Error> {
     parse(row, "number", "aliases.number")
+}
+
+pub(super) fn destination(row: &Row<'_>) -> Result<NetworkName, Error> {
+    parse(row, "destination", "postbacks.destination")
 }
 
 pub(super) fn state(row: &Row<'_>) -> Result<State, Error> {
