@@ -22,6 +22,7 @@ use tracing::warn;
 
 use crate::clock::Time;
 use crate::current::Current;
+use crate::deliver::{Deliver, State};
 use crate::event::{Counters, Event};
 use crate::ledger::Ledger;
 use crate::record::spool::Spool;
@@ -57,6 +58,8 @@ pub struct View {
     pub access_dropped: Option<Gauge>,
     /// Where another configuration is asked for.
     pub reload: Option<Asking>,
+    /// Who sends the postbacks.
+    pub deliver: Option<Deliver>,
 }
 
 /// Something whose value is asked for when it is to be shown.
@@ -143,6 +146,7 @@ impl Admin {
                 connections: None,
                 access_dropped: None,
                 reload: None,
+                deliver: None,
             },
             probing: Mutex::const_new(()),
         }
@@ -171,8 +175,16 @@ impl Admin {
             "orders_logged": count(Event::OrderLogged),
             "rules_unreadable": count(Event::RuleUnreadable),
             "postbacks_unclear": count(Event::PostbackUnclear),
+            "networks_down": self.networks_down(),
         });
         page(status, "application/json", format!("{health}\n"))
+    }
+
+    /// The networks that nothing, or little, is sent to; this is no reason not to serve shoppers.
+    fn networks_down(&self) -> Vec<String> {
+        let standings = self.view.deliver.iter().flat_map(Deliver::standings);
+        let down = standings.filter(|(_, standing)| standing.state != State::Up);
+        down.map(|(name, _)| name.to_string()).collect()
     }
 
     async fn reload(&self) -> Outcome {
@@ -240,6 +252,7 @@ impl Admin {
             connections,
             access_dropped,
             reload: _,
+            deliver,
         } = &self.view;
         if let Some(Gauge(open)) = connections {
             let help = "Connections of shoppers that are open.";
@@ -254,6 +267,9 @@ impl Admin {
             let stores = || stores.all().iter().map(Arc::as_ref);
             metrics::traffic(text, stores());
             metrics::upstreams(text, stores(), Instant::now());
+        }
+        if let Some(deliver) = deliver {
+            metrics::networks(text, &deliver.standings());
         }
     }
 }

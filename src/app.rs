@@ -308,6 +308,7 @@ impl App {
             connections: Some(Gauge::new(move || worker.open())),
             access_dropped: Some(self.access.dropped()),
             reload,
+            deliver: Some(self.deliver.clone()),
         })
     }
 }

@@ -4,12 +4,12 @@
 //! at once. An attempt is committed before its first byte leaves, so that after a crash it is known
 //! that something may have been sent; what that means is decided in [`backoff`], without I/O.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use regex::Regex;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -19,14 +19,23 @@ use crate::current::Current;
 use crate::event::Counters;
 use crate::ledger::{self, Ledger};
 use crate::name::NetworkName;
-use crate::postback::{PostbackId, Verdict};
-use crate::secret::Secret;
+use crate::postback::{Postback, PostbackId};
 
 mod attempt;
 pub mod backoff;
+mod breaker;
+mod lanes;
+mod pace;
 pub mod send;
+mod settings;
 pub mod template;
 pub mod verdict;
+
+pub use breaker::{State, Terms};
+use lanes::Lanes;
+pub use lanes::Standing;
+pub use pace::Rate;
+pub use settings::{Answer, Dedupe, Destination, Settings};
 
 /// How long the loop sleeps at most: another process (`postbacks resend`, `import`) makes rows due without a word to us.
 const POLL: Duration = Duration::from_secs(1);
@@ -49,64 +58,6 @@ const ALARM_AGAIN: Duration = Duration::from_secs(24 * 3600);
 /// What a lease lasts beyond an attempt's own time-out: for the ledger's part of it.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
 
-/// How postbacks are sent.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Who is told, by name.
-    pub destinations: HashMap<NetworkName, Destination>,
-    /// Waits before the second, third, … attempt; after the last one a postback is dead.
-    pub schedule: Vec<Duration>,
-    /// For DNS, TCP and TLS together.
-    pub connect_timeout: Duration,
-    /// For the whole attempt.
-    pub timeout: Duration,
-    /// Postbacks under way at once.
-    pub concurrency: usize,
-    /// Largest answer read, in bytes.
-    pub answer_limit: usize,
-    /// A `Retry-After` is believed up to here.
-    pub retry_after_limit: Duration,
-}
-
-/// One destination.
-#[derive(Clone, Debug)]
-pub struct Destination {
-    /// The URL to fill.
-    pub template: template::Template,
-    /// What must not be seen of it.
-    pub secrets: Vec<Secret>,
-    /// What an answer means: the first that matches.
-    pub answers: Vec<Answer>,
-    /// What the network itself deduplicates by.
-    pub dedupe: Dedupe,
-    /// False: a dry run.
-    pub send: bool,
-}
-
-/// What a network deduplicates by, so that a repeat is safe or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dedupe {
-    /// Nothing: a repeat is paid twice. The default.
-    None,
-    /// The click's id (TUNE's transaction id).
-    Click,
-    /// The order's id (TUNE's unique id): an unclear postback may be repeated.
-    Order,
-}
-
-/// What an answer of a network means.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// Its status; any if none.
-    pub status: Option<u16>,
-    /// What its body must match; anything if none.
-    pub body: Option<Regex>,
-    /// What it means.
-    pub means: Verdict,
-    /// Finds the network's words in the body (group 1, or the whole match).
-    pub reason: Option<Regex>,
-}
-
 /// Delivers what is due. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Deliver {
@@ -115,6 +66,7 @@ pub struct Deliver {
     way: Arc<Current<Way>>,
     counters: Arc<Counters>,
     flights: Flights,
+    lanes: Lanes,
 }
 
 /// How postbacks are sent now.
@@ -156,6 +108,7 @@ impl Deliver {
             way: Arc::new(Current::new(Way::new(settings)?)),
             counters,
             flights: Flights::default(),
+            lanes: Lanes::default(),
         })
     }
 
@@ -170,6 +123,19 @@ impl Deliver {
     /// Goes by these settings from the next attempt on.
     pub fn adopt(&self, Prepared(way): Prepared) {
         self.way.set(way);
+    }
+
+    /// How each destination stands, by name.
+    pub fn standings(&self) -> Vec<(NetworkName, Standing)> {
+        let (way, now) = (self.way.get(), Instant::now());
+        let names = way.settings.destinations.keys().cloned();
+        let standing = |name| {
+            let standing = self.lanes.standing(&name, now);
+            (name, standing)
+        };
+        let mut standings: Vec<_> = names.map(standing).collect();
+        standings.sort_by(|one, other| one.0.cmp(&other.0));
+        standings
     }
 
     /// Delivers until `shutdown`; then what is due by now goes out and may finish within `drain`.
@@ -231,25 +197,55 @@ impl Deliver {
         now: Time,
     ) -> Result<Duration, ledger::Error> {
         let way = self.way.get();
-        let most = way.settings.concurrency.max(1);
-        let free = most.saturating_sub(sends.len());
-        if free == 0 {
-            return Ok(POLL);
+        let settings = &way.settings;
+        let lease = settings.timeout.saturating_add(LEASE_MARGIN);
+        loop {
+            let mut waiting = self.ledger.waiting().await?;
+            waiting.sort_by_key(|(_, at)| *at);
+            let due = waiting.iter().filter(|(_, at)| *at <= now);
+            let due: Vec<NetworkName> = due.map(|(name, _)| name.clone()).collect();
+            let mut started = 0_usize;
+            for (name, count) in self.lanes.plan(settings, &due, Instant::now()) {
+                let claimed = self.ledger.claim(&name, now, lease, count).await?;
+                started += claimed.len();
+                for postback in claimed {
+                    self.start(sends, &way, postback);
+                }
+            }
+            // Once more, as long as places are left for what is due.
+            if started == 0 {
+                return Ok(self.sleep(settings, &waiting, now));
+            }
         }
-        let lease = way.settings.timeout.saturating_add(LEASE_MARGIN);
-        for postback in self.ledger.claim(now, lease, free).await? {
-            // After a jump of the clock a lease may be over whose holder is at work.
-            let Some(flight) = self.flights.begin(postback.id) else {
-                continue;
-            };
-            let attempt = attempt::attempt(self.clone(), Arc::clone(&way), postback);
-            sends.spawn(async move {
-                attempt.await;
-                drop(flight);
-            });
-        }
-        let next = self.ledger.next_due().await?;
-        Ok(next.map_or(POLL, |next| next.since(now).clamp(PAUSE, POLL)))
+    }
+
+    fn start(&self, sends: &mut JoinSet<()>, way: &Arc<Way>, postback: Postback) {
+        // After a jump of the clock a lease may be over whose holder is at work.
+        let Some(flight) = self.flights.begin(postback.id) else {
+            return;
+        };
+        let name = &postback.destination;
+        let place = self.lanes.enter(&way.settings, name, Instant::now());
+        let attempt = attempt::attempt(self.clone(), Arc::clone(way), postback);
+        sends.spawn(async move {
+            attempt.await;
+            drop((flight, place));
+        });
+    }
+
+    /// Until something is due, or what is due may go out. That a place becomes free wakes us by itself.
+    fn sleep(&self, settings: &Settings, waiting: &[(NetworkName, Time)], now: Time) -> Duration {
+        let moment = Instant::now();
+        let wait = |(name, at): &(NetworkName, Time)| {
+            let opens = self.lanes.opens(settings, name, moment);
+            let opens = opens.map(|opens| opens.saturating_duration_since(moment));
+            match *at > now {
+                true => at.since(now),
+                false => opens.unwrap_or(POLL),
+            }
+        };
+        let next = waiting.iter().map(wait).min();
+        next.map_or(POLL, |next| next.clamp(PAUSE, POLL))
     }
 
     /// Tells the operator of what has been unclear for too long.

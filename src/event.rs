@@ -149,6 +149,8 @@ events! {
     PostbackDead = "postbacks_dead";
     /// A postback that was due could not be sent as the configuration stands; the operator is asked.
     PostbackHeld = "postbacks_held";
+    /// A network was taken for down: nothing is sent to it for a while.
+    NetworkRests = "network_rests";
     /// Another configuration came into force.
     Reloaded = "reloads";
     /// Another configuration was asked for and refused; the one before stays in force.

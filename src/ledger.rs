@@ -48,6 +48,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::clock::Time;
+use crate::name::NetworkName;
 use crate::order::{Candidate, Order};
 use crate::postback::{AttemptId, Postback, PostbackId};
 use crate::session::Mark;
@@ -140,19 +141,20 @@ impl Ledger {
         }
     }
 
-    /// Takes up to `limit` postbacks that are due, oldest first, for `lease`: nobody
-    /// else is given them until then.
+    /// Takes up to `limit` postbacks to `destination` that are due, oldest first, for `lease`:
+    /// nobody else is given them until then.
     ///
     /// # Errors
     /// The database's.
     pub async fn claim(
         &self,
+        destination: &NetworkName,
         now: Time,
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Postback>, Error> {
         match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.claim(now, lease, limit).await,
+            Engine::Sqlite(sqlite) => sqlite.claim(destination.clone(), now, lease, limit).await,
         }
     }
 
@@ -203,13 +205,14 @@ impl Ledger {
         }
     }
 
-    /// When [`Self::claim`] will next find something; may be past. Open attempts do not count.
+    /// Every destination that [`Self::claim`] will find something of, and when; may be past. Open
+    /// attempts do not count.
     ///
     /// # Errors
     /// The database's.
-    pub async fn next_due(&self) -> Result<Option<Time>, Error> {
+    pub async fn waiting(&self) -> Result<Vec<(NetworkName, Time)>, Error> {
         match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.next_due().await,
+            Engine::Sqlite(sqlite) => sqlite.waiting().await,
         }
     }
 

@@ -1,11 +1,13 @@
 //! The Prometheus text format, version 0.0.4.
 //!
-//! Every label's values are bounded by the configuration (stores, upstreams) or by the code
+//! Every label's values are bounded by the configuration (stores, upstreams, networks) or by the code
 //! (statuses, states): a stranger cannot make a series.
 
 use std::fmt::{Display, Write as _};
 use std::time::{Duration, Instant};
 
+use crate::deliver::{self, Standing};
+use crate::name::NetworkName;
 use crate::store::Store;
 use crate::store::traffic::{BOUNDS, CLASSES, Passed};
 use crate::store::upstreams::State;
@@ -132,6 +134,29 @@ pub(super) fn upstreams<'a>(
                 page.sample("upstream_state", labels, u8::from(state == own));
             }
         }
+    }
+}
+
+/// Whether each network is sent to, and how much.
+pub(super) fn networks(page: &mut Page, standings: &[(NetworkName, Standing)]) {
+    const STATES: [(deliver::State, &str); 3] = [
+        (deliver::State::Up, "up"),
+        (deliver::State::Resting, "resting"),
+        (deliver::State::Trying, "trying"),
+    ];
+    let help = "1 for the state that a network is in: up, resting (it failed, nothing is sent to it), trying (it has rested, little is sent to it).";
+    page.metric("network_state", Kind::Gauge, help);
+    for (network, standing) in standings {
+        for (state, word) in STATES {
+            let labels = format_args!("{{network=\"{network}\",state=\"{word}\"}}");
+            page.sample("network_state", labels, u8::from(state == standing.state));
+        }
+    }
+    let help = "Postbacks that are being sent.";
+    page.metric("postbacks_under_way", Kind::Gauge, help);
+    for (network, standing) in standings {
+        let labels = format_args!("{{network=\"{network}\"}}");
+        page.sample("postbacks_under_way", labels, standing.under_way);
     }
 }
 

@@ -76,6 +76,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             concurrency: sending.concurrency,
             answer_limit: limits.answer,
             retry_after_limit: sending.retry_after_limit,
+            rest: sending.rest,
         },
         observe: observe(rules, &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),

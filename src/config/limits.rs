@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::reader::Map;
 use super::value::Value;
+use crate::deliver::Terms;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -89,6 +90,7 @@ pub(super) struct Deliver {
     pub(super) timeout: Duration,
     pub(super) concurrency: usize,
     pub(super) retry_after_limit: Duration,
+    pub(super) rest: Terms,
 }
 
 /// The waits between attempts if the operator states none: a little over two days together.
@@ -106,8 +108,15 @@ pub(super) fn deliver(root: &Map<'_>) -> Deliver {
         schedule: map.or("schedule", schedule, |value| waits(value)),
         connect_timeout: or("connect_timeout", 10),
         timeout: or("timeout", 30),
-        concurrency: map.or("concurrency", 8, |value| value.count(1..=256)),
+        concurrency: map.or("concurrency", 32, |value| value.count(1..=256)),
         retry_after_limit: or("retry_after_limit", 21_600),
+        rest: Terms {
+            after: map.or("rest_after", 5, |value| {
+                u32::try_from(value.count(1..=1_000)?).ok()
+            }),
+            first: or("rest", 30),
+            longest: or("rest_longest", 600),
+        },
     };
     map.finish();
     deliver

@@ -108,6 +108,8 @@ fn network(
     ];
     let dedupe = map.or("dedupe", Dedupe::None, |value| value.one_of(&words));
     let answers = answers::read(&map);
+    let concurrency = map.or("concurrency", 8, |value| value.count(1..=256));
+    let rate = map.or("rate", None, |value| value.frequency().map(Some));
     let consent = consent::of_network(&map);
     map.finish();
     let (template, secrets) = template?;
@@ -121,6 +123,8 @@ fn network(
         secrets,
         answers,
         dedupe,
+        concurrency,
+        rate,
         send,
     };
     Some((identifies, parameters, consent?, recorded, delivered))

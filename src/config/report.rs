@@ -9,7 +9,7 @@ mod visitors;
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::units::{roughly, shown, shown_size};
+use super::units::{roughly, shown, shown_frequency, shown_size};
 use super::{Finding, Loaded, Settings};
 use crate::accept::tls::{Certificate, Version};
 use crate::access::Format;
@@ -18,7 +18,7 @@ use crate::capture::{Network, Parameter};
 use crate::click::Values;
 use crate::clock::Time;
 use crate::deliver::template::Fill;
-use crate::deliver::{Answer, Dedupe, Destination};
+use crate::deliver::{Answer, Dedupe, Destination, Terms};
 use crate::forward::options::Options;
 use crate::money::{Decimal, Money};
 use crate::postback::Verdict;
@@ -156,6 +156,7 @@ fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
         }
         lines.extend(deliver.answers.iter().map(answer));
         lines.push("      any other answer: unclear".to_owned());
+        lines.push(bounds(deliver));
         lines.push(match deliver.dedupe {
             Dedupe::Order => {
                 "      an unclear one is sent again: the network counts an order once".to_owned()
@@ -172,6 +173,16 @@ fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
         .map(|wait| shown(*wait))
         .collect();
     let total: Duration = settings.deliver.schedule.iter().sum();
+    let Terms {
+        after,
+        first,
+        longest,
+    } = settings.deliver.rest;
+    lines.push(format!(
+        "  after {after} failures in a row a network is left alone for {} or so, then longer, up to {}; no attempt is spent on it",
+        shown(first.min(longest)),
+        shown(longest)
+    ));
     lines.push(match waits.as_slice() {
         [] => "  what was surely not processed is given up at once".to_owned(),
         waits => format!(
@@ -180,6 +191,12 @@ fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
             roughly(total)
         ),
     });
+}
+
+fn bounds(deliver: &Destination) -> String {
+    let rate = deliver.rate.map(shown_frequency);
+    let rate = rate.map_or(String::new(), |rate| format!(", {rate}"));
+    format!("      at most {} at once{rate}", deliver.concurrency)
 }
 
 /// The URL as it would be sent for a sale of 78.36.

@@ -1,6 +1,8 @@
-//! Durations (`500ms`, `30s`, `5m`, `6h`, `30d`) and sizes (`64KiB`, `2MiB`).
+//! Durations (`500ms`, `30s`, `5m`, `6h`, `30d`), sizes (`64KiB`, `2MiB`) and rates (`10/s`).
 
 use std::time::Duration;
+
+use crate::deliver::Rate;
 
 /// The duration that `text` says; a whole number with its unit.
 pub(super) fn duration(text: &str) -> Option<Duration> {
@@ -27,6 +29,36 @@ pub(super) fn size(text: &str) -> Option<usize> {
         _ => return None,
     };
     usize::try_from(number.checked_mul(bytes)?).ok()
+}
+
+/// Most of anything in one span of time.
+const MOST: u32 = 100_000;
+
+/// The rate that `text` says: `10/s`, `100/m`, `2000/h`; never none.
+pub(super) fn frequency(text: &str) -> Option<Rate> {
+    let (count, unit) = text.split_once('/')?;
+    let seconds = match unit.trim_start() {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        _ => return None,
+    };
+    let plain = count.bytes().all(|byte| byte.is_ascii_digit());
+    let count = count.parse().ok().filter(|_| plain)?;
+    (1..=MOST).contains(&count).then(|| Rate {
+        count,
+        per: Duration::from_secs(seconds),
+    })
+}
+
+/// `rate` in words.
+pub(super) fn shown_frequency(rate: Rate) -> String {
+    let span = match rate.per.as_secs() {
+        1 => "a second",
+        60 => "a minute",
+        _ => "an hour",
+    };
+    format!("{} {span}", rate.count)
 }
 
 /// `span` as an operator would write it.
@@ -106,6 +138,20 @@ mod tests {
         assert_eq!(roughly(Duration::from_secs(174_150)), "2d");
         assert_eq!(roughly(Duration::from_secs(168_150)), "1d 22h");
         assert_eq!(roughly(Duration::from_millis(1500)), "1500ms");
+    }
+
+    #[test]
+    fn a_rate_has_a_span() {
+        for (text, words) in [
+            ("10/s", "10 a second"),
+            ("100/ m", "100 a minute"),
+            ("1/h", "1 an hour"),
+        ] {
+            assert_eq!(shown_frequency(frequency(text).unwrap()), words);
+        }
+        for wrong in ["", "10", "0/s", "+1/s", "10/d", "/s", "1.5/s", "100001/s"] {
+            assert_eq!(frequency(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::reader::{Context, Map, Place, shape};
 use super::text::{Origin, Text};
 use super::units;
 use super::yaml::{Kind, Node};
+use crate::deliver::Rate;
 
 /// Longest duration that is no slip of the pen.
 const LONGEST: Duration = Duration::from_secs(400 * 86_400);
@@ -163,6 +164,12 @@ impl<'a> Value<'a> {
         let within = |text: &str| units::size(text).filter(|n| range.contains(n)).ok_or("");
         let expected = format!("a size from {least} to {most}, like 64KiB or 2MiB");
         self.bounded(within, &expected)
+    }
+
+    /// So many in a span of time.
+    pub(super) fn frequency(&self) -> Option<Rate> {
+        let within = |text: &str| units::frequency(text).ok_or("");
+        self.bounded(within, "how many in a time, like 10/s, 100/m or 2000/h")
     }
 
     fn bounded<T>(

@@ -7,6 +7,7 @@ use reqwest::Url;
 use tracing::{error, info, warn};
 
 use super::backoff::{self, Next, Tried};
+use super::breaker::{Change, Sign};
 use super::template::{Fill, FillError};
 use super::verdict::{self, Judged};
 use super::{Dedupe, Deliver, Destination, Way};
@@ -14,6 +15,7 @@ use crate::cause::Causes;
 use crate::clock::Time;
 use crate::event::Event;
 use crate::ledger::{self, Settlement, Story};
+use crate::name::NetworkName;
 use crate::postback::{Attempt, AttemptId, Outcome, Postback, State, Verdict};
 use crate::secret::{Secret, mask};
 
@@ -130,6 +132,7 @@ async fn send(deliver: &Deliver, way: &Way, postback: &Postback, ready: Ready<'_
     let ended = way.sender.send(url).await;
     let judged = verdict::judge(&destination.answers, ended);
     let judged = tidied(judged, &destination.secrets);
+    listen(deliver, way, &postback.destination, &judged);
     let tried = Tried {
         // The ledger counts an attempt when it begins.
         attempt: since_resend(postback).saturating_add(1),
@@ -141,6 +144,30 @@ async fn send(deliver: &Deliver, way: &Way, postback: &Postback, ready: Ready<'_
     let next = backoff::next(&way.settings, &judged, tried);
     announce(deliver, postback, &judged, &next);
     settle(deliver, settlement(postback, id, judged, next)).await;
+}
+
+/// What the attempt's end says of the network itself.
+fn listen(deliver: &Deliver, way: &Way, network: &NetworkName, judged: &Judged) {
+    let sign = if verdict::is_down(judged) {
+        let asked = judged.retry_after.as_deref();
+        Sign::Down(asked.and_then(|text| backoff::retry_after(text, Time::now())))
+    } else {
+        Sign::Up
+    };
+    let changed = deliver.lanes.heard(&way.settings, network, sign, jitter());
+    match changed {
+        Some(Change::Rests(wait)) => {
+            deliver.counters.add(Event::NetworkRests);
+            warn!(
+                %network,
+                seconds = wait.as_secs(),
+                words = judged.words,
+                "a network is down: nothing is sent to it for a while, and no attempt of a postback is spent"
+            );
+        }
+        Some(Change::Answers) => info!(%network, "a network is up again"),
+        None => {}
+    }
 }
 
 /// Commits the attempt; none if that was not possible: then nothing may be sent.

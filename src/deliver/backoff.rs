@@ -93,7 +93,8 @@ fn due(settings: &Settings, judged: &Judged, tried: Tried) -> Option<Time> {
     Some(tried.now.plus(planned.max(asked)))
 }
 
-fn jittered(wait: Duration, jitter: u16) -> Duration {
+/// `wait`, 80 % to 120 % of it.
+pub(super) fn jittered(wait: Duration, jitter: u16) -> Duration {
     let (least, most) = SPREAD;
     let factor = least + (most - least) * u32::from(jitter.min(1000)) / 1000;
     let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -101,7 +102,7 @@ fn jittered(wait: Duration, jitter: u16) -> Duration {
 }
 
 /// Seconds or an HTTP-date (RFC 9110 §10.2.3); anything else is none.
-fn retry_after(text: &str, now: Time) -> Option<Duration> {
+pub(super) fn retry_after(text: &str, now: Time) -> Option<Duration> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
@@ -115,6 +116,7 @@ fn retry_after(text: &str, now: Time) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deliver::Terms;
     use proptest::prelude::*;
     use std::collections::HashMap;
 
@@ -138,6 +140,11 @@ mod tests {
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(10),
             concurrency: 8,
+            rest: Terms {
+                after: 5,
+                first: Duration::from_secs(30),
+                longest: Duration::from_secs(600),
+            },
             answer_limit: 65_536,
             retry_after_limit: Duration::from_secs(6 * HOUR),
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ledger::{Role, Told};
 use crate::order::Candidate;
-use crate::postback::State;
+use crate::postback::{State, Verdict};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -28,6 +28,8 @@ async fn deliver(dir: &std::path::Path, address: std::net::SocketAddr) -> Delive
         secrets: Vec::new(),
         answers: vec![accepted],
         dedupe: Dedupe::None,
+        concurrency: 4,
+        rate: None,
         send: true,
     };
     let name = candidate.postbacks.first().unwrap().destination.clone();
@@ -37,6 +39,11 @@ async fn deliver(dir: &std::path::Path, address: std::net::SocketAddr) -> Delive
         connect_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(20),
         concurrency: 4,
+        rest: Terms {
+            after: 5,
+            first: Duration::from_secs(30),
+            longest: Duration::from_secs(600),
+        },
         answer_limit: 4096,
         retry_after_limit: HOUR,
     };

@@ -100,6 +100,12 @@ const fn by_status(status: u16) -> Verdict {
     }
 }
 
+/// Whether it says that the network is down, or too busy: it was not reached, it did not answer, or
+/// it says so.
+pub(super) fn is_down(judged: &Judged) -> bool {
+    judged.status.is_none() || judged.verdict == Verdict::NotProcessed
+}
+
 fn reason(answer: &Answer, body: &str) -> String {
     let found = answer.reason.as_ref().and_then(|reason| {
         let captures = reason.captures(body)?;

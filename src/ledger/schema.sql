@@ -75,7 +75,6 @@ CREATE TABLE postbacks (
   CHECK ((state = 'due') = (due IS NOT NULL)),
   CHECK (state = 'held' OR doubt IS NULL)
 ) STRICT;
-CREATE INDEX postbacks_due ON postbacks (due, id) WHERE state = 'due';
 CREATE INDEX postbacks_leased ON postbacks (state, lease) WHERE lease IS NOT NULL;
 CREATE INDEX postbacks_by_state ON postbacks (state, id);
 

@@ -16,6 +16,7 @@ use super::story::{
 };
 use super::writer::{Kind, Writer};
 use crate::clock::Time;
+use crate::name::NetworkName;
 use crate::order::{Candidate, Order};
 use crate::postback::{AttemptId, Postback, PostbackId, State};
 use crate::session::Mark;
@@ -68,11 +69,12 @@ impl Sqlite {
 
     pub(super) async fn claim(
         &self,
+        destination: NetworkName,
         now: Time,
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Postback>, Error> {
-        self.write(move |db| send::claim(db, now, now.plus(lease), limit))
+        self.write(move |db| send::claim(db, &destination, (now, now.plus(lease)), limit))
             .await
     }
 
@@ -112,8 +114,8 @@ impl Sqlite {
         self.read(move |db| send::interrupted(db, now)).await
     }
 
-    pub(super) async fn next_due(&self) -> Result<Option<Time>, Error> {
-        self.read(send::next_due).await
+    pub(super) async fn waiting(&self) -> Result<Vec<(NetworkName, Time)>, Error> {
+        self.read(send::waiting).await
     }
 
     pub(super) async fn orders(

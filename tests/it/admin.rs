@@ -122,6 +122,7 @@ async fn what_passes_is_told_by_store_and_upstream_and_nothing_else() {
         connections: Some(Gauge::new(|| 7)),
         access_dropped: Some(Gauge::new(|| 8)),
         reload: None,
+        deliver: None,
     };
     let admin = Admin::new(Arc::default(), ledger, spool(dir.path())).showing(view);
     let metrics = get_from(admin, "/metrics").await;

@@ -17,6 +17,7 @@ use crate::support::office::{ASPIRE, Office};
 use crate::support::sale;
 
 mod course;
+mod lanes;
 
 fn verdict(told: &Told) -> Verdict {
     told.attempts

@@ -10,7 +10,7 @@ use refgate::order::OrderId;
 use rusqlite::Connection;
 use tokio::task::JoinSet;
 
-use crate::support::sale::{LEASE, NOW, candidate, open, usd};
+use crate::support::sale::{LEASE, NOW, aspire, candidate, open, usd};
 
 #[tokio::test]
 async fn a_page_reloaded_twenty_times_in_parallel_is_one_order() {
@@ -133,7 +133,7 @@ async fn a_missing_amount_makes_the_held_postback_due() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = open(dir.path(), Role::Run).unwrap();
     ledger.enter(candidate("1001", None)).await.unwrap();
-    assert_eq!(ledger.next_due().await.unwrap(), None);
+    assert_eq!(ledger.waiting().await.unwrap(), []);
     let completed = ledger
         .enter(candidate("1001", Some("25.00")))
         .await
@@ -144,7 +144,7 @@ async fn a_missing_amount_makes_the_held_postback_due() {
     let stories = ledger.story("1001".to_owned()).await.unwrap();
     assert_eq!(stories[0].order, order, "what was said is what is kept");
     let [postback] = ledger
-        .claim(NOW, LEASE, 9)
+        .claim(&aspire(), NOW, LEASE, 9)
         .await
         .unwrap()
         .try_into()

@@ -12,7 +12,7 @@ use refgate::postback::State;
 use refgate::record::spool::Spool;
 use refgate::seal::Keys;
 
-use crate::support::sale::{LEASE, NOW, candidate, click, open, settlement};
+use crate::support::sale::{LEASE, NOW, aspire, candidate, click, open, settlement};
 
 /// The commands as an operator types them.
 #[derive(Debug, clap::Parser)]
@@ -47,7 +47,7 @@ async fn ledger(dir: &Path) -> Ledger {
     ] {
         ledger.enter(candidate(id, amount)).await.unwrap();
     }
-    let claimed = ledger.claim(NOW, LEASE, 9).await.unwrap();
+    let claimed = ledger.claim(&aspire(), NOW, LEASE, 9).await.unwrap();
     for (postback, state) in claimed.iter().zip([State::Accepted, State::Unclear]) {
         let url = "https://network.example/?aff=123456&token=***".to_owned();
         let attempt = ledger.begin(postback.id, url, NOW).await.unwrap();
@@ -120,10 +120,14 @@ async fn explain_tells_every_network_that_is_owed_it_and_what_the_visit_was_foun
     ] {
         assert!(story.contains(part), "{part:?} is not in\n{story}");
     }
-    let postbacks = ledger.claim(NOW, LEASE, 9).await.unwrap();
-    let values: Vec<_> = postbacks.iter().map(|it| it.values.clone()).collect();
-    assert_eq!(values[0]["affiliate_id"], "123456");
-    assert_eq!(values[1]["ref"], "777");
+    for (network, name, value) in [
+        ("aspire", "affiliate_id", "123456"),
+        ("other", "ref", "777"),
+    ] {
+        let network = network.parse().unwrap();
+        let postbacks = ledger.claim(&network, NOW, LEASE, 9).await.unwrap();
+        assert_eq!(postbacks[0].values[name], value);
+    }
 
     candidate.sighting.found_by = FoundBy::SharedSession;
     candidate.sighting.visit = None;
@@ -284,7 +288,11 @@ async fn what_strangers_wrote_is_inert() {
     let click = candidate.order.click.as_mut().unwrap();
     click.values.insert(evil.to_owned(), evil.to_owned());
     ledger.enter(candidate).await.unwrap();
-    let postback = ledger.claim(NOW, LEASE, 1).await.unwrap().remove(0);
+    let postback = ledger
+        .claim(&aspire(), NOW, LEASE, 1)
+        .await
+        .unwrap()
+        .remove(0);
     let attempt = ledger
         .begin(postback.id, evil.to_owned(), NOW)
         .await

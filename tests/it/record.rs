@@ -13,7 +13,7 @@ use refgate::seal::Keys;
 use rusqlite::Connection;
 use tokio::time::Instant;
 
-use crate::support::sale::{LEASE, NOW, candidate, open};
+use crate::support::sale::{LEASE, NOW, aspire, candidate, open};
 
 /// A hold that no test waits for.
 const HOLD: Duration = Duration::from_secs(3600);
@@ -174,7 +174,10 @@ async fn the_next_run_enters_what_the_last_one_spooled() {
         assert_eq!(counters.get(Event::OrderEntered), 1);
         assert_eq!(counters.get(Event::OrderSeenAgain), 0);
     }
-    assert_eq!(ledger.claim(NOW, LEASE, 9).await.unwrap().len(), 1);
+    assert_eq!(
+        ledger.claim(&aspire(), NOW, LEASE, 9).await.unwrap().len(),
+        1
+    );
 }
 
 #[tokio::test]

@@ -25,6 +25,10 @@ const TABLES: &str = include_str!("../schema.sql");
 /// What version 2 adds.
 const SESSIONS: &str = include_str!("../sessions.sql");
 
+/// How what is due is found. An index is no version: a refgate that does not know it keeps it up all the same.
+const DUE: &str = "DROP INDEX IF EXISTS postbacks_due;
+    CREATE INDEX IF NOT EXISTS postbacks_waiting ON postbacks (destination, due, id) WHERE state = 'due';";
+
 /// The file itself where `path` is a link, so that two names of one ledger share one lock.
 pub(super) fn resolve(path: &Path) -> PathBuf {
     path.canonicalize()
@@ -193,6 +197,7 @@ fn migrate(db: &mut Connection, now: Time) -> Result<(), Error> {
     if found < 2 {
         step.execute_batch(SESSIONS)?;
     }
+    step.execute_batch(DUE)?;
     step.pragma_update(None, "user_version", SCHEMA)?;
     Ok(step.commit()?)
 }

@@ -8,23 +8,28 @@ use crate::clock::Time;
 use crate::ledger::LIST;
 use crate::ledger::error::Error;
 use crate::ledger::story::{Resend, Settlement};
+use crate::name::NetworkName;
 use crate::postback::{AttemptId, Postback, PostbackId, State, Verdict};
 
 pub(super) fn claim(
     db: &Connection,
-    now: Time,
-    until: Time,
+    destination: &NetworkName,
+    (now, until): (Time, Time),
     limit: usize,
 ) -> Result<Vec<Postback>, Error> {
     let sql = format!(
-        "SELECT {} WHERE state = 'due' AND due <= ?1 AND (lease IS NULL OR lease <= ?1)
+        "SELECT {} WHERE state = 'due' AND destination = ?3 AND due <= ?1
+           AND (lease IS NULL OR lease <= ?1)
          ORDER BY due, postbacks.id LIMIT ?2",
         row::POSTBACK
     );
     let limit = find::bounded(limit);
     let claimed: Vec<Postback> = db
         .prepare_cached(&sql)?
-        .query_and_then(params![now.millis(), limit], row::postback)?
+        .query_and_then(
+            params![now.millis(), limit, destination.as_str()],
+            row::postback,
+        )?
         .collect::<Result<_, _>>()?;
     let mut lease = db.prepare_cached("UPDATE postbacks SET lease = ?2 WHERE id = ?1")?;
     for postback in &claimed {
@@ -175,16 +180,32 @@ pub(super) fn unclear(db: &Connection, before: Time) -> Result<u64, Error> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-pub(super) fn next_due(db: &Connection) -> Result<Option<Time>, Error> {
-    let free = "SELECT min(due) FROM postbacks WHERE state = 'due' AND lease IS NULL";
-    let leased =
-        "SELECT min(max(due, lease)) FROM postbacks WHERE state = 'due' AND lease IS NOT NULL";
-    let mut next: Option<i64> = None;
-    for sql in [free, leased] {
-        let found: Option<i64> = db.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-        next = [next, found].into_iter().flatten().min();
+/// From one destination to the next by the index, however many postbacks each has; what is leased is
+/// few, and found by its own (`+` keeps the other one away).
+const WAITING: &str = "WITH RECURSIVE waits (destination) AS (
+      SELECT min(destination) FROM postbacks INDEXED BY postbacks_waiting WHERE state = 'due'
+      UNION ALL
+      SELECT (SELECT min(destination) FROM postbacks INDEXED BY postbacks_waiting
+              WHERE state = 'due' AND destination > waits.destination)
+      FROM waits WHERE waits.destination IS NOT NULL)
+    SELECT destination,
+      (SELECT due FROM postbacks WHERE state = 'due' AND destination = waits.destination
+         AND lease IS NULL ORDER BY due LIMIT 1) AS free,
+      (SELECT min(max(due, lease)) FROM postbacks WHERE state = 'due'
+         AND +destination = waits.destination AND lease IS NOT NULL) AS leased
+    FROM waits WHERE destination IS NOT NULL";
+
+pub(super) fn waiting(db: &Connection) -> Result<Vec<(NetworkName, Time)>, Error> {
+    let mut waiting = Vec::new();
+    let mut found = db.prepare_cached(WAITING)?;
+    let mut rows = found.query([])?;
+    while let Some(row) = rows.next()? {
+        let destination = row::destination(row)?;
+        let times: [Option<i64>; 2] = [row.get("free")?, row.get("leased")?];
+        let first = times.into_iter().flatten().min();
+        waiting.extend(first.map(|at| (destination, Time::from_millis(at))));
     }
-    Ok(next.map(Time::from_millis))
+    Ok(waiting)
 }
 
 pub(super) fn resend(db: &Connection, resend: &Resend, now: Time) -> Result<Postback, Error> {

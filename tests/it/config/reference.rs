@@ -96,7 +96,7 @@ fn stages(loaded: &Loaded) -> String {
     let settings = &loaded.settings;
     let deliver = &settings.deliver;
     format!(
-        "{:#?}{:#?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
+        "{:#?}{:#?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
         settings.accept,
         settings.forward,
         settings.observe,
@@ -107,6 +107,7 @@ fn stages(loaded: &Loaded) -> String {
         deliver.concurrency,
         deliver.answer_limit,
         deliver.retry_after_limit,
+        deliver.rest,
         settings.capture.window,
     )
 }

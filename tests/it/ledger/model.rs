@@ -8,7 +8,7 @@ use refgate::ledger::{Entered, Ledger, Role, Settlement};
 use refgate::order::OrderKey;
 use refgate::postback::{AttemptId, PostbackId, State};
 
-use crate::support::sale::{NOW, candidate, open, settlement};
+use crate::support::sale::{NOW, aspire, candidate, open, settlement};
 
 /// One deed.
 #[derive(Clone, Debug)]
@@ -98,7 +98,10 @@ impl Model {
 
     async fn claim(&mut self, ledger: &Ledger, limit: u8) {
         let now = self.now;
-        let claimed = ledger.claim(now, LEASE, limit.into()).await.unwrap();
+        let claimed = ledger
+            .claim(&aspire(), now, LEASE, limit.into())
+            .await
+            .unwrap();
         let free = |row: &&mut Row| {
             row.due.is_some_and(|due| due <= now) && row.lease.is_none_or(|lease| lease <= now)
         };
@@ -179,7 +182,8 @@ impl Model {
             .iter()
             .filter_map(|row| row.due.max(row.due.and(row.lease)))
             .min();
-        assert_eq!(ledger.next_due().await.unwrap(), next);
+        let next: Vec<_> = next.map(|at| (aspire(), at)).into_iter().collect();
+        assert_eq!(ledger.waiting().await.unwrap(), next);
         let gone = |row: &&Row| {
             row.state == State::Sending && row.lease.is_none_or(|lease| lease <= self.now)
         };

@@ -13,7 +13,7 @@ use refgate::session::{Mark, Marker};
 use refgate::visit::{Visit, VisitId};
 use rusqlite::Connection;
 
-use crate::support::sale::{LEASE, NOW, candidate, click, later, open, settlement};
+use crate::support::sale::{LEASE, NOW, aspire, candidate, click, later, open, settlement};
 
 /// Makes a ledger and runs SQL on its file.
 fn changed(dir: &Path, sql: &str) {
@@ -72,7 +72,10 @@ async fn two_who_enter_the_same_orders_enter_each_once() {
     let (first, second) = tokio::join!(enter(&run), enter(&tool));
     assert_eq!(first + second, 100);
     assert_eq!(run.counts().await.unwrap().credited, 100);
-    assert_eq!(run.claim(NOW, LEASE, 1000).await.unwrap().len(), 100);
+    assert_eq!(
+        run.claim(&aspire(), NOW, LEASE, 1000).await.unwrap().len(),
+        100
+    );
 }
 
 #[tokio::test]
@@ -261,7 +264,7 @@ async fn make_the_fixture() {
     let mut aliased = candidate("1003", Some("1249.95"));
     aliased.order.aliases = vec!["token".parse().unwrap()];
     ledger.enter(aliased).await.unwrap();
-    let claimed = ledger.claim(NOW, LEASE, 9).await.unwrap();
+    let claimed = ledger.claim(&aspire(), NOW, LEASE, 9).await.unwrap();
     let url = "https://network.example/?aff=123456&amount=25.00&token=***";
     for (postback, state) in claimed.iter().zip([Some(State::Accepted), None]) {
         let attempt = ledger
@@ -343,7 +346,7 @@ async fn holds_what_it_held(ledger: &Ledger) {
         .enter(candidate("1002", Some("30.00")))
         .await
         .unwrap();
-    let due = ledger.claim(NOW, LEASE, 9).await.unwrap();
+    let due = ledger.claim(&aspire(), NOW, LEASE, 9).await.unwrap();
     assert_eq!(due.len(), 1);
     assert_eq!(due[0].amount.unwrap().to_string(), "30.00 USD");
 }

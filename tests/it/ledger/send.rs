@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use refgate::ledger::{Entered, Error, PostbackFilter, Resend, Role, Settlement};
+use refgate::name::NetworkName;
 use refgate::postback::{PostbackId, State, Verdict};
 
-use crate::support::sale::{LEASE, NOW, candidate, later, open, settlement};
+use crate::support::sale::{LEASE, NOW, aspire, candidate, later, open, settlement};
 
 #[tokio::test]
 async fn an_order_goes_its_way_to_accepted() {
@@ -16,14 +17,18 @@ async fn an_order_goes_its_way_to_accepted() {
         .await
         .unwrap();
     assert!(matches!(entered, Entered::New(_)), "{entered:?}");
-    assert_eq!(ledger.next_due().await.unwrap(), Some(NOW));
+    assert_eq!(ledger.waiting().await.unwrap(), [(aspire(), NOW)]);
 
-    let claimed = ledger.claim(NOW, LEASE, 10).await.unwrap();
+    let claimed = ledger.claim(&aspire(), NOW, LEASE, 10).await.unwrap();
     let [postback] = claimed.as_slice() else {
         panic!("{claimed:?}")
     };
     assert!(
-        ledger.claim(NOW, LEASE, 10).await.unwrap().is_empty(),
+        ledger
+            .claim(&aspire(), NOW, LEASE, 10)
+            .await
+            .unwrap()
+            .is_empty(),
         "leased twice"
     );
     let attempt = ledger
@@ -61,7 +66,7 @@ async fn an_order_goes_its_way_to_accepted() {
         .map(|change| change.became.as_str())
         .collect();
     assert_eq!(became, ["credited", "due", "sending", "accepted"]);
-    assert_eq!(ledger.next_due().await.unwrap(), None);
+    assert_eq!(ledger.waiting().await.unwrap(), []);
     assert_eq!(ledger.interrupted(later(1000)).await.unwrap(), []);
 }
 
@@ -73,7 +78,11 @@ async fn what_fails_does_not_undo_its_neighbours() {
         .enter(candidate("1001", Some("25.00")))
         .await
         .unwrap();
-    let postback = ledger.claim(NOW, LEASE, 1).await.unwrap().remove(0);
+    let postback = ledger
+        .claim(&aspire(), NOW, LEASE, 1)
+        .await
+        .unwrap()
+        .remove(0);
     let (first, second, entered) = tokio::join!(
         ledger.begin(postback.id, "http://x/".to_owned(), NOW),
         ledger.begin(postback.id, "http://x/".to_owned(), NOW),
@@ -96,7 +105,7 @@ async fn open_attempts_of_a_run_that_ended_are_found_by_the_next() {
     for id in ["1001", "1002", "1003"] {
         ledger.enter(candidate(id, Some("25.00"))).await.unwrap();
     }
-    let claimed = ledger.claim(NOW, LEASE, 2).await.unwrap();
+    let claimed = ledger.claim(&aspire(), NOW, LEASE, 2).await.unwrap();
     let attempt = ledger
         .begin(claimed[0].id, "http://x/".to_owned(), NOW)
         .await
@@ -117,7 +126,10 @@ async fn open_attempts_of_a_run_that_ended_are_found_by_the_next() {
         (claimed[0].id, attempt)
     );
     // The other one was claimed and never begun: it is free again.
-    assert_eq!(ledger.claim(NOW, LEASE, 9).await.unwrap().len(), 2);
+    assert_eq!(
+        ledger.claim(&aspire(), NOW, LEASE, 9).await.unwrap().len(),
+        2
+    );
     ledger
         .settle(settlement(&interrupted[0].0, attempt, State::Unclear))
         .await
@@ -141,7 +153,11 @@ async fn a_late_answer_to_what_was_taken_for_interrupted_stands() {
             .enter(candidate("1001", Some("25.00")))
             .await
             .unwrap();
-        let postback = ledger.claim(NOW, LEASE, 1).await.unwrap().remove(0);
+        let postback = ledger
+            .claim(&aspire(), NOW, LEASE, 1)
+            .await
+            .unwrap()
+            .remove(0);
         let attempt = ledger
             .begin(postback.id, "http://x/".to_owned(), NOW)
             .await
@@ -169,7 +185,13 @@ async fn a_late_answer_to_what_was_taken_for_interrupted_stands() {
             (Some(taken_as.as_str()), late.as_str())
         );
         assert!(last.cause.as_ref().unwrap().ends_with("success=true;"));
-        assert_eq!(ledger.claim(later(9999), LEASE, 9).await.unwrap(), []);
+        assert_eq!(
+            ledger
+                .claim(&aspire(), later(9999), LEASE, 9)
+                .await
+                .unwrap(),
+            []
+        );
         let twice = settled(late, verdict, Some(200)).await;
         assert!(matches!(twice, Err(Error::NotOpen(_))), "{twice:?}");
     }
@@ -183,10 +205,14 @@ async fn what_is_due_again_waits_for_its_time() {
         .enter(candidate("1001", Some("25.00")))
         .await
         .unwrap();
-    let postback = ledger.claim(NOW, LEASE, 1).await.unwrap().remove(0);
+    let postback = ledger
+        .claim(&aspire(), NOW, LEASE, 1)
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(
-        ledger.next_due().await.unwrap(),
-        Some(NOW.plus(LEASE)),
+        ledger.waiting().await.unwrap(),
+        [(aspire(), NOW.plus(LEASE))],
         "the lease's end"
     );
     let attempt = ledger
@@ -201,9 +227,63 @@ async fn what_is_due_again_waits_for_its_time() {
         })
         .await
         .unwrap();
-    assert_eq!(ledger.next_due().await.unwrap(), Some(later(300)));
-    assert!(ledger.claim(later(299), LEASE, 9).await.unwrap().is_empty());
-    assert_eq!(ledger.claim(later(300), LEASE, 9).await.unwrap().len(), 1);
+    assert_eq!(ledger.waiting().await.unwrap(), [(aspire(), later(300))]);
+    assert!(
+        ledger
+            .claim(&aspire(), later(299), LEASE, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        ledger
+            .claim(&aspire(), later(300), LEASE, 9)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn each_destination_is_claimed_by_itself_in_order_of_age() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    let names = ["aspire", "b", "a.b-c"].map(|name| name.parse::<NetworkName>().unwrap());
+    for number in 0..9 {
+        let mut sale = candidate(&number.to_string(), Some("25.00"));
+        sale.sighting.at = later(100 - number);
+        sale.order.at = sale.sighting.at;
+        let which = usize::try_from(number % 3).unwrap();
+        sale.postbacks[0].destination = names[which].clone();
+        ledger.enter(sale).await.unwrap();
+    }
+    let mut waiting = ledger.waiting().await.unwrap();
+    waiting.sort();
+    let [aspire, b, abc] = names.clone();
+    let free = [
+        (abc, later(92)),
+        (aspire, later(94)),
+        (b.clone(), later(93)),
+    ];
+    assert_eq!(waiting, free);
+    let claimed = ledger.claim(&b, later(100), LEASE, 2).await.unwrap();
+    let told: Vec<_> = claimed
+        .iter()
+        .map(|one| (&one.destination, one.due))
+        .collect();
+    assert_eq!(told, [(&b, Some(later(93))), (&b, Some(later(96)))]);
+    let waiting = ledger.waiting().await.unwrap();
+    assert!(waiting.contains(&(b.clone(), later(99))), "{waiting:?}");
+    assert_eq!(
+        ledger.claim(&b, later(100), LEASE, 9).await.unwrap().len(),
+        1
+    );
+    let waiting = ledger.waiting().await.unwrap();
+    assert!(
+        waiting.contains(&(b, later(100).plus(LEASE))),
+        "{waiting:?}"
+    );
 }
 
 #[tokio::test]
@@ -239,7 +319,11 @@ async fn only_what_has_ended_is_sent_again() {
         .enter(candidate("1001", Some("25.00")))
         .await
         .unwrap();
-    let postback = ledger.claim(NOW, LEASE, 1).await.unwrap().remove(0);
+    let postback = ledger
+        .claim(&aspire(), NOW, LEASE, 1)
+        .await
+        .unwrap()
+        .remove(0);
     let refused = async |from: &[State]| match ledger.resend(asked(postback.id, from), NOW).await {
         Err(Error::NotPossible { state, .. }) => state,
         other => panic!("{other:?}"),

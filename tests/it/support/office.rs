@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use refgate::clock::Time;
-use refgate::deliver::{Answer, Dedupe, Deliver, Destination, Settings};
+use refgate::deliver::{Answer, Dedupe, Deliver, Destination, Settings, Terms};
 use refgate::demo::network::Network;
 use refgate::event::Counters;
 use refgate::ledger::{Error, Ledger, Role, Told};
+use refgate::name::NetworkName;
 use refgate::postback::{PostbackId, State, Verdict};
 use refgate::secret::Secret;
 use regex::Regex;
@@ -65,7 +66,27 @@ impl Office {
 
     /// The one destination.
     pub(crate) fn destination(&mut self) -> &mut Destination {
-        self.settings.destinations.values_mut().next().unwrap()
+        self.settings.destinations.get_mut(&sale::aspire()).unwrap()
+    }
+
+    /// One more destination, an honest network of its own.
+    pub(crate) async fn second(&mut self, name: &str) -> (Network, NetworkName) {
+        let (network, address) = self.network().await;
+        let name: NetworkName = name.parse().unwrap();
+        let destination = Destination {
+            template: ASPIRE
+                .replace("ADDRESS", &address.to_string())
+                .parse()
+                .unwrap(),
+            ..self.destination().clone()
+        };
+        self.settings.destinations.insert(name.clone(), destination);
+        (network, name)
+    }
+
+    /// Enters an order that is owed to that network's partner 123456.
+    pub(crate) async fn sell_by(&self, network: &NetworkName, id: &str) -> PostbackId {
+        self.enter(network, id, &[("affiliate_id", "123456")]).await
     }
 
     /// Enters an order that is owed to partner 123456.
@@ -75,6 +96,10 @@ impl Office {
 
     /// Enters an order that is owed to a click with these values.
     pub(crate) async fn sell_to(&self, id: &str, values: &[(&str, &str)]) -> PostbackId {
+        self.enter(&sale::aspire(), id, values).await
+    }
+
+    async fn enter(&self, network: &NetworkName, id: &str, values: &[(&str, &str)]) -> PostbackId {
         let mut sale = sale::candidate(id, Some("1249.95"));
         let now = Time::now();
         sale.sighting.at = now;
@@ -82,6 +107,8 @@ impl Office {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let click = sale.order.click.as_mut().unwrap();
         click.values = values.iter().map(owned).collect();
+        click.network = network.clone();
+        sale.postbacks[0].destination = network.clone();
         let key = sale.order.key.clone();
         self.ledger.enter(sale).await.unwrap();
         let stories = self.ledger.story(key.id.to_string()).await.unwrap();
@@ -96,8 +123,17 @@ impl Office {
 
     /// Runs it with another limit for the end.
     pub(crate) fn start_draining(&self, drain: Duration) -> Running {
+        self.run(self.ready(), drain)
+    }
+
+    /// A delivery that is not yet under way.
+    pub(crate) fn ready(&self) -> Deliver {
         let (settings, counters) = (self.settings.clone(), Arc::clone(&self.counters));
-        let deliver = Deliver::new(self.ledger.clone(), settings, counters).unwrap();
+        Deliver::new(self.ledger.clone(), settings, counters).unwrap()
+    }
+
+    /// Sets it under way.
+    pub(crate) fn run(&self, deliver: Deliver, drain: Duration) -> Running {
         let shutdown = CancellationToken::new();
         let task = self.tasks.spawn(deliver.run(shutdown.clone(), drain));
         Running { shutdown, task }
@@ -197,14 +233,21 @@ fn settings(template: &str, address: SocketAddr) -> Settings {
         secrets: vec![Secret::new("hush")],
         answers: tune(),
         dedupe: Dedupe::None,
+        concurrency: 4,
+        rate: None,
         send: true,
     };
     Settings {
-        destinations: [("aspire".parse().unwrap(), destination)].into(),
+        destinations: [(sale::aspire(), destination)].into(),
         schedule: vec![Duration::from_secs(60), Duration::from_secs(600)],
         connect_timeout: Duration::from_secs(5),
         timeout: Duration::from_secs(10),
         concurrency: 4,
+        rest: Terms {
+            after: 5,
+            first: Duration::from_secs(30),
+            longest: Duration::from_secs(600),
+        },
         answer_limit: 4096,
         retry_after_limit: Duration::from_secs(3600),
     }

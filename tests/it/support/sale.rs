@@ -7,6 +7,7 @@ use refgate::click::Click;
 use refgate::clock::Time;
 use refgate::ledger::{Ledger, Role, Settings, Settlement};
 use refgate::money::Money;
+use refgate::name::NetworkName;
 use refgate::order::{
     Candidate, Doubt, Field, FoundBy, NewPostback, Order, OrderKey, Sighting, Standing,
 };
@@ -30,11 +31,16 @@ pub(crate) fn open(dir: &Path, role: Role) -> Result<Ledger, refgate::ledger::Er
     Ledger::open(&Settings { path }, role, NOW)
 }
 
+/// The network that the orders of the tests are owed to.
+pub(crate) fn aspire() -> NetworkName {
+    "aspire".parse().unwrap()
+}
+
 /// An affiliate's click.
 pub(crate) fn click() -> Click {
     let values = [("affiliate_id".to_owned(), "123456".to_owned())].into();
     Click {
-        network: "aspire".parse().unwrap(),
+        network: aspire(),
         values,
         at: NOW.minus(Duration::from_secs(600)),
     }
@@ -105,7 +111,7 @@ pub(crate) fn candidate(id: &str, amount: Option<&str>) -> Candidate {
         .is_none()
         .then(|| (Doubt::Unreadable, "no amount".to_owned()));
     let postback = NewPostback {
-        destination: "aspire".parse().unwrap(),
+        destination: aspire(),
         event: "sale".to_owned(),
         sequence: 0,
         amount: sighting.amount,
