@@ -14,6 +14,7 @@ mod assemble;
 mod authority;
 mod consent;
 mod cookie;
+mod egress;
 mod exclude;
 mod expand;
 mod fault;

@@ -24,6 +24,7 @@ use crate::postback::{Postback, PostbackId};
 mod attempt;
 pub mod backoff;
 mod breaker;
+pub mod egress;
 mod lanes;
 mod pace;
 pub mod send;
@@ -84,6 +85,7 @@ impl Way {
             connect_timeout: settings.connect_timeout,
             timeout: settings.timeout,
             answer_limit: settings.answer_limit,
+            egress: settings.egress.clone(),
         })?;
         Ok(Self { settings, sender })
     }

@@ -77,6 +77,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             answer_limit: limits.answer,
             retry_after_limit: sending.retry_after_limit,
             rest: sending.rest,
+            egress: sending.egress,
         },
         observe: observe(rules, &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),

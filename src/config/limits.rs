@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::egress;
 use super::reader::Map;
 use super::value::Value;
 use crate::deliver::Terms;
+use crate::deliver::egress::Egress;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -91,6 +93,7 @@ pub(super) struct Deliver {
     pub(super) concurrency: usize,
     pub(super) retry_after_limit: Duration,
     pub(super) rest: Terms,
+    pub(super) egress: Egress,
 }
 
 /// The waits between attempts if the operator states none: a little over two days together.
@@ -117,6 +120,7 @@ pub(super) fn deliver(root: &Map<'_>) -> Deliver {
             first: or("rest", 30),
             longest: or("rest_longest", 600),
         },
+        egress: egress::read(&map),
     };
     map.finish();
     deliver

@@ -17,6 +17,7 @@ use crate::acme::Challenge;
 use crate::capture::{Network, Parameter};
 use crate::click::Values;
 use crate::clock::Time;
+use crate::deliver::egress::Egress;
 use crate::deliver::template::Fill;
 use crate::deliver::{Answer, Dedupe, Destination, Terms};
 use crate::forward::options::Options;
@@ -173,6 +174,15 @@ fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
         .map(|wait| shown(*wait))
         .collect();
     let total: Duration = settings.deliver.schedule.iter().sum();
+    let Egress { proxy, from } = &settings.deliver.egress;
+    let through = proxy
+        .as_ref()
+        .map(|proxy| format!("through the proxy {proxy}"));
+    let from = from.map(|address| format!("from the address {address}"));
+    let way: Vec<String> = through.into_iter().chain(from).collect();
+    if !way.is_empty() {
+        lines.push(format!("  they leave {}", way.join(", ")));
+    }
     let Terms {
         after,
         first,

@@ -117,6 +117,7 @@ pub(super) fn retry_after(text: &str, now: Time) -> Option<Duration> {
 mod tests {
     use super::*;
     use crate::deliver::Terms;
+    use crate::deliver::egress::Egress;
     use proptest::prelude::*;
     use std::collections::HashMap;
 
@@ -146,6 +147,7 @@ mod tests {
                 longest: Duration::from_secs(600),
             },
             answer_limit: 65_536,
+            egress: Egress::default(),
             retry_after_limit: Duration::from_secs(6 * HOUR),
         }
     }

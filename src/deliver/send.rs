@@ -6,21 +6,24 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Response, Url, redirect, retry};
+use reqwest::{Client, Response, StatusCode, Url, redirect, retry};
 use tokio::time::{Instant, timeout_at};
 
+use super::egress::Egress;
 use crate::cause::Causes;
 
 /// Sends postbacks. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Sender {
     client: Client,
+    /// Whether a proxy stands between.
+    proxied: bool,
     timeout: Duration,
     answer_limit: usize,
 }
 
 /// What a sender must know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Whether any URL is `https`: only then the machine's root certificates are needed.
     pub tls: bool,
@@ -30,12 +33,14 @@ pub struct Options {
     pub timeout: Duration,
     /// Largest answer in bytes.
     pub answer_limit: usize,
+    /// The way out.
+    pub egress: Egress,
 }
 
 /// How an attempt ended on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// No byte of the request left: no address, no connection, no TLS. Why, in words.
+    /// No byte of the request reached the network: no address, no connection, no TLS, no way through the proxy. Why, in words.
     NotSent(String),
     /// The request may have been read, and no head came back. Why, in words.
     Broken(String),
@@ -78,13 +83,14 @@ impl Sender {
             .redirect(redirect::Policy::none())
             .referer(false)
             .retry(retry::never())
-            .no_proxy()
             .pool_max_idle_per_host(0)
             .connect_timeout(options.connect_timeout.min(options.timeout));
         if !options.tls {
             client = client.tls_certs_only([]);
         }
+        client = options.egress.apply(client)?;
         Ok(Self {
+            proxied: options.egress.proxy.is_some(),
             client: client.build()?,
             timeout: options.timeout,
             answer_limit: options.answer_limit,
@@ -94,11 +100,18 @@ impl Sender {
     /// Sends one GET and reads what comes back, within the limits.
     pub async fn send(&self, url: Url) -> Ended {
         let deadline = Instant::now() + self.timeout;
+        let plain = url.scheme() == "http";
         let response = match timeout_at(deadline, self.client.get(url).send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return unanswered(error),
             Err(_elapsed) => return Ended::Broken(self.too_late("no answer")),
         };
+        let refused = response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        // Within a tunnel a network would have said it.
+        if refused && self.proxied && plain {
+            let words = "the proxy does not take the credentials, or wants some (407)";
+            return Ended::NotSent(words.to_owned());
+        }
         let retry_after = response.headers().get(http::header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok());
         let mut answered = Answered {

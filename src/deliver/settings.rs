@@ -6,6 +6,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::breaker::Terms;
+use super::egress::Egress;
 use super::pace::Rate;
 use super::template::Template;
 use crate::name::NetworkName;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// For the whole attempt.
     pub timeout: Duration,
+    /// The way out.
+    pub egress: Egress,
     /// Postbacks under way at once, to all destinations together.
     pub concurrency: usize,
     /// When a destination is left alone, and how long.

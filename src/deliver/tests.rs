@@ -1,5 +1,6 @@
 //! What only the loop's own parts can show: a clock that jumps, a look at what is unclear.
 
+use super::egress::Egress;
 use super::*;
 use crate::ledger::{Role, Told};
 use crate::order::Candidate;
@@ -45,6 +46,7 @@ async fn deliver(dir: &std::path::Path, address: std::net::SocketAddr) -> Delive
             longest: Duration::from_secs(600),
         },
         answer_limit: 4096,
+        egress: Egress::default(),
         retry_after_limit: HOUR,
     };
     ledger.enter(candidate).await.unwrap();

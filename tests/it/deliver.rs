@@ -16,7 +16,9 @@ use crate::support::log::Log;
 use crate::support::office::{ASPIRE, Office};
 use crate::support::sale;
 
+mod backlog;
 mod course;
+mod egress;
 mod lanes;
 
 fn verdict(told: &Told) -> Verdict {

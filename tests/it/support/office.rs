@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use refgate::clock::Time;
+use refgate::deliver::egress::Egress;
 use refgate::deliver::{Answer, Dedupe, Deliver, Destination, Settings, Terms};
 use refgate::demo::network::Network;
 use refgate::event::Counters;
@@ -249,6 +250,7 @@ fn settings(template: &str, address: SocketAddr) -> Settings {
             longest: Duration::from_secs(600),
         },
         answer_limit: 4096,
+        egress: Egress::default(),
         retry_after_limit: Duration::from_secs(3600),
     }
 }
