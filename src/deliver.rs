@@ -80,7 +80,7 @@ struct Way {
 impl Way {
     fn new(settings: Settings) -> Result<Self, reqwest::Error> {
         let mut destinations = settings.destinations.values();
-        let sender = send::Sender::new(send::Options {
+        let sender = send::Sender::new(&send::Options {
             tls: destinations.any(|destination| destination.template.is_https()),
             connect_timeout: settings.connect_timeout,
             timeout: settings.timeout,
@@ -122,9 +122,11 @@ impl Deliver {
         Way::new(settings).map(Prepared)
     }
 
-    /// Goes by these settings from the next attempt on.
+    /// Goes by these settings from the next attempt on. Whoever rests is tried anew: the fault may have been ours.
     pub fn adopt(&self, Prepared(way): Prepared) {
         self.way.set(way);
+        self.lanes.forgive();
+        self.ledger.due().notify_waiters();
     }
 
     /// How each destination stands, by name.

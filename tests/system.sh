@@ -38,6 +38,9 @@ export REFGATE=${REFGATE:-$PWD/target/release/refgate}
 
 python3 -c 'import ensurepip, venv' 2>/dev/null || install python3 python3-venv || echo 'no venv for python3'
 
+backlog() { cargo test --locked --quiet --test it -- --ignored ten_thousand; }
+
+suite 900 backlog ""                                                       backlog
 suite 180 trace   "python3=python3 strace=strace"                          tests/trace/run.py
 suite 360 crash   "python3=python3"                                        tests/crash/run.py
 suite 400 oscar   "python3=python3"                                        tests/shops/oscar/run.py

@@ -18,7 +18,7 @@ use crate::name::GroupName;
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
 use crate::store::{Store, Stores};
-use crate::{accept, capture, deliver, forward, ledger, observe, record};
+use crate::{accept, capture, forward, ledger, observe, record};
 
 /// Everything that the file says; some of it is missing only if a fault was reported.
 pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
@@ -68,17 +68,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             networks: networks.captured,
             hand_over,
         },
-        deliver: deliver::Settings {
-            destinations: networks.delivered,
-            schedule: sending.schedule,
-            connect_timeout: sending.connect_timeout,
-            timeout: sending.timeout,
-            concurrency: sending.concurrency,
-            answer_limit: limits.answer,
-            retry_after_limit: sending.retry_after_limit,
-            rest: sending.rest,
-            egress: sending.egress,
-        },
+        deliver: sending.settings(networks.delivered, limits.answer),
         observe: observe(rules, &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),
         accept: accept(addresses, tls, &limits, &timeouts),

@@ -1,12 +1,14 @@
 //! `limits:`, `timeouts:` and `deliver:`: every bound, with its default.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::egress;
 use super::reader::Map;
 use super::value::Value;
-use crate::deliver::Terms;
 use crate::deliver::egress::Egress;
+use crate::deliver::{Destination, Settings, Terms};
+use crate::name::NetworkName;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -94,6 +96,27 @@ pub(super) struct Deliver {
     pub(super) retry_after_limit: Duration,
     pub(super) rest: Terms,
     pub(super) egress: Egress,
+}
+
+impl Deliver {
+    /// All that delivering must know, with what else the file says of it.
+    pub(super) fn settings(
+        self,
+        destinations: HashMap<NetworkName, Destination>,
+        answer_limit: usize,
+    ) -> Settings {
+        Settings {
+            destinations,
+            schedule: self.schedule,
+            connect_timeout: self.connect_timeout,
+            timeout: self.timeout,
+            egress: self.egress,
+            concurrency: self.concurrency,
+            rest: self.rest,
+            answer_limit,
+            retry_after_limit: self.retry_after_limit,
+        }
+    }
 }
 
 /// The waits between attempts if the operator states none: a little over two days together.

@@ -167,13 +167,11 @@ fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
             }
         });
     }
-    let waits: Vec<String> = settings
-        .deliver
-        .schedule
-        .iter()
-        .map(|wait| shown(*wait))
-        .collect();
-    let total: Duration = settings.deliver.schedule.iter().sum();
+    sending(settings, lines);
+}
+
+/// What holds for every network.
+fn sending(settings: &Settings, lines: &mut Vec<String>) {
     let Egress { proxy, from } = &settings.deliver.egress;
     let through = proxy
         .as_ref()
@@ -193,6 +191,13 @@ fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
         shown(first.min(longest)),
         shown(longest)
     ));
+    let waits: Vec<String> = settings
+        .deliver
+        .schedule
+        .iter()
+        .map(|wait| shown(*wait))
+        .collect();
+    let total: Duration = settings.deliver.schedule.iter().sum();
     lines.push(match waits.as_slice() {
         [] => "  what was surely not processed is given up at once".to_owned(),
         waits => format!(

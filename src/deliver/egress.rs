@@ -29,7 +29,7 @@ pub struct Proxy {
 
 /// Why a text names no proxy.
 #[derive(Debug, thiserror::Error)]
-#[error("no http://HOST:PORT, with or without USER:PASSWORD@ before the host")]
+#[error("no plain http:// address")]
 pub struct NoProxy;
 
 impl FromStr for Proxy {

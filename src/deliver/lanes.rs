@@ -81,7 +81,8 @@ impl Lanes {
                 known: bounds.known,
             }
         };
-        let granted = share(free, idle, due.iter().map(wish).collect());
+        let wishes: Vec<Wish> = due.iter().map(wish).collect();
+        let granted = share(free, idle, &wishes);
         let plan = due.iter().cloned().zip(granted);
         plan.filter(|(_, count)| *count > 0).collect()
     }
@@ -126,6 +127,13 @@ impl Lanes {
         let mut lanes = self.lock();
         let breaker = &mut lanes.entry(name.clone()).or_default().breaker;
         breaker.heard(sign, (terms, most), Instant::now(), jitter)
+    }
+
+    /// Forgets every failure.
+    pub(super) fn forgive(&self) {
+        for lane in self.lock().values_mut() {
+            lane.breaker = Breaker::default();
+        }
     }
 
     /// How a destination stands.
@@ -180,7 +188,7 @@ impl Settings {
 
 /// Shares `free` places among these, the one that has least first; of equals the first. One place
 /// is kept for each of the `idle` ones, which have none.
-fn share(mut free: usize, mut idle: usize, wishes: Vec<Wish>) -> Vec<usize> {
+fn share(mut free: usize, mut idle: usize, wishes: &[Wish]) -> Vec<usize> {
     let mut granted = vec![0_usize; wishes.len()];
     while free > 0 {
         let open = wishes.iter().zip(&mut granted).filter(|(wish, granted)| {
@@ -228,7 +236,7 @@ mod tests {
             (0, 0, vec![wish(4, 4), wish(4, 4)], vec![0, 0]),
         ];
         for (free, idle, wishes, granted) in cases {
-            let shared = share(free, idle, wishes.clone());
+            let shared = share(free, idle, &wishes);
             assert_eq!(shared, granted, "{free} {idle} {wishes:?}");
         }
     }
@@ -248,7 +256,7 @@ mod tests {
                 }
                 let free = bound - under_way.iter().sum::<usize>();
                 let idle = under_way.iter().filter(|count| **count == 0).count();
-                let granted = share(free, idle, vec![wish(under_way[which], more)]);
+                let granted = share(free, idle, &[wish(under_way[which], more)]);
                 prop_assert!(under_way[which] > 0 || more == 0 || granted[0] > 0);
                 under_way[which] += granted[0];
                 prop_assert!(under_way.iter().sum::<usize>() <= bound);

@@ -77,7 +77,7 @@ impl Sender {
     ///
     /// # Errors
     /// The machine has no root certificates and `tls` asks for them.
-    pub fn new(options: Options) -> Result<Self, reqwest::Error> {
+    pub fn new(options: &Options) -> Result<Self, reqwest::Error> {
         let mut client = Client::builder()
             .user_agent(concat!("refgate/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())

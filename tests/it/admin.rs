@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use refgate::admin::{Admin, Gauge, View, serve};
 use refgate::current::Current;
+use refgate::demo::network::Manner;
 use refgate::ledger::{Ledger, Role};
+use refgate::postback::State;
 use refgate::record::spool::Spool;
 use refgate::seal::Keys;
 use rusqlite::Connection;
@@ -16,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::config::{Folder, shipped};
+use crate::support::office::{ASPIRE, Office};
 use crate::support::sale::{NOW, candidate, open};
 
 fn spool(dir: &Path) -> Spool {
@@ -143,6 +146,46 @@ async fn what_passes_is_told_by_store_and_upstream_and_nothing_else() {
         "refgate_connections 7",
         "refgate_access_log_dropped_total 8",
         "# HELP refgate_requests_total A request was accepted.",
+    ] {
+        assert!(
+            metrics.contains(&format!("\n{line}\n")),
+            "{line}:\n{metrics}"
+        );
+    }
+    is_well_formed(metrics.split_once("\r\n\r\n").unwrap().1);
+}
+
+#[tokio::test]
+async fn a_network_that_is_down_is_named_and_is_no_reason_not_to_serve() {
+    let mut office = Office::open(ASPIRE).await;
+    office.settings.rest.after = 1;
+    office.second("other").await;
+    office.network.always(Manner::Busy(503, None));
+    let deliver = office.ready();
+    let running = office.run(deliver.clone(), Duration::ZERO);
+    let id = office.sell("A-1").await;
+    office.wait(id, &[State::Due]).await;
+    let admin = || {
+        let (counters, ledger) = (Arc::clone(&office.counters), office.ledger.clone());
+        Admin::new(counters, ledger, spool(office.dir.path())).showing(View {
+            deliver: Some(deliver.clone()),
+            ..View::default()
+        })
+    };
+    let health = get_from(admin(), "/healthz").await;
+    assert!(health.starts_with("HTTP/1.1 200"), "{health}");
+    assert!(
+        health.contains("\"networks_down\":[\"aspire\"]"),
+        "{health}"
+    );
+    let metrics = get_from(admin(), "/metrics").await;
+    running.end().await;
+    for line in [
+        "refgate_network_state{network=\"aspire\",state=\"up\"} 0",
+        "refgate_network_state{network=\"aspire\",state=\"resting\"} 1",
+        "refgate_network_state{network=\"other\",state=\"up\"} 1",
+        "refgate_postbacks_under_way{network=\"other\"} 0",
+        "refgate_network_rests_total 1",
     ] {
         assert!(
             metrics.contains(&format!("\n{line}\n")),

@@ -5,6 +5,7 @@ mod keys;
 mod reference;
 mod returns;
 mod scope;
+mod sending;
 mod tls;
 mod upstream;
 

@@ -9,7 +9,7 @@ use refgate::event::Event;
 use refgate::ledger::Told;
 use refgate::postback::{State, Verdict};
 use refgate::secret::Secret;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::support::log::Log;
@@ -107,6 +107,25 @@ async fn a_network_that_never_answers_leaves_it_unclear() {
     let told = office.deliver(&[State::Unclear]).await;
     assert_eq!(words(&told), "no answer within 300ms");
     assert_eq!(office.network.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_never_ends_is_cut_off_in_time() {
+    let mut office = Office::open(ASPIRE).await;
+    office.settings.timeout = Duration::from_millis(300);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = ASPIRE.replace("ADDRESS", &listener.local_addr().unwrap().to_string());
+    office.destination().template = url.parse().unwrap();
+    let dripping = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let begin = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nsuccess=true;";
+        stream.write_all(begin).await.unwrap();
+        // Until the caller goes away.
+        while stream.read_u8().await.is_ok() {}
+    };
+    let ((), told) = tokio::join!(dripping, office.deliver(&[State::Unclear]));
+    let said = "answer cut off (no end of the answer within 300ms), status 200: success=true;";
+    assert_eq!(words(&told), said);
 }
 
 #[tokio::test]
