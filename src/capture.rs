@@ -161,7 +161,9 @@ impl Settings {
     pub fn capture(&self, head: &mut Head<'_>, by: By<'_>) -> Captured {
         let ours = cookies::take(head.fields, &self.cookie);
         let store = by.place.store;
-        let apart = query::take_apart(head.target, |name| self.parameter_named(name, store));
+        let apart = query::take_apart(head.target, |name, value| {
+            self.parameter_named(name, value, store)
+        });
         if apart.ours.is_empty() {
             return self.without_parameter(head, ours, by);
         }
@@ -213,8 +215,8 @@ impl Settings {
     }
 
     /// Our own copy of a parameter's name, if it is one of ours.
-    fn parameter_named(&self, name: &str, store: &Store) -> Option<&str> {
-        let token = self.token_named(name, store);
+    fn parameter_named(&self, name: &str, value: &str, store: &Store) -> Option<&str> {
+        let token = self.token_named(name, value, store);
         token.or_else(|| self.captured_named(name))
     }
 
@@ -226,14 +228,15 @@ impl Settings {
             .find(|known| *known == name)
     }
 
-    /// The same, of what sibling stores' links carry.
-    fn token_named(&self, name: &str, store: &Store) -> Option<&str> {
+    /// The same, of what sibling stores' links carry. A value that is no token by its look is the
+    /// shop's own.
+    fn token_named(&self, name: &str, value: &str, store: &Store) -> Option<&str> {
         let own = &self.hand_over.parameter;
-        (store.scope.siblings && name == own).then_some(own)
+        (store.scope.siblings && name == own && token::may_be(value)).then_some(own)
     }
 
     /// The target without a token, which is never the shop's business; none if there is none.
     fn without_token(&self, target: &str, store: &Store) -> Option<String> {
-        query::take_apart(target, |name| self.token_named(name, store)).rest
+        query::take_apart(target, |name, value| self.token_named(name, value, store)).rest
     }
 }

@@ -4,10 +4,11 @@
 //! page still tells of it in its `Referer`, which browsers send whole within one origin (domain.md
 //! §5, §7). The same for a landing that was fetched ahead of time and then shown.
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
 use super::visiting::Visiting;
 use super::{By, Captured, Head, Settings, Visitor, consent, cookies, navigation, query};
+use crate::consent::Consent;
 use crate::event::Event;
 
 impl Settings {
@@ -37,36 +38,45 @@ impl Settings {
     }
 
     /// Whether a page's request tells something beside its target; then also the page before, if a
-    /// parameter of ours may be in it. Most tell nothing, which is found out at once for one that
-    /// has neither a cookie of ours nor a `Referer` with a query.
+    /// parameter of ours may be in it. Most tell nothing, which is found out at once.
     fn news<'h>(
         &self,
         head: &'h Head<'_>,
         ours: &cookies::Ours,
         by: By<'_>,
     ) -> Option<Option<&'h str>> {
-        let known = !ours.is_empty(head.fields);
-        let referer = head.fields.get("referer");
-        let told = referer.is_some_and(|referer| memchr(b'?', referer).is_some());
-        if !(known || told) || !navigation::is_document(head.method, head.fields) {
+        let store = by.place.store;
+        let asks = matches!(store.consent, Consent::Told(_)) && !ours.is_empty(head.fields);
+        let told = head
+            .fields
+            .get("referer")
+            .is_some_and(|url| self.mentions(url));
+        if !(asks || told) || !navigation::is_document(head.method, head.fields) {
             return None;
         }
-        let landing = if told { self.landing(head) } else { None };
+        let landing = match told {
+            true => navigation::page_before(head.fields, head.host),
+            false => None,
+        };
         let withdrawn = || {
-            let choice = consent::choice(by.place.store, head.fields);
-            known && consent::is_withdrawn(choice, head)
+            let choice = consent::choice(store, head.fields);
+            asks && consent::is_withdrawn(choice, head)
         };
         (landing.is_some() || withdrawn()).then_some(landing)
     }
 
-    /// The page before, of this host, as a target, if a parameter of ours may be in it. One whose
-    /// name is written with escapes is not found.
-    fn landing<'h>(&self, head: &'h Head<'_>) -> Option<&'h str> {
-        let landing = navigation::page_before(head.fields, head.host)?;
+    /// Whether a parameter of ours may be in the query of `url`. One whose name is written with
+    /// escapes is not found.
+    fn mentions(&self, url: &[u8]) -> bool {
+        let Some(mark) = memchr(b'?', url) else {
+            return false;
+        };
+        let query = url.get(mark..).unwrap_or_default();
         let mut names = self.networks.iter().flat_map(|network| &network.parameters);
-        let mentioned =
-            names.any(|one| memmem::find(landing.as_bytes(), one.name.as_bytes()).is_some());
-        mentioned.then_some(landing)
+        names.any(|one| {
+            let name = one.name.as_bytes();
+            query.windows(name.len().max(1)).any(|piece| piece == name)
+        })
     }
 }
 
@@ -74,7 +84,7 @@ impl Visiting<'_> {
     /// Takes the clicks of the page before that may be captured now, of networks that the visit has
     /// no click of.
     fn take_late(&mut self, landing: &str) {
-        let apart = query::take_apart(landing, |name| self.settings.captured_named(name));
+        let apart = query::take_apart(landing, |name, _value| self.settings.captured_named(name));
         let mut clicks = self.clicks_in(landing, &apart.ours, |_network, _parameter| {});
         let known = self.visit.iter().flat_map(|visit| &visit.clicks);
         let known: Vec<_> = known.map(|click| &click.network).collect();

@@ -27,6 +27,15 @@ const HOP: Duration = Duration::from_secs(60);
 /// The longest token that is looked at, and that is made.
 pub const LIMIT: usize = 3_000;
 
+/// The shortest that can hold what every token does.
+const LEAST: usize = 120;
+
+/// Whether a parameter's value is a token by its look: whole, altered or too old.
+pub(super) fn may_be(value: &str) -> bool {
+    let is_of_it = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    value.len() >= LEAST && value.bytes().all(is_of_it)
+}
+
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "purpose", rename_all = "snake_case")]
@@ -220,6 +229,21 @@ mod tests {
     }
 
     #[test]
+    fn the_smallest_token_is_one_by_its_look() {
+        let group = group("a");
+        let way = Way {
+            group: &group,
+            host: "a",
+        };
+        let nothing = Message::Carry { clicks: Vec::new() };
+        let token = way.seal(&keys("11"), nothing, Time::from_millis(0));
+        assert!(may_be(&token.unwrap()));
+        for value in ["", "4", &"x".repeat(LEAST - 1), &"x%".repeat(LEAST)] {
+            assert!(!may_be(value), "{value}");
+        }
+    }
+
+    #[test]
     fn a_token_that_would_be_too_long_is_not_made() {
         let group = group("all");
         let way = Way {
@@ -234,7 +258,7 @@ mod tests {
         #[test]
         fn a_token_stands_in_a_query_as_it_is(values in "\\PC{0,100}") {
             let token = made(carry(&values));
-            prop_assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+            prop_assert!(may_be(&token));
             let group = group("all");
             let way = Way { group: &group, host: "store.ca" };
             let message = way.open(&keys("11"), &token, MINUTE, at(1_000));

@@ -8,7 +8,7 @@ use crate::ledger::error::Error;
 use crate::ledger::story::Entered;
 use crate::ledger::{ALIASES, SIGHTINGS};
 use crate::name::NetworkName;
-use crate::order::{Candidate, NewPostback, Order, OrderId, Sighting, fold};
+use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, Sighting, Standing, fold};
 use crate::postback::State;
 
 /// What the postbacks of an order wait for when its amount could not be read.
@@ -114,7 +114,12 @@ fn first(db: &Connection, candidate: &Candidate) -> Result<Entered, Error> {
 }
 
 fn again(db: &Connection, known: &OrderRow, candidate: &Candidate) -> Result<Entered, Error> {
-    let mut fold = fold(&known.order, &owed(db, known.id)?, candidate);
+    let owed = match known.order.standing {
+        Standing::Held(Doubt::Unreadable) => owed(db, known.id)?,
+        // There is nothing to complete.
+        _ => Vec::new(),
+    };
+    let mut fold = fold(&known.order, &owed, candidate);
     fold.order.aliases = keep_aliases(db, known.id, &known.order, candidate, &mut fold.notes)?;
     if known.seen < i64::from(SIGHTINGS) {
         keep_sighting(db, known.id, &candidate.sighting, &fold.notes)?;
