@@ -103,6 +103,7 @@ async fn shopper(proxy: SocketAddr) -> SendRequest<Bytes> {
     let tls = TlsConnector::from(client.config());
     let stream = tls.connect(host, socket).await.unwrap();
     let (send, connection) = h2::client::handshake(stream).await.unwrap();
+    #[expect(clippy::disallowed_methods, reason = "it ends with the runtime")]
     tokio::spawn(connection);
     send
 }
