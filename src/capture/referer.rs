@@ -9,7 +9,7 @@ use super::hand_over::one;
 use super::place::Place;
 use super::token::{Message, Way};
 use super::visiting::Visiting;
-use super::{Head, Settings, navigation, query};
+use super::{Head, Settings, navigation, query, token};
 use crate::event::Event;
 use crate::message::{Edit, Fields, Replaced};
 use crate::store::hosts;
@@ -51,7 +51,9 @@ impl Settings {
         navigation::page_before(head.fields, head.host)?;
         let referer = std::str::from_utf8(referer).ok()?;
         let own = self.hand_over.parameter.as_str();
-        let apart = query::take_apart(referer, |name| (name == own).then_some(own));
+        let apart = query::take_apart(referer, |name, value| {
+            (name == own && token::may_be(value)).then_some(own)
+        });
         one(&apart.ours, own)?.ok().map(str::to_owned)
     }
 }
