@@ -103,8 +103,7 @@ impl Settings {
             group: &to.group,
             host,
         };
-        let clicks = clicks.to_vec();
-        way.seal(self.keys_of(to), Message::Carry { clicks }, now)
+        way.carry(self.keys_of(to), clicks, now)
     }
 }
 
@@ -143,15 +142,12 @@ impl Visiting<'_> {
                 self.adopt(clicks, !of_a_page_of_ours);
             }
             Message::Ask { back, from, nonce } => {
-                let answer = |clicks| {
-                    let nonce = nonce.clone();
-                    way(&from).seal(keys, Message::Answer { clicks, nonce }, now)
-                };
                 // Whoever he is, he is sent back: what he asked for is there.
                 let known = self.visit.iter().filter(|_| !is_excluded);
                 let known = known.flat_map(|visit| &visit.clicks);
                 let known = known.filter(|click| self.may_keep(click)).cloned();
-                let token = answer(known.collect()).or_else(|| answer(Vec::new()));
+                let known: Vec<_> = known.collect();
+                let token = way(&from).answer(keys, &known, &nonce, now);
                 let token = token.ok_or("no answer can be made")?;
                 let back = with_parameter(&back, &hand_over.parameter, &token);
                 self.answer.redirect = Some(back);

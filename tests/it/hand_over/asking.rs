@@ -201,6 +201,22 @@ fn the_sibling_that_he_comes_from_is_asked() {
 }
 
 #[test]
+fn by_https_the_marker_is_of_the_host_alone() {
+    let front = front(ASK, "trusted_proxies: [127.0.0.1]", ordinary());
+    let fields = format!("{PERSON}X-Forwarded-Proto: https\r\n");
+    let answer = front.ask(from("safe.test", "/p", &fields));
+    assert!(text(&answer, "location").starts_with("http://us.test/?refgate="));
+    let set = text(&answer, "set-cookie");
+    let (name, behind) = set.split_once('=').unwrap();
+    let (nonce, attributes) = behind.split_once(';').unwrap();
+    assert_eq!((name, nonce.len()), ("__Host-refgate-asked", 32));
+    assert_eq!(
+        attributes,
+        " Path=/; Max-Age=1800; HttpOnly; SameSite=Lax; Secure"
+    );
+}
+
+#[test]
 fn whoever_is_asked_about_comes_back() {
     let excluding = "exclude: { cookies: staff }";
     let front = front(ASK, excluding, ordinary());

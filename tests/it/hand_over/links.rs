@@ -342,22 +342,26 @@ async fn by_http2(
         .await
         .unwrap();
     let (mut send, connection) = h2::client::handshake(socket).await.unwrap();
-    let driver = tokio::spawn(connection);
-    let request = http::Request::get(format!("https://us.test{path}"))
-        .header("cookie", cookie)
-        .header("accept-encoding", "gzip, br")
-        .body(())
-        .unwrap();
-    let (answer, _) = send.send_request(request, true).unwrap();
-    let (head, mut body) = answer.await.unwrap().into_parts();
-    let mut all = Vec::new();
-    while let Some(data) = body.data().await {
-        let data = data.unwrap();
-        body.flow_control().release_capacity(data.len()).unwrap();
-        all.extend_from_slice(&data);
+    let talk = async {
+        let request = http::Request::get(format!("https://us.test{path}"))
+            .header("cookie", cookie)
+            .header("accept-encoding", "gzip, br")
+            .body(())
+            .unwrap();
+        let (answer, _) = send.send_request(request, true).unwrap();
+        let (head, mut body) = answer.await.unwrap().into_parts();
+        let mut all = Vec::new();
+        while let Some(data) = body.data().await {
+            let data = data.unwrap();
+            body.flow_control().release_capacity(data.len()).unwrap();
+            all.extend_from_slice(&data);
+        }
+        (head.headers, all)
+    };
+    tokio::select! {
+        ended = connection => panic!("the connection ended: {ended:?}"),
+        answer = talk => answer,
     }
-    driver.abort();
-    (head.headers, all)
 }
 
 #[test]
