@@ -123,7 +123,7 @@ fn nobody_else_is_asked_about() {
         ("HEAD", "/", person("")),
         ("POST", "/", person("Content-Length: 0\r\n")),
         ("GET", "/?affiliate_id=1", person("")),
-        ("GET", "/?refgate=1", person("")),
+        ("GET", &format!("/?refgate={}", "1".repeat(200)), person("")),
         ("GET", "/checkout/thank-you/1", person("")),
         // Longer than a token may be.
         ("GET", &format!("/?{}", "x".repeat(3_000)), person("")),
