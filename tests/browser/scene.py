@@ -19,6 +19,9 @@ from suite import free_port, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BLOG = "www.blog.example"
+# Their cookies, as ours() has them.
+US, CA = (".store-us.example", "__Secure-refgate"), (HOSTS["ca"], "__Host-refgate")
+EU, MARKER = (HOSTS["eu"], "__Host-refgate"), (HOSTS["ca"], "__Host-refgate-asked")
 OUTSIDE = [BLOG, PAYMENT, "evil.example", "www.store-ca.example.evil.example"]
 # What the network is told of an order, in its own currency.
 AMOUNTS = {"us": "100.00", "us-shop": "100.00", "ca": "73.00", "uk": "125.00", "eu": "110.00"}
@@ -199,10 +202,14 @@ class Visitor(Browser):
         self.go(button, store, "thanks")
         return self.text("#order-number")
 
-    def ours(self):
-        """The cookies of refgate, of all stores, by domain."""
+    def kept(self):
+        """The cookies of refgate, of all stores, by domain and name."""
         kept = self.devtools("Storage.getCookies")["cookies"]
-        return {cookie["domain"]: cookie for cookie in kept if "refgate" in cookie["name"]}
+        return {(cookie["domain"], cookie["name"]): cookie for cookie in kept if "refgate" in cookie["name"]}
+
+    def ours(self):
+        """The same, as a list without their values."""
+        return sorted(self.kept())
 
     def credited(self, text, number, affiliate):
         """Claims that the network was told of an order; returns what refgate explains."""

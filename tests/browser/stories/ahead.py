@@ -1,5 +1,5 @@
 """Ahead of time: a page that the browser fetched, and perhaps rendered, before anybody asked for it."""
-from scene import url
+from scene import US, url
 from suite import wait_until
 
 
@@ -22,13 +22,13 @@ def shown(visitor):
     """a landing is rendered ahead of time, and then shown"""
     suite = visitor.suite
     asked = offers(visitor, "prerender", 801)
-    suite.equal("rendering ahead captures nothing", visitor.ours(), {})
+    suite.equal("rendering ahead captures nothing", visitor.ours(), [])
     visitor.go("#offer", "us", "home")
     began = visitor.script("return performance.getEntriesByType('navigation')[0].activationStart")
     suite.claim("a click shows the page that was rendered ahead", began > 0, began)
-    suite.equal("nobody was asked again, so there is no click yet", (len(asked()), visitor.ours()), (1, {}))
+    suite.equal("nobody was asked again, so there is no click yet", (len(asked()), visitor.ours()), (1, []))
     visitor.go("#product-link", "us", "product")
-    suite.equal("the next page captures it", list(visitor.ours()), [".store-us.example"])
+    suite.equal("the next page captures it", visitor.ours(), [US])
     visitor.credited("a landing that was rendered ahead", visitor.buy("us"), 801)
 
 
@@ -41,7 +41,7 @@ def never_shown(visitor):
 def fetched(visitor):
     """a landing is fetched ahead of time"""
     offers(visitor, "prefetch", 803)
-    visitor.suite.equal("fetching ahead captures nothing", visitor.ours(), {})
+    visitor.suite.equal("fetching ahead captures nothing", visitor.ours(), [])
     visitor.organic("fetched ahead and never shown", visitor.buy("us"))
     visitor.forget()
     asked = offers(visitor, "prefetch", 804)

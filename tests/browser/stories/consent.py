@@ -1,5 +1,6 @@
 """Consent: the click is there before the choice is made."""
-from shop import CHOICE, HOSTS
+from scene import EU, US
+from shop import CHOICE
 from suite import wait_until
 
 
@@ -7,15 +8,15 @@ def given(visitor):
     """the visitor accepts on the landing page, and goes on; later he thinks better of it"""
     suite = visitor.suite
     visitor.land("eu", 601)
-    suite.equal("before the choice there is no cookie of refgate's", visitor.ours(), {})
+    suite.equal("before the choice there is no cookie of refgate's", visitor.ours(), [])
     visitor.click("#accept")
     wait_until("the choice is kept", lambda: CHOICE in visitor.cookies())
     visitor.go("#product-link", "eu", "product")
-    suite.equal("the next page has one", list(visitor.ours()), [HOSTS["eu"]])
+    suite.equal("the next page has one", visitor.ours(), [EU])
     visitor.credited("consent came late", visitor.buy("eu"), 601)
     visitor.click("#withdraw")
     visitor.go("#product-link", "eu", "product")
-    suite.equal("after a withdrawal the next page has none any more", visitor.ours(), {})
+    suite.equal("after a withdrawal the next page has none any more", visitor.ours(), [])
     visitor.organic("consent was withdrawn", visitor.buy("eu"))
 
 
@@ -25,7 +26,7 @@ def refused(visitor):
     visitor.land("eu", 602)
     visitor.click("#refuse")
     visitor.organic("consent was refused", visitor.buy("eu"))
-    visitor.suite.equal("no cookie of refgate's is kept", visitor.ours(), {})
+    visitor.suite.equal("no cookie of refgate's is kept", visitor.ours(), [])
     set_cookies = [seen[2].get("set-cookie", "") for seen in visitor.traffic()[began:]]
     visitor.suite.claim("or was ever set", any("sid=" in line for line in set_cookies)
                         and not any("refgate" in line for line in set_cookies), set_cookies)
@@ -35,10 +36,10 @@ def carried(visitor):
     """a click comes along from store.us to store.eu, which must ask first"""
     visitor.land("us", 603)
     visitor.cross("link", "eu")
-    visitor.suite.equal("before the choice store.eu keeps nothing", list(visitor.ours()), [".store-us.example"])
+    visitor.suite.equal("before the choice store.eu keeps nothing", visitor.ours(), [US])
     visitor.click("#refuse")
     visitor.organic("consent was refused at the second store", visitor.buy("eu"))
-    visitor.suite.equal("store.eu still keeps nothing", list(visitor.ours()), [".store-us.example"])
+    visitor.suite.equal("store.eu still keeps nothing", visitor.ours(), [US])
 
 
 def carried_and_given(visitor):
