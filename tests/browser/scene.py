@@ -29,6 +29,9 @@ AMOUNTS = {"us": "100.00", "us-shop": "100.00", "ca": "73.00", "uk": "125.00", "
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/%s.0.0.0 Safari/537.36"
 
 
+DOCUMENT = ["Sec-Fetch-Dest: document", "Sec-Fetch-Mode: navigate"]
+
+
 def url(store, path="/"):
     return "https://%s%s" % (HOSTS[store], path)
 
@@ -114,19 +117,18 @@ class Gate:
     def visitor(self, settings=None):
         return Visitor(self, settings)
 
-    def fetch(self, store, path, headers=()):
+    def fetch(self, store, path, headers=DOCUMENT):
         """The bytes of an answer, as they come over TLS."""
         raw = socket.create_connection(("127.0.0.1", self.port), 20)
         return exchange(self.scene.trust.wrap_socket(raw, server_hostname=HOSTS[store]), store, path, headers)
 
-    def fetch_from_shop(self, store, path, headers=()):
+    def fetch_from_shop(self, store, path, headers=DOCUMENT):
         """The same, from the shop itself."""
         return exchange(socket.create_connection(("127.0.0.1", self.scene.shop.port), 20), store, path, headers)
 
 
 def exchange(connection, store, path, headers):
-    lines = ["GET %s HTTP/1.1" % path, "Host: " + HOSTS[store], "User-Agent: " + AGENT % 140, "Accept: text/html",
-             "Sec-Fetch-Dest: document", "Sec-Fetch-Mode: navigate", *headers]
+    lines = ["GET %s HTTP/1.1" % path, "Host: " + HOSTS[store], "User-Agent: " + AGENT % 140, *headers]
     with connection:
         connection.sendall("".join(line + "\r\n" for line in [*lines, ""]).encode())
         got = b""
@@ -134,9 +136,21 @@ def exchange(connection, store, path, headers):
             got += data
             head, end, body = got.partition(b"\r\n\r\n")
             length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.I)
-            if end and len(body) >= int(length.group(1) if length else 0):
+            if end and (len(body) >= int(length.group(1)) if length else body.endswith(b"0\r\n\r\n")):
                 break
     return got
+
+
+def body_of(answer):
+    """Without its chunks' sizes."""
+    head, _end, body = answer.partition(b"\r\n\r\n")
+    if b"content-length" in head.lower():
+        return body
+    whole = b""
+    while body:
+        size, _end, body = body.partition(b"\r\n")
+        whole, body = whole + body[:int(size, 16)], body[int(size, 16) + 2:]
+    return whole
 
 
 class Visitor(Browser):

@@ -75,15 +75,16 @@ class Pages(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def _answer(self, body):
+        headers = {name.lower(): "; ".join(self.headers.get_all(name)) for name in self.headers}
         self.shop.log.append({"method": self.command, "host": self.headers["Host"], "target": self.path,
-                              "headers": dict(self.headers.items()), "body": body})
+                              "headers": headers, "body": body})
         self.set, target = [], urlsplit(self.path)
         self.query = {name: values[0] for name, values in parse_qs(target.query).items()}
         self.form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
         self.country = next((name for name, host in HOSTS.items() if host == self.headers["Host"]), None)
         page = {"/": self.home, "/products/1": self.product, "/checkout": self.checkout, "/thanks": self.thanks,
                 "/countries": self.countries, "/switch": self.switch, "/moved": self.moved, "/enter": self.enter,
-                "/go": self.go, "/offers": self.offers, "/outward": self.outward}.get(target.path)
+                "/welcome": self.welcome, "/go": self.go, "/offers": self.offers, "/outward": self.outward}.get(target.path)
         if not self.country or not page:
             self._send(404, [("Content-Type", "text/plain")], b"no such page")
         else:
@@ -156,7 +157,8 @@ class Pages(BaseHTTPRequestHandler):
 <a id="redirect-{0}" href="/switch?to=https://{1}/">a redirect</a> <a id="refresh-{0}" href="/moved?to=https://{1}/">a refresh</a>
 <button id="script-{0}" onclick="location = 'https://{1}/'">a script</button></p>
 <form action="https://{1}/" method="get"><input type="hidden" name="lang" value="en"><button id="get-{0}">GET</button></form>
-<form action="https://{1}/enter" method="post"><input type="hidden" name="lang" value="en"><button id="post-{0}">POST</button></form>
+<form action="https://{1}/welcome" method="post"><input type="hidden" name="lang" value="en"><button id="post-{0}">POST</button></form>
+<form action="https://{1}/enter" method="post"><input type="hidden" name="lang" value="en"><button id="enter-{0}">POST</button></form>
 <form action="/switch" method="post"><input type="hidden" name="to" value="https://{1}/"><button id="switch-{0}">POST, then a redirect</button></form>
 """.format(country, host))
         self.show("countries", "".join(ways))
@@ -169,7 +171,12 @@ class Pages(BaseHTTPRequestHandler):
         self.show("moved", "<h1>This way</h1>",
                   '<meta http-equiv="refresh" content="0; url=%s">' % html.escape(self.query["to"]))
 
+    def welcome(self):
+        """Shown in the answer to a POST."""
+        self.home()
+
     def enter(self):
+        """Leads on from a POST."""
         self.lead(303, "/")
 
     def go(self):

@@ -36,15 +36,17 @@ def main():
     wanted = set(sys.argv[2:])
     with Suite("the stores", workdir, limit=300) as suite:
         scene = Scene(suite, os.environ.get("REFGATE") or os.path.join(ROOT, "target", "release", "refgate"))
-        plain, asks = scene.gate("plain"), scene.gate("asks", lifetime="1s", ask="us")
+        plain, asks = scene.gate("plain"), scene.gate("asks", lifetime="1m", ask="us")
         with asks.visitor(asking.BLOCKED) as blocked:
             tell(blocked, [asking.without_cookies], wanted)
+        with asks.visitor() as visitor:
+            tell(visitor, [*asking.STORIES, nothing.aged], wanted)
         asking.given_up.since = time.monotonic()
         with plain.visitor() as visitor:
             print("        Chromium %s" % visitor.version)
             tell(visitor, [*crossing.STORIES, *consent.STORIES, *ahead.STORIES, *nothing.STORIES], wanted)
         with asks.visitor() as visitor:
-            tell(visitor, [*asking.STORIES, nothing.expired], wanted)
+            tell(visitor, [nothing.expired], wanted)
         with asks.visitor(asking.BLOCKED) as blocked:
             tell(blocked, [asking.given_up], wanted)
         if not wanted:

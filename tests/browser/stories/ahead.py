@@ -12,7 +12,7 @@ def offers(visitor, way, affiliate):
 
     visitor.open(url("us", "/offers?way=%s&partner=%d" % (way, affiliate)))
     first = wait_until("the browser fetches ahead", asked, 20)[0]
-    purpose = {name.lower(): value for name, value in first["headers"].items()}.get("sec-purpose", "")
+    purpose = first["headers"].get("sec-purpose", "")
     visitor.suite.claim("the browser says that it is a %s: %s" % (way, purpose), purpose.startswith("prefetch")
                         and ("prerender" in purpose) == (way == "prerender"), first)
     return asked

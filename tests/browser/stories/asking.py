@@ -55,8 +55,10 @@ def unknown(visitor):
     suite.equal("and does not ask again", hosts(visitor.since()), [HOSTS["ca"]] * 2)
     suite.equal("the marker is all that is kept", visitor.ours(), [MARKER])
     visitor.organic("a visitor without a click", visitor.buy("ca"))
-    answer = visitor.gate.fetch("ca", "/", ["Sec-Fetch-Dest: empty"])
-    suite.claim("what is no document is not sent anywhere", answer.startswith(b"HTTP/1.1 200"), answer[:300])
+    for headers in (["Sec-Fetch-Dest: empty", "Sec-Fetch-Mode: cors"], []):
+        answer = visitor.gate.fetch("ca", "/", headers)
+        suite.claim("what does not say that it is a page for a person is not sent anywhere: %s" % headers,
+                    answer.startswith(b"HTTP/1.1 200"), answer[:300])
 
 
 def without_cookies(visitor):
