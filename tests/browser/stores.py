@@ -34,7 +34,7 @@ def tell(visitor, stories, wanted):
 def main():
     workdir = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "target", "stores"))
     wanted = set(sys.argv[2:])
-    with Suite("the stores", workdir, limit=300) as suite:
+    with Suite("the stores", workdir, limit=240) as suite:
         scene = Scene(suite, os.environ.get("REFGATE") or os.path.join(ROOT, "target", "release", "refgate"))
         plain, asks = scene.gate("plain"), scene.gate("asks", lifetime="1m", ask="us")
         with asks.visitor(asking.BLOCKED) as blocked:
