@@ -31,8 +31,8 @@ def posted(visitor):
     """by a POST to store.ca, whose shop leads on from it"""
     visitor.land("us", 107)
     visitor.cross("enter", "ca")
-    visitor.organic("a POST from another site brings no cookie to compare with, and no page tells of the token",
-                    visitor.buy("ca"))
+    visitor.credited("a POST from another site brings no cookie to compare with: the page that it leads to reads the token",
+                     visitor.buy("ca"), 107)
 
 
 def moved(visitor):
