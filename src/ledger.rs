@@ -52,6 +52,7 @@ use crate::postback::{AttemptId, Postback, PostbackId};
 
 mod error;
 mod owner;
+mod row;
 mod sqlite;
 mod story;
 mod writer;

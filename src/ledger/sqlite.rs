@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use tokio::sync::Notify;
 
 use super::Role;
 use super::error::Error;
 use super::owner;
+use super::row::Columns;
 use super::story::{
     Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Settlement, Story, Told,
 };
@@ -21,7 +22,6 @@ use crate::postback::{AttemptId, Postback, PostbackId, State};
 mod enter;
 mod find;
 mod open;
-mod row;
 mod send;
 
 #[derive(Debug)]
@@ -196,5 +196,23 @@ impl Sqlite {
         W: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     {
         self.writer.call(Kind::Write, work, |_| {}).await
+    }
+}
+
+impl Columns for Row<'_> {
+    fn number(&self, name: &'static str) -> Result<i64, Error> {
+        Ok(self.get(name)?)
+    }
+
+    fn maybe_number(&self, name: &'static str) -> Result<Option<i64>, Error> {
+        Ok(self.get(name)?)
+    }
+
+    fn text(&self, name: &'static str) -> Result<String, Error> {
+        Ok(self.get(name)?)
+    }
+
+    fn maybe_text(&self, name: &'static str) -> Result<Option<String>, Error> {
+        Ok(self.get(name)?)
     }
 }
