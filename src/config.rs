@@ -19,6 +19,7 @@ mod fields;
 mod file;
 mod hosts;
 pub mod keys;
+mod ledger;
 mod limits;
 mod networks;
 mod pattern;
@@ -39,9 +40,10 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use crate::ledger::Settings as Ledger;
 use crate::secret::Secret;
 use crate::store::Stores;
-use crate::{accept, access, acme, capture, deliver, forward, ledger, observe, record};
+use crate::{accept, access, acme, capture, deliver, forward, observe, record};
 
 pub use fault::{Faults, Finding, Position, Problem, Suggestion};
 
@@ -63,7 +65,7 @@ pub struct Settings {
     /// How orders are judged and kept.
     pub record: record::Settings,
     /// Where the ledger is.
-    pub ledger: ledger::Settings,
+    pub ledger: Ledger,
     /// How postbacks are sent.
     pub deliver: deliver::Settings,
     /// The stores, by host.

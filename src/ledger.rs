@@ -40,11 +40,12 @@
 //! It does not judge: what an order is worth and to whom it is owed is `record`'s, what an
 //! answer means is `deliver`'s.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::clock::Time;
 use crate::order::{Candidate, Order};
@@ -52,12 +53,13 @@ use crate::postback::{AttemptId, Postback, PostbackId};
 
 mod error;
 mod owner;
+pub mod postgres;
 mod row;
 mod sqlite;
 mod story;
 mod writer;
 
-pub use error::{Error, Owner};
+pub use error::{Cause, Error, Owner};
 pub use story::{
     Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Seen, Settlement, Story,
     Told, Transition,
@@ -79,10 +81,22 @@ pub const ALIASES: usize = 16;
 pub const LIST: usize = 10_000;
 
 /// Where the ledger is.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The SQLite file.
-    pub path: PathBuf,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settings {
+    /// In this SQLite file, for one process.
+    Sqlite(PathBuf),
+    /// In a PostgreSQL database, for several replicas.
+    Postgres(postgres::Server),
+}
+
+impl fmt::Display for Settings {
+    /// The file, or the database's URL without its password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(server) => server.fmt(f),
+        }
+    }
 }
 
 /// What a process wants of the ledger.
@@ -102,10 +116,11 @@ pub struct Ledger {
     due: Arc<Notify>,
 }
 
-/// Where the ledger is kept. PostgreSQL will be the other one.
+/// Where the ledger is kept.
 #[derive(Debug)]
 enum Engine {
     Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
 }
 
 impl Ledger {
@@ -118,10 +133,14 @@ impl Ledger {
     /// [`Error::InUse`] by another run, [`Error::Missing`] for a tool, a schema of
     /// another version, another program's file, or any fault of the disk.
     pub fn open(settings: &Settings, role: Role, now: Time) -> Result<Self, Error> {
-        let sqlite = sqlite::Sqlite::open(&settings.path, role, now)?;
-        let engine = Arc::new(Engine::Sqlite(sqlite));
+        let engine = match settings {
+            Settings::Sqlite(path) => Engine::Sqlite(sqlite::Sqlite::open(path, role, now)?),
+            Settings::Postgres(server) => {
+                Engine::Postgres(postgres::Postgres::open(server, role, now)?)
+            }
+        };
         Ok(Self {
-            engine,
+            engine: Arc::new(engine),
             due: Arc::new(Notify::new()),
         })
     }
@@ -134,6 +153,7 @@ impl Ledger {
     pub async fn enter(&self, candidate: Candidate) -> Result<Entered, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.enter(candidate, Arc::clone(&self.due)).await,
+            Engine::Postgres(postgres) => postgres.enter(candidate, Arc::clone(&self.due)).await,
         }
     }
 
@@ -150,6 +170,7 @@ impl Ledger {
     ) -> Result<Vec<Postback>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.claim(now, lease, limit).await,
+            Engine::Postgres(postgres) => postgres.claim(now, lease, limit).await,
         }
     }
 
@@ -161,6 +182,7 @@ impl Ledger {
     pub async fn begin(&self, id: PostbackId, url: String, now: Time) -> Result<AttemptId, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.begin(id, url, now).await,
+            Engine::Postgres(postgres) => postgres.begin(id, url, now).await,
         }
     }
 
@@ -175,6 +197,7 @@ impl Ledger {
     pub async fn settle(&self, settlement: Settlement) -> Result<(), Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.settle(settlement, Arc::clone(&self.due)).await,
+            Engine::Postgres(postgres) => postgres.settle(settlement, Arc::clone(&self.due)).await,
         }
     }
 
@@ -186,6 +209,7 @@ impl Ledger {
     pub async fn interrupted(&self, now: Time) -> Result<Vec<(Postback, AttemptId)>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.interrupted(now).await,
+            Engine::Postgres(postgres) => postgres.interrupted(now).await,
         }
     }
 
@@ -197,6 +221,7 @@ impl Ledger {
     pub async fn unclear(&self, before: Time) -> Result<u64, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.unclear(before).await,
+            Engine::Postgres(postgres) => postgres.unclear(before).await,
         }
     }
 
@@ -207,6 +232,7 @@ impl Ledger {
     pub async fn next_due(&self) -> Result<Option<Time>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.next_due().await,
+            Engine::Postgres(postgres) => postgres.next_due().await,
         }
     }
 
@@ -223,6 +249,7 @@ impl Ledger {
     pub async fn orders(&self, filter: OrderFilter, limit: usize) -> Result<Vec<Order>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.orders(filter, limit).await,
+            Engine::Postgres(postgres) => postgres.orders(filter, limit).await,
         }
     }
 
@@ -233,6 +260,7 @@ impl Ledger {
     pub async fn story(&self, id: String) -> Result<Vec<Story>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.story(id).await,
+            Engine::Postgres(postgres) => postgres.story(id).await,
         }
     }
 
@@ -247,6 +275,7 @@ impl Ledger {
     ) -> Result<Vec<Postback>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.postbacks(filter, limit).await,
+            Engine::Postgres(postgres) => postgres.postbacks(filter, limit).await,
         }
     }
 
@@ -257,6 +286,7 @@ impl Ledger {
     pub async fn postback(&self, id: PostbackId) -> Result<Told, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.postback(id).await,
+            Engine::Postgres(postgres) => postgres.postback(id).await,
         }
     }
 
@@ -268,6 +298,7 @@ impl Ledger {
     pub async fn resend(&self, resend: Resend, now: Time) -> Result<Postback, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.resend(resend, now, Arc::clone(&self.due)).await,
+            Engine::Postgres(postgres) => postgres.resend(resend, now, Arc::clone(&self.due)).await,
         }
     }
 
@@ -278,6 +309,7 @@ impl Ledger {
     pub async fn probe(&self, now: Time) -> Result<(), Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.probe(now).await,
+            Engine::Postgres(postgres) => postgres.probe(now).await,
         }
     }
 
@@ -288,6 +320,7 @@ impl Ledger {
     pub async fn counts(&self) -> Result<Counts, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.counts().await,
+            Engine::Postgres(postgres) => postgres.counts().await,
         }
     }
 
@@ -298,6 +331,15 @@ impl Ledger {
     pub async fn durability(&self) -> Result<Durability, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.durability().await,
+            Engine::Postgres(postgres) => postgres.durability().await,
+        }
+    }
+
+    /// Whether the database is here, for as long as there is one that can be away; its value changes as that does.
+    pub fn here(&self) -> Option<watch::Receiver<bool>> {
+        match &*self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => Some(postgres.here()),
         }
     }
 
@@ -305,6 +347,7 @@ impl Ledger {
     pub fn commits(&self) -> u64 {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.commits(),
+            Engine::Postgres(postgres) => postgres.commits(),
         }
     }
 
@@ -313,6 +356,7 @@ impl Ledger {
     pub(crate) async fn pragma(&self, pragma: &'static str) -> Result<(), Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.pragma(pragma).await,
+            Engine::Postgres(_) => Err(Error::Closed),
         }
     }
 }

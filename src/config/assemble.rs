@@ -6,6 +6,7 @@ use super::added;
 use super::addresses::{self, Addresses};
 use super::cookie::{self, Cookie};
 use super::keys::{Missing, Source};
+use super::ledger;
 use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
@@ -15,7 +16,7 @@ use crate::capture::CookieName;
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
 use crate::store::{Store, Stores};
-use crate::{accept, capture, deliver, forward, ledger, observe, record};
+use crate::{accept, capture, deliver, forward, observe, record};
 
 /// Everything that the file says; some of it is missing only if a fault was reported.
 pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
@@ -28,7 +29,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let cookie = cookie::read(root);
     let networks = networks::read(root);
     let rules = rules::read(root, &known);
-    let ledger = ledger(root);
+    let ledger = ledger::read(root);
     let added = added::read(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();
@@ -44,7 +45,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
         watch: added.watch,
         keys: source,
         secrets: Vec::new(),
-        ledger,
+        ledger: ledger?,
         record: record::Settings {
             hold: timeouts.hold,
             spool,
@@ -117,13 +118,6 @@ fn forward(addresses: &Addresses, limits: &Limits, timeouts: &Timeouts) -> forwa
         pool_size: limits.pool,
         tunnel_timeout: timeouts.tunnel,
     }
-}
-
-fn ledger(root: &Map<'_>) -> ledger::Settings {
-    let map = root.section("ledger");
-    let path = map.or("path", root.cx.resolve("refgate.db"), path);
-    map.finish();
-    ledger::Settings { path }
 }
 
 /// A file or a folder.

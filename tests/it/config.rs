@@ -10,6 +10,7 @@ use std::fs;
 use refgate::accept::Listener;
 use refgate::config::keys::Missing;
 use refgate::config::{Loaded, report};
+use refgate::ledger;
 use refgate::secret::mask;
 use serde_yaml::Value;
 
@@ -118,7 +119,9 @@ fn a_value_is_read_as_written() {
         Folder::with(&shipped().replace("max_amount: 5000", "max_amount: 1234.10")).loaded();
     let stores = loaded.settings.stores.all();
     assert_eq!(stores[0].max_amount.to_string(), "1234.10");
-    let path = &loaded.settings.ledger.path;
+    let ledger::Settings::Sqlite(path) = &loaded.settings.ledger else {
+        panic!("{}", loaded.settings.ledger)
+    };
     assert!(
         path.is_absolute() && path.ends_with("refgate.db"),
         "{path:?}"

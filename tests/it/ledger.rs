@@ -1,4 +1,5 @@
-//! The ledger: once per order, durable, one owner.
+//! The ledger: once per order, durable, one owner. On SQLite, and on PostgreSQL where a server is given
+//! (`tests/postgres/run.py`).
 
 mod model;
 mod open;
@@ -9,7 +10,7 @@ use refgate::order::OrderId;
 use rusqlite::Connection;
 use tokio::task::JoinSet;
 
-use crate::support::sale::{LEASE, NOW, candidate, open, usd};
+use crate::support::sale::{LEASE, NOW, candidate, open, sqlite, usd};
 
 #[tokio::test]
 async fn a_page_reloaded_twenty_times_in_parallel_is_one_order() {
@@ -101,7 +102,7 @@ async fn an_id_of_two_orders_stays_with_the_first_and_is_noted() {
 #[tokio::test]
 async fn entries_that_come_together_share_a_commit() {
     let dir = tempfile::tempdir().unwrap();
-    let ledger = open(dir.path(), Role::Run).unwrap();
+    let ledger = sqlite(dir.path(), Role::Run).unwrap();
     // While the file is locked everything queues up; then one commit takes what waits.
     let other = Connection::open(dir.path().join("refgate.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();

@@ -10,6 +10,7 @@ pub(crate) mod message;
 pub(crate) mod observe;
 pub(crate) mod office;
 pub(crate) mod origin;
+pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod sale;
 pub(crate) mod shop;
