@@ -5,6 +5,7 @@
 //! refused in [`App::start`], before anything is served.
 
 mod access;
+mod away;
 mod control;
 mod health;
 mod listen;

@@ -335,11 +335,11 @@ impl Ledger {
         }
     }
 
-    /// Whether the database is here, for as long as there is one that can be away; its value changes as that does.
-    pub fn here(&self) -> Option<watch::Receiver<bool>> {
+    /// Why the database is away, while it is; nothing where the ledger is a file, which cannot be.
+    pub fn away(&self) -> Option<watch::Receiver<Option<Error>>> {
         match &*self.engine {
             Engine::Sqlite(_) => None,
-            Engine::Postgres(postgres) => Some(postgres.here()),
+            Engine::Postgres(postgres) => Some(postgres.away()),
         }
     }
 

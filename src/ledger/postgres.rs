@@ -25,17 +25,20 @@ use crate::postback::{AttemptId, Postback, PostbackId, State};
 use clock::Clock;
 use reader::Look;
 use session::Session;
-use writer::{Job, Pace, Work, Writer};
+use work::{Job, Pace, Work};
+use writer::Writer;
 
 mod clock;
 mod enter;
 mod find;
+mod first;
 mod reader;
 mod schema;
 mod send;
 mod server;
 mod session;
 mod tls;
+mod work;
 mod writer;
 
 pub use schema::SCHEMA;
@@ -51,7 +54,7 @@ pub(super) struct Postgres {
     thread: Option<JoinHandle<()>>,
     clock: Clock,
     commits: Arc<AtomicU64>,
-    here: watch::Receiver<bool>,
+    away: watch::Receiver<Option<Error>>,
 }
 
 impl Postgres {
@@ -63,7 +66,7 @@ impl Postgres {
         let (jobs, job_queue) = mpsc::channel(QUEUE);
         let (looks, look_queue) = mpsc::channel(QUEUE);
         let (opened, opening) = std::sync::mpsc::sync_channel(1);
-        let (here, watched) = watch::channel(false);
+        let (away, watched) = watch::channel(None);
         let (clock, commits) = (Clock::default(), Arc::new(AtomicU64::new(0)));
         let server = Arc::new(server.clone());
         let writer = Writer {
@@ -71,7 +74,7 @@ impl Postgres {
             role,
             clock: clock.clone(),
             commits: Arc::clone(&commits),
-            here,
+            away,
             known: schema::Known::default(),
         };
         let looking = clock.clone();
@@ -82,6 +85,7 @@ impl Postgres {
                 _ => Ok(()),
             };
             let go_on = refused.is_ok();
+            writer.away.send_replace(first.as_ref().err().cloned());
             // Whoever opens waits for it.
             drop(opened.send(refused));
             if go_on {
@@ -99,7 +103,7 @@ impl Postgres {
             thread: Some(thread),
             clock,
             commits,
-            here: watched,
+            away: watched,
         };
         opened.map(|()| postgres)
     }
@@ -230,9 +234,9 @@ impl Postgres {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// Whether the database is here; changes as that does.
-    pub(super) fn here(&self) -> watch::Receiver<bool> {
-        self.here.clone()
+    /// Why the database is away, while it is.
+    pub(super) fn away(&self) -> watch::Receiver<Option<Error>> {
+        self.away.clone()
     }
 
     /// Runs `work` in a commit: it may be run several times, and is done once. Dropping the future does not stop

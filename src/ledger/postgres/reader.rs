@@ -1,7 +1,6 @@
 //! The reader: a connection of its own for looks, so that no order waits for them. One look at a time, each of
 //! them on one state of the database.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::clock::Clock;
 use super::schema::Known;
 use super::server::Server;
 use super::session::Session;
+use super::work::Local;
 use super::writer::connect;
 use crate::clock::Time;
 use crate::ledger::Role;
@@ -24,8 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const REST: Duration = Duration::from_secs(1);
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// A look as the reader sees it.
 pub(super) trait Asked: Send {

@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::enter::clean;
 use super::find;
 use super::session::Session;
-use super::writer::Pace;
+use super::work::Pace;
 use crate::clock::Time;
 use crate::ledger::LIST;
 use crate::ledger::error::Error;

@@ -22,7 +22,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Server {
     url: Secret,
-    config: Config,
+    config: Box<Config>,
     secure: bool,
     trust: Trust,
     tls: Option<Arc<ClientConfig>>,
@@ -99,7 +99,7 @@ impl FromStr for Server {
         }
         Ok(Self {
             url: Secret::new(url),
-            config,
+            config: Box::new(config),
             secure,
             trust: Trust::Machine,
             tls: None,
@@ -173,7 +173,7 @@ impl Server {
         (!password.is_empty()).then(|| Secret::new(password))
     }
 
-    pub(super) const fn config(&self) -> &Config {
+    pub(super) fn config(&self) -> &Config {
         &self.config
     }
 

@@ -22,7 +22,7 @@ pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// A connection, used by one task.
 pub(super) struct Session {
-    client: Client,
+    client: Box<Client>,
     statements: RefCell<HashMap<String, Statement>>,
     /// Whether a commit is under way: what goes wrong then leaves it in doubt.
     committing: Cell<bool>,
@@ -46,7 +46,7 @@ impl Session {
             }
         });
         Ok(Self {
-            client,
+            client: Box::new(client),
             statements: RefCell::default(),
             committing: Cell::new(false),
             driver,

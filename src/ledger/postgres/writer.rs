@@ -7,21 +7,20 @@
 //!
 //! While the database is away work is refused at once, and connecting is tried again and again beside it.
 
-use std::future::Future;
 use std::mem;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::clock::Clock;
 use super::schema::{self, Known};
 use super::server::Server;
 use super::session::{Session, is_aftermath};
+use super::work::{Job, Local, Pace};
 use crate::clock::Time;
 use crate::ledger::Role;
 use crate::ledger::error::Error;
@@ -45,104 +44,14 @@ const LONGEST: Duration = Duration::from_secs(8);
 /// How often the clocks are compared, by which an idle connection is also found out that leads nowhere.
 const COMPARING: Duration = Duration::from_secs(30);
 
-/// How a piece of work is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pace {
-    /// Beside others, in one statement; none if that is not enough.
-    Together,
-    /// By itself, after them.
-    Alone,
-}
-
-/// A future on the writer's thread.
-type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
-
-/// Work as the writer sees it.
-pub(super) trait Piece: Send {
-    /// Runs it, perhaps not for the first time: what ran before was undone. True when it is done.
-    /// An error: the transaction is to be undone.
-    fn run<'a>(&'a mut self, db: &'a Session, pace: Pace) -> Local<'a, Result<bool, Error>>;
-
-    /// Its place in a group.
-    fn key(&self) -> &str;
-
-    /// Tells its sender how the commit went.
-    fn tell(self: Box<Self>, committed: Result<(), Error>);
-}
-
-/// A piece of work with the way back to its sender.
-pub(super) struct Work<T, W, A> {
-    key: String,
-    work: W,
-    after: A,
-    done: Option<Result<T, Error>>,
-    reply: oneshot::Sender<Result<T, Error>>,
-}
-
-impl<T, W, A> Work<T, W, A> {
-    pub(super) fn new(
-        key: String,
-        work: W,
-        after: A,
-    ) -> (Self, oneshot::Receiver<Result<T, Error>>) {
-        let (reply, answer) = oneshot::channel();
-        let done = None;
-        let piece = Self {
-            key,
-            work,
-            after,
-            done,
-            reply,
-        };
-        (piece, answer)
-    }
-}
-
-impl<T, W, A> Piece for Work<T, W, A>
-where
-    T: Send,
-    W: AsyncFn(&Session, Pace) -> Result<Option<T>, Error> + Send,
-    A: FnOnce(&T) + Send,
-{
-    fn run<'a>(&'a mut self, db: &'a Session, pace: Pace) -> Local<'a, Result<bool, Error>> {
-        Box::pin(async move {
-            self.done = match (self.work)(db, pace).await {
-                Ok(value) => value.map(Ok),
-                // It changed nothing, so it stays among its neighbours.
-                Err(refusal) if refusal.is_refusal() => Some(Err(refusal)),
-                Err(error) => return Err(error),
-            };
-            Ok(self.done.is_some())
-        })
-    }
-
-    fn key(&self) -> &str {
-        &self.key
-    }
-
-    fn tell(self: Box<Self>, committed: Result<(), Error>) {
-        let Self {
-            after, done, reply, ..
-        } = *self;
-        let outcome = committed.and_then(|()| done.unwrap_or(Err(Error::Closed)));
-        if let Ok(value) = &outcome {
-            after(value);
-        }
-        // A caller that went away needs no answer; its work is done all the same.
-        drop(reply.send(outcome));
-    }
-}
-
-pub(super) type Job = Box<dyn Piece>;
-
 /// Everything that the writer goes by.
 pub(super) struct Writer {
     pub(super) server: Arc<Server>,
     pub(super) role: Role,
     pub(super) clock: Clock,
     pub(super) commits: Arc<AtomicU64>,
-    /// Whether the database is here.
-    pub(super) here: watch::Sender<bool>,
+    /// Why the database is away, while it is.
+    pub(super) away: watch::Sender<Option<Error>>,
     pub(super) known: Known,
 }
 
@@ -237,15 +146,14 @@ impl Writer {
             Ok((session, known)) => {
                 *wait = SHORTEST;
                 self.known = known;
-                self.here.send_replace(true);
+                self.away.send_replace(None);
                 (
                     Link::Here(session, Instant::now() + COMPARING),
                     Error::Closed,
                 )
             }
             Err(error) => {
-                tracing::debug!(error = %crate::cause::Causes(&error), "no connection to the ledger's database");
-                self.here.send_replace(false);
+                self.away.send_replace(Some(error.clone()));
                 let until = Instant::now() + *wait;
                 *wait = wait.saturating_mul(2).min(LONGEST);
                 // A new piece of work was not under way when the connection broke.
