@@ -3,7 +3,8 @@
 //! # Invariants
 //!
 //! 1. What [`Ledger::enter`], [`Ledger::begin`], [`Ledger::settle`] and [`Ledger::resend`] did is
-//!    committed and synced when they return `Ok`, and not there when they return an error.
+//!    committed and synced when they return `Ok`, and not there when they return an error. One error says that
+//!    it cannot tell ([`Error::InDoubt`], PostgreSQL's alone): then it is there as a whole or not at all.
 //! 2. An id, or another id of the same order, means one order within its namespace, for ever.
 //! 3. One postback per (order, destination, event, sequence).
 //! 4. At most one open attempt per postback; only a `due` postback is begun, so of two who
@@ -11,7 +12,8 @@
 //! 5. An attempt is on disk before its first byte leaves, and ends once; only one that was taken for
 //!    interrupted may still learn its answer.
 //! 6. Nothing is ever deleted; every change of state is kept with its time and cause.
-//! 7. One process owns a ledger for running; commands may read and write beside it.
+//! 7. One process owns an SQLite ledger for running; commands may read and write beside it. A PostgreSQL ledger
+//!    is run on by any number of replicas, to which 2 to 5 hold together.
 //!
 //! # On disk
 //!
@@ -36,6 +38,12 @@
 //! One thread owns the connection (`ledger/writer.rs`). What queues up while a commit waits for
 //! the disk is committed together, with `synchronous=FULL`: the WAL is synced before anybody
 //! is answered. A commit that fails answers everyone in it with the error.
+//!
+//! # On PostgreSQL
+//!
+//! The same tables in a schema `refgate` (`ledger/postgres/schema.sql`), the same verbs (`ledger/postgres.rs`). Leases
+//! end by time alone, the database's. A database that cannot be reached refuses work at once; it is the caller's to
+//! keep it ([`Ledger::away`] says when to come again).
 //!
 //! It does not judge: what an order is worth and to whom it is owed is `record`'s, what an
 //! answer means is `deliver`'s.
@@ -126,8 +134,8 @@ enum Engine {
 impl Ledger {
     /// Opens the ledger. Blocks on the disk: for the start of the process.
     ///
-    /// In [`Role::Run`] every lease of an earlier run is ended, so [`Self::interrupted`]
-    /// returns each attempt that was open.
+    /// In [`Role::Run`] every lease of an earlier run on SQLite is ended, so [`Self::interrupted`]
+    /// returns each attempt that was open. A PostgreSQL server that cannot be reached is then no error.
     ///
     /// # Errors
     /// [`Error::InUse`] by another run, [`Error::Missing`] for a tool, a schema of

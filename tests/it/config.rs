@@ -1,6 +1,7 @@
 //! A configuration: read as meant, or refused with every fault told.
 
 mod keys;
+mod ledger;
 mod reference;
 mod tls;
 mod upstream;
@@ -10,7 +11,6 @@ use std::fs;
 use refgate::accept::Listener;
 use refgate::config::keys::Missing;
 use refgate::config::{Loaded, report};
-use refgate::ledger;
 use refgate::secret::mask;
 use serde_yaml::Value;
 
@@ -119,7 +119,7 @@ fn a_value_is_read_as_written() {
         Folder::with(&shipped().replace("max_amount: 5000", "max_amount: 1234.10")).loaded();
     let stores = loaded.settings.stores.all();
     assert_eq!(stores[0].max_amount.to_string(), "1234.10");
-    let ledger::Settings::Sqlite(path) = &loaded.settings.ledger else {
+    let refgate::ledger::Settings::Sqlite(path) = &loaded.settings.ledger else {
         panic!("{}", loaded.settings.ledger)
     };
     assert!(

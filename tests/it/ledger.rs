@@ -3,6 +3,7 @@
 
 mod model;
 mod open;
+mod postgres;
 mod send;
 
 use refgate::ledger::{Entered, Role, SIGHTINGS};

@@ -28,6 +28,7 @@ mod order;
 mod pages;
 mod record;
 mod reload;
+mod replicas;
 mod supervise;
 mod support;
 mod tls;

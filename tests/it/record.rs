@@ -13,7 +13,7 @@ use refgate::seal::Keys;
 use rusqlite::Connection;
 use tokio::time::Instant;
 
-use crate::support::sale::{LEASE, NOW, candidate, open};
+use crate::support::sale::{LEASE, NOW, candidate, sqlite as open};
 
 /// A hold that no test waits for.
 const HOLD: Duration = Duration::from_secs(3600);

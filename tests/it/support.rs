@@ -12,6 +12,7 @@ pub(crate) mod office;
 pub(crate) mod origin;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
+pub(crate) mod relay;
 pub(crate) mod sale;
 pub(crate) mod shop;
 pub(crate) mod sources;

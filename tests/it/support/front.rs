@@ -52,13 +52,23 @@ impl Front {
 
     /// The same, with the top-level keys of `piece` in place of the usual ones.
     pub(crate) fn with(piece: &str, shop: Shop) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = ledger::Settings::Sqlite(dir.path().join("refgate.db"));
+        Self::in_folder(dir, ledger, piece, shop)
+    }
+
+    /// The same, on this ledger.
+    pub(crate) fn on(ledger: ledger::Settings, piece: &str, shop: Shop) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), ledger, piece, shop)
+    }
+
+    fn in_folder(dir: TempDir, ledger: ledger::Settings, piece: &str, shop: Shop) -> Self {
         let (network, playing, address) = Playing::start();
         let text = over(BASE, piece)
             .replace("SHOP", &shop.addr().to_string())
             .replace("NETWORK", &address);
         let mut settings = Folder::with(&text).loaded().settings;
-        let dir = tempfile::tempdir().unwrap();
-        settings.ledger = ledger::Settings::Sqlite(dir.path().join("refgate.db"));
+        settings.ledger = ledger;
         settings.record.spool = dir.path().join("spool");
         let proxy = run(settings.clone(), tempfile::tempdir().unwrap());
         Self {

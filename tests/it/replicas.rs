@@ -1,0 +1,157 @@
+//! Several replicas on one PostgreSQL database, by the front door; and the shop while the database is away.
+//! Without a server each test says that it did not run.
+
+use std::time::{Duration, Instant};
+
+use refgate::event::Event;
+use refgate::ledger::Settings;
+use refgate::postback::State;
+use refgate::record::spool::Spool;
+use tempfile::TempDir;
+
+use crate::support::front::{Front, assert_same, eventually, with};
+use crate::support::postgres;
+use crate::support::proxy::{Running, run};
+use crate::support::relay::{Relay, Way};
+use crate::support::shop::ordinary;
+use crate::support::wire::Wire;
+
+const THANKS: &str = "/checkout/thank-you/7";
+
+/// A short hold: nobody waits here for a database that is away.
+const PIECE: &str = "timeouts: { hold: 500ms, drain: 10s }";
+
+/// A database of its own; none without a server.
+fn database() -> Option<(TempDir, Settings)> {
+    postgres::server()?;
+    let dir = tempfile::tempdir().unwrap();
+    let url = postgres::of(dir.path()).unwrap();
+    Some((dir, postgres::settings(&url)))
+}
+
+/// The same, by a relay.
+fn relayed(way: Way) -> Option<(TempDir, Relay, Settings)> {
+    postgres::server()?;
+    let dir = tempfile::tempdir().unwrap();
+    let url = postgres::of(dir.path()).unwrap();
+    let (user, rest) = url.split_once('@').unwrap();
+    let (server, name) = rest.split_once('/').unwrap();
+    let relay = Relay::to(server.to_owned(), way);
+    let url = format!("{user}@{}/{name}", relay.addr);
+    Some((dir, relay, postgres::settings(&url)))
+}
+
+/// One more process of the same configuration, with a spool of its own.
+fn replica(front: &Front) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = front.settings.clone();
+    settings.record.spool = folder.path().join("spool");
+    run(settings, folder)
+}
+
+fn waiting(front: &Front) -> usize {
+    let record = &front.settings.record;
+    let keys = front.settings.capture.keys.clone();
+    Spool::new(record.spool.clone(), keys).waiting().unwrap()
+}
+
+/// Buys; the page is the shop's, and comes in time.
+fn buy(front: &Front, cookie: &str) {
+    let request = with(cookie, THANKS);
+    let begun = Instant::now();
+    let through = front.ask(&request);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_same(&through, &front.direct(&request));
+}
+
+/// The order is in the ledger once, and the network was told once.
+fn once(front: &Front) {
+    front.settled("7", State::Accepted);
+    assert_eq!(front.orders().len(), 1);
+    assert_eq!(front.calls(1).len(), 1);
+}
+
+#[test]
+fn what_three_replicas_see_is_one_order_and_one_postback() {
+    let Some((_dir, ledger)) = database() else {
+        return;
+    };
+    let front = Front::on(ledger, "", ordinary());
+    let others = [replica(&front), replica(&front)];
+    let cookie = front.click();
+    let request = with(&cookie, THANKS);
+    // The cookie is everybody's: the keys are the same.
+    let mut wires: Vec<Wire> = others.iter().map(Running::connect).collect();
+    wires.push(front.connect());
+    for wire in &mut wires {
+        wire.say(&request);
+    }
+    let shops = front.direct(&request);
+    for mut wire in wires {
+        assert_same(&wire.message(false), &shops);
+    }
+    assert_eq!(front.story("7").unwrap().seen, 3);
+    once(&front);
+    let entered = |counters: &refgate::event::Counters| counters.get(Event::OrderEntered);
+    let new = entered(&others[0].counters) + entered(&others[1].counters);
+    assert_eq!(new + front.count(Event::OrderEntered), 1);
+}
+
+#[test]
+fn while_the_database_is_away_the_shop_goes_on_and_orders_are_spooled() {
+    let Some((_dir, relay, ledger)) = relayed(Way::Pass) else {
+        return;
+    };
+    let front = Front::on(ledger, PIECE, ordinary());
+    let cookie = front.click();
+    relay.set(Way::Cut);
+    front.counted(Event::LedgerAway, 1);
+    buy(&front, &cookie);
+    front.counted(Event::OrderSpooled, 1);
+    buy(&front, &cookie);
+    front.counted(Event::OrderSpooled, 2);
+    assert_eq!(waiting(&front), 2);
+    assert_eq!(front.network.calls(), []);
+
+    relay.set(Way::Pass);
+    once(&front);
+    assert!(eventually(|| (waiting(&front) == 0).then_some(())).is_some());
+    assert_eq!(front.story("7").unwrap().seen, 2);
+    // And it goes on as before.
+    buy(&front, &cookie);
+    assert_eq!(front.story("7").unwrap().seen, 3);
+    assert_eq!(front.count(Event::OrderSpooled), 2);
+}
+
+#[test]
+fn a_database_that_stalls_is_as_one_that_is_away() {
+    let Some((_dir, relay, ledger)) = relayed(Way::Pass) else {
+        return;
+    };
+    let front = Front::on(ledger, PIECE, ordinary());
+    let cookie = front.click();
+    relay.set(Way::Stall);
+    buy(&front, &cookie);
+    front.counted(Event::OrderSpooled, 1);
+    assert_eq!(waiting(&front), 1);
+    // Its connections are given up after a while.
+    front.counted(Event::LedgerAway, 1);
+    relay.set(Way::Pass);
+    once(&front);
+    assert!(eventually(|| (waiting(&front) == 0).then_some(())).is_some());
+}
+
+#[test]
+fn a_start_without_the_database_serves_and_spools() {
+    let Some((_dir, relay, ledger)) = relayed(Way::Cut) else {
+        return;
+    };
+    let front = Front::on(ledger, PIECE, ordinary());
+    front.counted(Event::LedgerAway, 1);
+    buy(&front, &front.click());
+    front.counted(Event::OrderSpooled, 1);
+    relay.set(Way::Pass);
+    once(&front);
+    assert!(eventually(|| (waiting(&front) == 0).then_some(())).is_some());
+}
