@@ -82,7 +82,7 @@ class Server:
         words = [word for name, value in settings.items() for word in ("-c", "%s=%s" % (name, value))]
         self.program = self.suite.start("postgres", [*self.user, os.path.join(self.bin, "postgres"), "-D", self.data,
                                                      "-p", str(self.port), "-k", self.dir, *words], self.port)
-        wait_until("postgres takes queries", lambda: self.sql("SELECT 1", check=False) == "1", 60)
+        wait_until("postgres takes queries", lambda: self.sql("SELECT 1", check=False) == "1", 120)
 
     def sql(self, text, database="postgres", check=True):
         done = subprocess.run([os.path.join(self.bin, "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U",
@@ -105,6 +105,9 @@ def tests(suite, server):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     print(done.stdout, flush=True)
     count = sum(int(number) for number in re.findall(r"(\d+) passed", done.stdout))
+    # Started after a kill, a server syncs every file that it has.
+    for name in server.sql("SELECT datname FROM pg_database WHERE datname LIKE 't%' AND NOT datistemplate").split():
+        server.sql("DROP DATABASE %s" % name)
     suite.claim("the ledger's tests pass on PostgreSQL", done.returncode == 0 and count > 50, "%d passed" % count)
 
 
@@ -242,9 +245,12 @@ def killed_with_due(suite, replicas):
     suite.equal("pages are served", pages, [True] * len(orders))
     replicas.kill(name)
     replicas.network.open()
-    replicas.come_to({"accepted"}, orders, 150)
-    suite.equal("what was due is delivered by the one that is left, once each",
-                [replicas.calls(order) for order in orders], [1] * len(orders))
+    # One whose attempt was open at that moment is unclear, and may be.
+    states = replicas.come_to({"accepted", "unclear"}, orders, 150)
+    ends = [(states[order], replicas.calls(order)) for order in orders]
+    suite.claim("what was due is delivered by the one that is left, once each: %s" % ends,
+                all(calls == (state == "accepted") for state, calls in ends)
+                and ("accepted", 1) in ends, ends)
 
 
 def server_killed(suite, replicas):

@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(clock.theirs(Time::from_millis(5)), Time::from_millis(5));
         clock.set(-60_000);
         assert_eq!(
-            clock.clone().theirs(Time::from_millis(0)),
+            clock.theirs(Time::from_millis(0)),
             Time::from_millis(-60_000)
         );
     }

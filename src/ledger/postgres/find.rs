@@ -1,5 +1,6 @@
 //! Finding: what the operator asks.
 
+use futures_util::future::join_all;
 use tokio_postgres::types::ToSql;
 
 use super::enter;
@@ -13,6 +14,9 @@ use crate::postback::{Postback, PostbackId, State};
 
 /// Attempts and changes shown of one thing; the newest.
 const HISTORY: usize = 1000;
+
+/// Orders that are asked for without waiting for each other.
+const TOGETHER: usize = 200;
 
 pub(super) async fn orders(
     db: &Session,
@@ -31,9 +35,18 @@ pub(super) async fn orders(
     asked.values.push(Box::new(bounded(limit)));
     let last = asked.values.len();
     let sql = format!("SELECT id FROM orders{clause} ORDER BY at DESC, id DESC LIMIT ${last}");
-    let mut orders = Vec::new();
-    for row in db.rows(&sql, &given(&asked.values)).await? {
-        orders.push(enter::order(db, row.number("id")?).await?.order);
+    let ids: Vec<i64> = db
+        .rows(&sql, &given(&asked.values))
+        .await?
+        .iter()
+        .map(|row| row.number("id"))
+        .collect::<Result<_, _>>()?;
+    let mut orders = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(TOGETHER) {
+        let found = join_all(ids.iter().map(|id| enter::order(db, *id))).await;
+        for found in found {
+            orders.push(found?.order);
+        }
     }
     Ok(orders)
 }

@@ -29,12 +29,16 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 pub(crate) fn server() -> Option<String> {
     let server = variable("REFGATE_TEST_POSTGRES");
     if server.is_none() {
-        let test = thread::current().name().unwrap_or_default().to_owned();
-        eprintln!(
-            "did not run: {test}: REFGATE_TEST_POSTGRES names no server (tests/system.sh postgres)"
-        );
+        say_so(thread::current().name().unwrap_or_default());
     }
     server
+}
+
+#[expect(clippy::print_stderr, reason = "a test that did not run says so")]
+fn say_so(test: &str) {
+    eprintln!(
+        "did not run: {test}: REFGATE_TEST_POSTGRES names no server (tests/system.sh postgres)"
+    );
 }
 
 /// Whether the ledger's tests run on PostgreSQL.
