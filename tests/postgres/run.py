@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -256,18 +257,34 @@ def killed_with_due(suite, replicas):
 def server_killed(suite, replicas):
     replicas.start("d")
     cookies = {name: replicas.click(name) for name in replicas.programs}
+    called, go_on = threading.Event(), threading.Event()
+
+    def before(call):
+        if call["adv_unique1"] == "500":
+            called.set()
+            go_on.wait(60)
+
+    replicas.network.before = before
+    replicas.buy("d", "500", cookies["d"])
+    if not called.wait(30):
+        raise TimeoutError("the network was never called")
     replicas.suite.kill(replicas.server.program)
+    go_on.set()
     orders = {name: "40" + name.translate(str.maketrans("abcd", "0123")) for name in cookies}
     pages = [replicas.buy(name, order, cookies[name]) for name, order in orders.items()]
     suite.equal("without the database every page is served", pages, [True] * len(orders))
     spooled = [len(os.listdir(os.path.join(replicas.data, "spool-" + name))) for name in orders]
     suite.equal("and every order is in its process's spool", spooled, [1] * len(orders))
+    time.sleep(22)  # longer than an answer waits for a ledger that is not away
     wait_until("the server's processes are gone", lambda: not os.path.exists(
         os.path.join(replicas.server.data, "postmaster.pid")) or not_running(replicas.server), 30)
     replicas.server.start()
     replicas.come_to({"accepted"}, orders.values(), 150)
     suite.equal("when it is back they are entered and told, once each",
                 [replicas.calls(order) for order in orders.values()], [1] * len(orders))
+    states = replicas.come_to({"accepted", "unclear"}, ["500"], 150)
+    suite.equal("an answer that came while it was away is kept", (states["500"], replicas.calls("500")),
+                ("accepted", 1))
     left = [name for name in orders for file in os.listdir(os.path.join(replicas.data, "spool-" + name))
             if file.endswith(".order")]
     suite.equal("and no spool holds any", left, [])
