@@ -298,7 +298,7 @@ def not_running(server):
 
 def main():
     workdir = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else os.path.join(ROOT, "target", "postgres"))
-    with Suite("PostgreSQL", workdir, limit=1500) as suite:
+    with Suite("PostgreSQL", workdir, limit=570) as suite:
         server = Server(suite)
         try:
             tests(suite, server)

@@ -15,6 +15,9 @@ use crate::store::tls::Trust;
 /// How long connecting to one host may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// Where servers listen if nothing else is said.
+const USUAL_PORT: u16 = 5432;
+
 /// A peer that is silent for so long while something waits for it is gone.
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -196,7 +199,8 @@ impl fmt::Display for Server {
                 Host::Tcp(host) => f.write_str(host)?,
                 Host::Unix(path) => write!(f, "{}", path.display())?,
             }
-            if let Some(port) = ports.get(at).or(ports.first()) {
+            let port = ports.get(at).or(ports.first());
+            if let Some(port) = port.filter(|port| **port != USUAL_PORT) {
                 write!(f, ":{port}")?;
             }
         }
