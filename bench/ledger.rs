@@ -13,7 +13,7 @@ use refgate::click::Click;
 use refgate::clock::Time;
 use refgate::ledger::{Ledger, Role, Settings};
 use refgate::money::Money;
-use refgate::order::{Candidate, NewPostback, Order, OrderKey, Sighting, Standing};
+use refgate::order::{Candidate, FoundBy, NewPostback, Order, OrderKey, Sighting, Standing};
 use refgate::visit::{Visit, VisitId};
 use tokio::task::JoinSet;
 
@@ -66,6 +66,7 @@ fn candidate(id: &str) -> Candidate {
         working,
         faults: Vec::new(),
         visit: Some(Visit::new(VisitId(7), click)),
+        found_by: FoundBy::default(),
     };
     Candidate {
         sighting,

@@ -33,7 +33,10 @@ fn store() -> Store {
         currency: "USD".parse().unwrap(),
         number_format: "1,234.56".parse().unwrap(),
         max_amount: "5000".parse().unwrap(),
+        consent: refgate::consent::Consent::NotNeeded,
         orders: "shop".parse().unwrap(),
+        group: Default::default(),
+        scope: Default::default(),
         traffic: std::sync::Arc::default(),
     }
 }

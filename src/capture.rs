@@ -5,35 +5,51 @@
 //! with either is "no click" or "no visit", never an error.
 
 pub mod answer;
+mod ask;
+mod clicks;
+mod consent;
 pub mod cookies;
+pub mod hand_over;
+pub mod hops;
+mod later;
 pub mod navigation;
+mod place;
 pub mod query;
 mod remember;
+pub mod token;
+mod visiting;
 
+pub use clicks::{Network, Parameter};
+pub use place::Place;
 pub use remember::CookieName;
 
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use http::Method;
-use regex::Regex;
-use tracing::{debug, info};
 
-use crate::click::{Click, Identifies, Values};
 use crate::clock::Time;
-use crate::event::{Counters, Event};
+use crate::consent::Choice;
+use crate::event::Counters;
 use crate::message::Fields;
-use crate::name::NetworkName;
+use crate::name::GroupName;
 use crate::seal;
 use crate::store::Store;
-use crate::visit::{Arrival, Attribution, Visit, VisitId};
+use crate::visit::{Attribution, Visit, VisitId};
+use hand_over::HandOver;
+use visiting::Visiting;
 
 /// How clicks are recognised and remembered.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What the cookie is called.
     pub cookie: CookieName,
-    /// First seals, every one opens.
+    /// First seals, every one opens: for the groups without keys of their own.
     pub keys: seal::Keys,
+    /// The keys of groups that have their own.
+    pub group_keys: BTreeMap<GroupName, seal::Keys>,
     /// How long a click is worth something, from its own time.
     pub window: Duration,
     /// Which click wins.
@@ -42,6 +58,8 @@ pub struct Settings {
     pub parameter: Handling,
     /// The networks, in the order of the configuration.
     pub networks: Vec<Network>,
+    /// How clicks come along from store to store.
+    pub hand_over: HandOver,
 }
 
 /// What becomes of a captured parameter.
@@ -53,30 +71,6 @@ pub enum Handling {
     Keep,
     /// The browser is sent to the address without it.
     Redirect,
-}
-
-/// How one network's clicks are recognised.
-#[derive(Clone, Debug)]
-pub struct Network {
-    /// Its name.
-    pub name: NetworkName,
-    /// What the values identify.
-    pub identifies: Identifies,
-    /// All that a link may carry; those that are required make the click.
-    pub parameters: Vec<Parameter>,
-}
-
-/// One query parameter.
-#[derive(Clone, Debug)]
-pub struct Parameter {
-    /// The exact decoded name.
-    pub name: String,
-    /// What a value must match, whole.
-    pub pattern: Regex,
-    /// Longest value in bytes.
-    pub max_length: usize,
-    /// Whether there is a click without it.
-    pub required: bool,
 }
 
 /// A request's head, as far as capture looks.
@@ -92,6 +86,31 @@ pub struct Head<'a> {
     pub fields: &'a mut Fields,
 }
 
+/// What a request is read by, whatever it is.
+#[derive(Clone, Copy)]
+pub struct By<'a> {
+    /// The request's store among the others.
+    pub place: Place<'a>,
+    /// When it came.
+    pub now: Time,
+    /// Gives the id of a visit that begins here, random.
+    pub fresh: &'a dyn Fn() -> Option<VisitId>,
+    /// Whether these are the fields of one who is no shopper; asked only where there is a click to
+    /// be captured, or a store to be asked.
+    pub is_excluded: &'a dyn Fn(&Fields) -> bool,
+    /// Where what happens is counted.
+    pub counters: &'a Counters,
+}
+
+impl fmt::Debug for By<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("By")
+            .field("store", &self.place.store.name)
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What capture found, and what follows from it.
 #[derive(Debug, Default)]
 pub struct Captured {
@@ -103,156 +122,121 @@ pub struct Captured {
     pub answer: answer::Answer,
 }
 
-/// Whose request it is. Most requests need not know: a cookie is opened for those that do.
-#[derive(Debug)]
-pub enum Visitor {
+/// Whose request it is. Most requests need not know: a cookie is opened for those that do, once.
+#[derive(Debug, Default)]
+pub struct Visitor {
     /// What the request's cookies hold, still sealed.
-    Sealed(cookies::Ours),
+    ours: cookies::Ours,
+    /// Whether its target told something, so that there is nothing to ask another store.
+    told: bool,
     /// The visit, with the click of this request; none: a stranger.
-    Known(Option<Visit>),
+    visit: OnceCell<Option<Visit>>,
 }
 
-impl Default for Visitor {
-    fn default() -> Self {
-        Self::Known(None)
+impl Visitor {
+    fn sealed(ours: cookies::Ours) -> Self {
+        Self {
+            ours,
+            ..Self::default()
+        }
+    }
+
+    fn known(ours: cookies::Ours, told: bool, visit: Option<Visit>) -> Self {
+        let visit = visit.into();
+        Self { ours, told, visit }
+    }
+
+    /// Whether nobody can be known by it, which is seen without opening anything: there is no
+    /// cookie of ours in `fields`.
+    pub fn is_stranger(&self, fields: &Fields) -> bool {
+        match self.visit.get() {
+            Some(visit) => visit.is_none(),
+            None => self.ours.is_empty(fields),
+        }
     }
 }
 
 impl Settings {
-    /// Reads `head` as a request to `store` at `now`; `fresh` gives the id of a
-    /// visit that begins here, random.
-    pub fn capture(
-        &self,
-        head: &mut Head<'_>,
-        store: &Store,
-        (now, fresh): (Time, &dyn Fn() -> Option<VisitId>),
-        counters: &Counters,
-    ) -> Captured {
+    /// Reads `head` as a request to a store.
+    pub fn capture(&self, head: &mut Head<'_>, by: By<'_>) -> Captured {
         let ours = cookies::take(head.fields, &self.cookie);
-        let apart = query::take_apart(head.target, |name| self.parameter_named(name));
-        let mut captured = Captured::default();
+        let store = by.place.store;
+        let apart = query::take_apart(head.target, |name, value| {
+            self.parameter_named(name, value, store)
+        });
         if apart.ours.is_empty() {
-            captured.visitor = Visitor::Sealed(ours);
-            return captured;
+            return self.without_parameter(head, ours, by);
         }
-        captured.answer.personal = true;
-        let clicks = self.clicks(&apart.ours, now, counters);
-        let mut visit = self.known(store.scheme, (&ours, head.fields), now, counters);
+        let mut visiting = Visiting::begin(self, head, &ours, by);
+        visiting.answer.personal = true;
         if navigation::is_document(head.method, head.fields) {
-            let arrival = navigation::arrival(head.fields, head.host);
-            for (click, identifies) in clicks {
-                let told = (click.network.clone(), click.values.clone());
-                if !self.take(&mut visit, (click, identifies), arrival, fresh) {
-                    continue;
-                }
-                counters.add(Event::ClickCaptured);
-                info!(store = %store.name, network = %told.0, click = ?told.1, "click captured");
-                captured.answer.set_cookie = self.cookie(store.scheme, &visit, now);
-            }
-            if self.parameter == Handling::Redirect
-                && let Some(rest) = &apart.rest
-            {
-                let location = format!("{}://{}{rest}", store.scheme, head.host);
-                captured.answer.redirect = Some(location);
+            visiting.arrive(&apart.ours);
+            let clicks = visiting.clicks(&apart.ours);
+            visiting.take(clicks);
+            if let (Handling::Redirect, Some(rest)) = (self.parameter, &apart.rest) {
+                let location = || format!("{}://{}{rest}", store.scheme, head.host);
+                visiting.answer.redirect.get_or_insert_with(location);
             }
         }
-        if self.parameter != Handling::Keep {
-            captured.target = apart.rest;
+        let target = match self.parameter {
+            Handling::Strip | Handling::Redirect => apart.rest,
+            Handling::Keep => self.without_token(head.target, store),
+        };
+        let (visit, answer) = visiting.end();
+        Captured {
+            visitor: Visitor::known(ours, true, visit),
+            target,
+            answer,
         }
-        captured.visitor = Visitor::Known(visit);
-        captured
     }
 
-    /// The visit of a captured request to `store`, whose `fields` capture has seen.
-    pub fn visit(
+    /// The visit of a captured request to `store`, whose `fields` capture has seen. Clicks whose
+    /// visitor has refused are none.
+    pub fn visit<'v>(
         &self,
-        (visitor, fields): (&Visitor, &Fields),
+        (visitor, fields): (&'v Visitor, &Fields),
         store: &Store,
         now: Time,
         counters: &Counters,
-    ) -> Option<Visit> {
-        match visitor {
-            Visitor::Known(visit) => visit.clone(),
-            Visitor::Sealed(ours) => self.known(store.scheme, (ours, fields), now, counters),
-        }
+    ) -> Option<&'v Visit> {
+        let open = || {
+            let visit = self.known(store, (&visitor.ours, fields), now, counters)?;
+            match consent::choice(store, fields) {
+                Choice::Refused => self.exempt(visit),
+                Choice::Given | Choice::Unknown => Some(visit),
+            }
+        };
+        visitor.visit.get_or_init(open).as_ref()
     }
 
-    /// Takes `click` into the visit, or begins one with it; false if it changes nothing.
-    fn take(
-        &self,
-        visit: &mut Option<Visit>,
-        (click, identifies): (Click, Identifies),
-        arrival: Arrival,
-        fresh: &dyn Fn() -> Option<VisitId>,
-    ) -> bool {
-        if let Some(visit) = visit {
-            return visit.take(click, arrival, identifies, self.attribution);
-        }
-        let Some(id) = fresh() else { return false };
-        *visit = Some(Visit::new(id, click));
-        true
+    /// Whether the visitor of a request to `store` has refused to be remembered.
+    pub fn is_refused(&self, store: &Store, fields: &Fields) -> bool {
+        consent::choice(store, fields) == Choice::Refused
     }
 
-    fn parameter_named(&self, name: &str) -> Option<&str> {
+    /// Our own copy of a parameter's name, if it is one of ours.
+    fn parameter_named(&self, name: &str, value: &str, store: &Store) -> Option<&str> {
+        let token = self.token_named(name, value, store);
+        token.or_else(|| self.captured_named(name))
+    }
+
+    /// The same, of what networks' links carry.
+    fn captured_named(&self, name: &str) -> Option<&str> {
         let parameters = self.networks.iter().flat_map(|network| &network.parameters);
         parameters
             .map(|parameter| parameter.name.as_str())
             .find(|known| *known == name)
     }
 
-    /// The clicks in what a target carries: one per network whose required
-    /// parameters are there, once each, and match.
-    fn clicks(
-        &self,
-        found: &[query::Found<'_>],
-        now: Time,
-        counters: &Counters,
-    ) -> Vec<(Click, Identifies)> {
-        let mut clicks = Vec::new();
-        for network in &self.networks {
-            let mut values = Values::new();
-            let mut complete = true;
-            for parameter in &network.parameters {
-                let mut of_it = found.iter().filter(|found| found.name == parameter.name);
-                let (first, second) = (of_it.next(), of_it.next());
-                let value = first
-                    .filter(|_| second.is_none())
-                    .and_then(|found| found.value.as_deref())
-                    .filter(|value| parameter.takes(value));
-                if first.is_some() && value.is_none() {
-                    counters.add(Event::ClickRefused);
-                    debug!(network = %network.name, parameter = parameter.name,
-                        "the value is repeated, empty, too long or does not match");
-                }
-                match value {
-                    Some(value) => {
-                        values.insert(parameter.name.clone(), value.to_owned());
-                    }
-                    None => complete &= !parameter.required,
-                }
-            }
-            if complete && !values.is_empty() {
-                let network_name = network.name.clone();
-                let click = Click {
-                    network: network_name,
-                    values,
-                    at: now,
-                };
-                clicks.push((click, network.identifies));
-            }
-        }
-        clicks
+    /// The same, of what sibling stores' links carry. A value that is no token by its look is the
+    /// shop's own.
+    fn token_named(&self, name: &str, value: &str, store: &Store) -> Option<&str> {
+        let own = &self.hand_over.parameter;
+        (store.scope.siblings && name == own && token::may_be(value)).then_some(own)
     }
-}
 
-impl Parameter {
-    /// Whether `value` is one that the operator allows: the pattern matches it whole.
-    pub fn takes(&self, value: &str) -> bool {
-        let whole = |found: regex::Match<'_>| found.range() == (0..value.len());
-        let control = value.chars().any(char::is_control);
-        !value.is_empty()
-            && !control
-            && value.len() <= self.max_length
-            && self.pattern.find(value).is_some_and(whole)
+    /// The target without a token, which is never the shop's business; none if there is none.
+    fn without_token(&self, target: &str, store: &Store) -> Option<String> {
+        query::take_apart(target, |name, value| self.token_named(name, value, store)).rest
     }
 }

@@ -12,11 +12,14 @@ mod addresses;
 mod answers;
 mod assemble;
 mod authority;
+mod consent;
 mod cookie;
+mod exclude;
 mod expand;
 mod fault;
 mod fields;
 mod file;
+mod hand_over;
 mod hosts;
 pub mod keys;
 mod ledger;
@@ -25,7 +28,9 @@ mod networks;
 mod pattern;
 mod reader;
 pub mod report;
+mod returns;
 mod rules;
+mod scope;
 mod stores;
 mod text;
 mod tls;
@@ -36,11 +41,12 @@ mod value;
 mod when;
 mod yaml;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::ledger::Settings as Ledger;
+use crate::name::GroupName;
 use crate::secret::Secret;
 use crate::store::Stores;
 use crate::{accept, access, acme, capture, deliver, forward, observe, record};
@@ -58,6 +64,8 @@ pub struct Settings {
     pub acme: Option<acme::Settings>,
     /// How clicks are recognised and remembered.
     pub capture: capture::Settings,
+    /// Who is no shopper.
+    pub exclude: crate::exclude::Settings,
     /// How the shop is spoken to.
     pub forward: forward::Settings,
     /// What is watched.
@@ -80,6 +88,8 @@ pub struct Settings {
     pub watch: bool,
     /// Where the cookie's keys are.
     pub keys: keys::Source,
+    /// Where those of the groups are that have keys of their own.
+    pub group_keys: BTreeMap<GroupName, keys::Source>,
     /// What variables and files gave as free text: masked wherever settings are shown.
     pub secrets: Vec<Secret>,
 }

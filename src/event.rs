@@ -73,12 +73,40 @@ events! {
     ClickCaptured = "clicks_captured";
     /// A parameter was there but its value was refused (pattern, length, repeated, empty).
     ClickRefused = "clicks_refused";
+    /// A click came along from another store, by a token.
+    ClickHandedOver = "clicks_handed_over";
+    /// A token was not taken: altered, for another host, too old, or not asked for.
+    TokenRefused = "tokens_refused";
+    /// A visitor was sent to another store to be asked about.
+    StoreAsked = "stores_asked";
+    /// Visitors did not come back from another store: nobody is sent there for an hour.
+    HopsFail = "hops_fail";
+    /// A click was captured on the page after the landing: consent came late, or the landing was fetched ahead of time.
+    ClickLate = "clicks_captured_late";
+    /// A link was followed by one who has not agreed to be remembered, or not yet; no click was captured.
+    ClickWithoutConsent = "clicks_without_consent";
+    /// A link was followed by one who is excluded; no click was captured.
+    ClickExcluded = "clicks_excluded";
+    /// Clicks were forgotten because consent for them was refused or is gone.
+    ConsentWithdrawn = "consents_withdrawn";
     /// A cookie of ours could not be opened (tampered, foreign, another key).
     CookieRefused = "cookies_refused";
-    /// A cookie of ours opened, but every click in it was older than the window.
+    /// A cookie of ours opened, but every click in it was older than the window, or from the future.
     CookieExpired = "cookies_expired";
     /// Capturing panicked; the request went on untouched.
     CaptureFailed = "capture_failed";
+    /// A rule meant the request of one who is excluded; nothing was read.
+    ExchangeExcluded = "exchanges_excluded";
+    /// A shopper's session and visit were written down at a checkout route.
+    SessionRemembered = "sessions_remembered";
+    /// A session cookie's value at a checkout route was too short or too plain to count.
+    SessionRefused = "sessions_refused";
+    /// A session could not be written down, or not be asked for: too many, or the ledger failed.
+    SessionLost = "sessions_lost";
+    /// One session came with two visits: nothing is credited by it.
+    SessionShared = "sessions_shared";
+    /// A confirmation without a visit was found one by its session.
+    SessionFound = "sessions_found";
     /// A response matched a rule and was read.
     RuleMatched = "rules_matched";
     /// A path was ambiguous, so no rule was tried.

@@ -11,14 +11,14 @@
 //!    hold the same postback one sends.
 //! 5. An attempt is on disk before its first byte leaves, and ends once; only one that was taken for
 //!    interrupted may still learn its answer.
-//! 6. Nothing is ever deleted; every change of state is kept with its time and cause.
+//! 6. Nothing is ever deleted but sessions whose time is over; every change of state is kept with its time and cause.
 //! 7. One process owns an SQLite ledger for running; commands may read and write beside it. A PostgreSQL ledger
 //!    is run on by any number of replicas, to which 2 to 5 hold together.
 //!
 //! # On disk
 //!
 //! One SQLite file (`application_id` [`APPLICATION`], `user_version` [`SCHEMA`], tables in
-//! `ledger/schema.sql`) in WAL mode, so `-wal` and `-shm` stand beside it, and
+//! `ledger/schema.sql` and `ledger/sessions.sql`) in WAL mode, so `-wal` and `-shm` stand beside it, and
 //! `.lock`, which the owner locks and writes its process id into:
 //!
 //! ```text
@@ -31,6 +31,7 @@
 //! attempts     postback               url (masked), answer, verdict; open while without a verdict
 //! transitions  order, postback        was, became, when, why
 //! remembered   (store, visitor, field)
+//! sessions     mark                   the visit that a shop's session came with, or none; until
 //! ```
 //!
 //! # Writing
@@ -58,23 +59,26 @@ use tokio::sync::{Notify, watch};
 use crate::clock::Time;
 use crate::order::{Candidate, Order};
 use crate::postback::{AttemptId, Postback, PostbackId};
+use crate::session::Mark;
 
 mod error;
 mod owner;
 pub mod postgres;
 mod row;
+mod session;
 mod sqlite;
 mod story;
 mod writer;
 
 pub use error::{Cause, Error, Owner};
+pub use session::{Known, Session, Written};
 pub use story::{
     Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Seen, Settlement, Story,
     Told, Transition,
 };
 
 /// The schema this refgate writes.
-pub const SCHEMA: i64 = 1;
+pub const SCHEMA: i64 = 2;
 
 /// Marks the file as a ledger: `rfgt`.
 pub const APPLICATION: i64 = 0x7266_6774;
@@ -307,6 +311,40 @@ impl Ledger {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.resend(resend, now, Arc::clone(&self.due)).await,
             Engine::Postgres(postgres) => postgres.resend(resend, now, Arc::clone(&self.due)).await,
+        }
+    }
+
+    /// Remembers with which visits sessions came; what became of each, in their order. One that comes with another
+    /// visit than before is of use to nobody until its time is over.
+    ///
+    /// # Errors
+    /// The database's: nothing of it is remembered.
+    pub async fn remember(&self, sessions: Vec<Session>) -> Result<Vec<Written>, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.remember(sessions).await,
+            Engine::Postgres(postgres) => postgres.remember(sessions).await,
+        }
+    }
+
+    /// What is known at `now` of the session that has these marks.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn session(&self, marks: Vec<Mark>, now: Time) -> Result<Known, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.session(marks, now).await,
+            Engine::Postgres(postgres) => postgres.session(marks, now).await,
+        }
+    }
+
+    /// Removes the sessions whose time is over at `now`; how many they were.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn forget(&self, now: Time) -> Result<u64, Error> {
+        match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.forget(now).await,
+            Engine::Postgres(postgres) => postgres.forget(now).await,
         }
     }
 

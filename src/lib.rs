@@ -10,6 +10,7 @@ pub mod shards;
 // The words: parsed, bounded, pure.
 pub mod cause;
 pub mod clock;
+pub mod consent;
 pub mod event;
 pub mod inert;
 pub mod money;
@@ -25,8 +26,12 @@ pub mod wire;
 pub mod click;
 pub mod store;
 
-// What a visitor carries.
+// What a visitor carries, here and at the shop.
+pub mod session;
 pub mod visit;
+
+// What goes along from one store to its sibling.
+pub mod hand_over;
 
 // What a sale becomes.
 pub mod order;
@@ -38,9 +43,13 @@ pub mod postback;
 pub mod accept;
 pub mod access;
 pub mod capture;
+pub mod decorate;
 pub mod forward;
 pub mod ledger;
 pub mod observe;
+
+// Who is no shopper.
+pub mod exclude;
 
 // Certificates from an authority.
 pub mod acme;

@@ -90,4 +90,13 @@ names! {
     RuleName;
     /// Where an order id is unique; stores that share one upstream share one.
     Namespace;
+    /// Stores that share visits; a cookie of another group is nothing.
+    GroupName;
+}
+
+impl Default for GroupName {
+    /// The group of stores that name none.
+    fn default() -> Self {
+        Self("all".into())
+    }
 }

@@ -132,8 +132,24 @@ pub struct Sighting {
     pub working: Option<String>,
     /// What the rule could not read, in words.
     pub faults: Vec<String>,
-    /// The visit whose cookie came with the request.
+    /// Whose it is, if that is known.
     pub visit: Option<Visit>,
+    /// What the visit was found by.
+    #[serde(default)]
+    pub found_by: FoundBy,
+}
+
+/// What a sighting's visit was found by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundBy {
+    /// The request itself: our cookie in it, or its link.
+    #[default]
+    Request,
+    /// The shop's session, which was seen with that visit at a checkout route.
+    Session,
+    /// Nothing: the shop's session was seen with two visits.
+    SharedSession,
 }
 
 /// Why an order is held: shown, not guessed, not sent.
@@ -170,6 +186,22 @@ pub enum Standing {
     Held(Doubt),
 }
 
+impl Standing {
+    /// Where an order with these postbacks stands: credited if one of them may go out (or is a dry run), held
+    /// if every one must wait, organic if there is none.
+    pub fn of<'a>(postbacks: impl IntoIterator<Item = &'a NewPostback>) -> Self {
+        let mut standing = Self::Organic;
+        for postback in postbacks {
+            match (&postback.held, &standing) {
+                (None | Some((Doubt::DryRun, _)), _) => return Self::Credited,
+                (Some((doubt, _)), Self::Organic) => standing = Self::Held(*doubt),
+                _ => {}
+            }
+        }
+        standing
+    }
+}
+
 /// The fold of an order's sightings. A missing field may be completed by a
 /// later sighting; one that is set never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,10 +224,24 @@ pub struct Order {
     pub standing: Standing,
     /// Why it stands there, in words for the operator.
     pub why: String,
-    /// The click that it is owed to.
+    /// The click that it is owed to; of several (`attribution: all`) the newest.
     pub click: Option<Click>,
     /// The visit that bought.
     pub visit: Option<VisitId>,
+}
+
+impl Order {
+    /// The click by which `network` is owed it: its own, or where several are told one of its
+    /// `first` sighting's visit.
+    pub fn click_of<'a>(
+        &'a self,
+        first: Option<&'a Sighting>,
+        network: &NetworkName,
+    ) -> Option<&'a Click> {
+        let of_it = |click: &&Click| click.network == *network;
+        let own = self.click.as_ref().filter(of_it);
+        own.or_else(|| first?.visit.as_ref()?.clicks.iter().rfind(of_it))
+    }
 }
 
 /// A sighting with what it would make of its order were it the first one.
@@ -208,7 +254,7 @@ pub struct Candidate {
     /// Who would be told.
     pub postbacks: Vec<NewPostback>,
     /// What each destination would be told were the order owed to it: completes
-    /// an order that is owed to another click than this sighting's.
+    /// an order that is owed to other clicks than this sighting's.
     #[serde(default)]
     pub quotes: Vec<NewPostback>,
 }

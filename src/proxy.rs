@@ -6,10 +6,11 @@
 mod account;
 mod answer;
 mod body;
+mod hand_over;
 mod redirect;
 mod target;
+mod visitor;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,19 +20,19 @@ use tracing::{debug, error, warn};
 use crate::accept::Peer;
 use crate::access;
 use crate::acme::Tokens;
-use crate::capture::{self, Captured, Visitor};
-use crate::clock::Time;
+use crate::capture::{self, Captured};
 use crate::event::{Counters, Event};
+use crate::exclude;
 use crate::forward::options::Options;
 use crate::forward::{self, Resend, headers};
 use crate::message::{Body as _, Request, RequestHead, Response, Target};
-use crate::store::{Scheme, Store, Stores};
-use crate::visit::VisitId;
+use crate::store::{Scheme, Store, Stores, hosts};
 use crate::watch::{self, Watcher};
 
 use account::Account;
+use hand_over::Handing;
 
-pub use body::Body;
+pub use body::{Body, Error};
 
 /// What every worker's request path goes by.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct Settings {
     pub options: Options,
     /// Where each request has its line, if anywhere.
     pub access: Option<access::Log>,
+    /// Who is no shopper.
+    pub exclude: exclude::Settings,
     /// What a certificate authority asks for.
     pub tokens: Arc<Tokens>,
 }
@@ -57,6 +60,8 @@ struct Prepared<'s> {
     answer: Option<Box<capture::answer::Answer>>,
     /// A rule means it.
     watched: Option<Box<watch::Watched>>,
+    /// What the answer may carry over to sibling stores.
+    handing: Option<Box<Handing>>,
 }
 
 /// One worker's request path.
@@ -93,8 +98,9 @@ impl Service {
             Err(response) => *response,
             Ok(Prepared {
                 store,
-                answer,
+                mut answer,
                 watched,
+                handing,
             }) => {
                 let mut response = match watched {
                     None => {
@@ -105,6 +111,9 @@ impl Service {
                     // Seldom: what it takes is not to lie in every request's future.
                     Some(watched) => Box::pin(self.watch(store, request, *watched)).await,
                 };
+                if let Some(handing) = handing {
+                    response = handing.hand_over(response, &mut answer);
+                }
                 if let Some(answer) = answer {
                     let head = &mut response.head;
                     answer.write(head.status, &mut head.fields);
@@ -131,7 +140,7 @@ impl Service {
         if let Some(token) = token.and_then(|path| self.settings.tokens.answer(path)) {
             return Err(Box::new(answer::token(token)));
         }
-        let name = target::name(&host);
+        let name = hosts::name(&host);
         let stores = &self.settings.stores;
         let Some((number, store)) = stores.number(name).and_then(|n| Some((n, stores.at(n)?)))
         else {
@@ -145,11 +154,13 @@ impl Service {
             return Err(Box::new(moved(name, port, &head.target)));
         }
 
-        let captured = self.capture(head, &host, store);
-        if let Some(location) = &captured.answer.redirect {
-            let mut response = answer::redirect(location);
-            let head = &mut response.head;
-            captured.answer.write(head.status, &mut head.fields);
+        let request = visitor::Request {
+            peer,
+            host: &host,
+            store,
+        };
+        let captured = self.capture(&request, head);
+        if let Some(response) = visitor::redirected(&captured.answer) {
             return Err(Box::new(response));
         }
         let asker = self.asker(peer, store, &host, head.version);
@@ -157,37 +168,20 @@ impl Service {
         let options = self.settings.options;
         options.sign(&mut head.fields, head.version);
         let id = options.identify(&mut head.fields, asker.trusted, random);
+        let watched = self.look(&request, head, &captured.visitor);
+        if watched.is_none()
+            && let Some(response) = self.ask(&request, head, &captured.visitor)
+        {
+            return Err(Box::new(response));
+        }
         account.asks(&head.target, id.as_deref());
-        let watched = self.look(head, name, store, &captured.visitor);
+        let handing = self.handing(&request, head, &captured.visitor);
         let Captured { answer, .. } = captured;
         Ok(Prepared {
             store,
             answer: answer.changes().then(|| Box::new(answer)),
             watched: watched.map(Box::new),
-        })
-    }
-
-    /// Whether a rule means the request. What switches protocols is no confirmation.
-    fn look(
-        &self,
-        head: &mut RequestHead,
-        name: &str,
-        store: &Store,
-        visitor: &Visitor,
-    ) -> Option<watch::Watched> {
-        if head.protocol.is_some() || head.fields.contains("upgrade") {
-            return None;
-        }
-        let looking = || {
-            let capture = &self.settings.capture;
-            let visit =
-                |fields: &_| capture.visit((visitor, fields), store, Time::now(), &self.counters);
-            self.watcher.look(head, name, visit)
-        };
-        catch_unwind(AssertUnwindSafe(looking)).unwrap_or_else(|_panic| {
-            self.counters.add(Event::ObserverFailed);
-            error!("asking the rules panicked; the request goes on unwatched");
-            None
+            handing: handing.map(Box::new),
         })
     }
 
@@ -222,32 +216,6 @@ impl Service {
                 answer::lost()
             }
         }
-    }
-
-    /// Whose visitor it is. Our parameter and our cookie are gone from `head`
-    /// then; if capturing panics, the request goes on as it is.
-    fn capture(&self, head: &mut RequestHead, host: &str, store: &Store) -> Captured {
-        let Some(target) = head.target.as_str() else {
-            return Captured::default();
-        };
-        let mut asked = capture::Head {
-            method: &head.method,
-            target,
-            host,
-            fields: &mut head.fields,
-        };
-        let settings = &self.settings.capture;
-        let capturing =
-            || settings.capture(&mut asked, store, (Time::now(), &visit_id), &self.counters);
-        let Ok(mut captured) = catch_unwind(AssertUnwindSafe(capturing)) else {
-            self.counters.add(Event::CaptureFailed);
-            error!(store = %store.name, "capturing panicked; the request goes on untouched");
-            return Captured::default();
-        };
-        if let Some(stripped) = captured.target.take() {
-            head.target = Target::new(stripped.into_bytes());
-        }
-        captured
     }
 
     fn asker<'a>(
@@ -324,11 +292,7 @@ fn resend(request: &Request) -> Resend {
     }
 }
 
-/// 128 random bits; none if the system gives none, and then there is no click.
-fn visit_id() -> Option<VisitId> {
-    random().map(VisitId)
-}
-
+/// 128 random bits; none if the system gives none.
 fn random() -> Option<u128> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;

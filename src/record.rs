@@ -18,15 +18,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::money::{Currency, Decimal};
-use crate::name::NetworkName;
+use crate::name::{NetworkName, StoreName};
 use crate::visit::Attribution;
 
 mod judge;
 mod recorder;
+pub mod returns;
 pub mod spool;
 
 pub use judge::judge;
 pub use recorder::{BACKLOG, PATIENCE, Recorded, Recorder};
+pub use returns::{Checkout, Returns};
 
 /// How orders are judged and kept.
 #[derive(Clone, Debug)]
@@ -39,6 +41,8 @@ pub struct Settings {
     pub window: Duration,
     /// Which click wins.
     pub attribution: Attribution,
+    /// The stores whose sessions are remembered, by name.
+    pub returns: HashMap<StoreName, Checkout>,
     /// Who may be told, in which money.
     pub destinations: HashMap<NetworkName, Destination>,
 }

@@ -3,6 +3,7 @@
 //! The `cookie` crate's private jar (AES-256-GCM) does the work. It binds the
 //! cookie's name; it knows no purpose, version or time, so those stand inside.
 
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use cookie::{Cookie, CookieJar, Key};
 
 /// A key's length in bytes; written as twice as many hexadecimal digits.
@@ -58,6 +59,18 @@ impl Keys {
                 let opened = jar.private(key).decrypt(cookie)?;
                 Some(opened.value().to_owned())
             })
+    }
+
+    /// A key of 32 bytes for another purpose, from each of these in their order (HKDF-Expand, RFC 5869 §2.3, of one block:
+    /// a key is random already).
+    pub fn derived(&self, purpose: &str) -> Vec<[u8; 32]> {
+        let block = [purpose.as_bytes(), &[1]].concat();
+        let keys = std::iter::once(&self.first).chain(&self.older);
+        let derived = keys.filter_map(|key| {
+            let key = hmac::Key::new(HMAC_SHA256, key.master());
+            hmac::sign(&key, &block).as_ref().try_into().ok()
+        });
+        derived.collect()
     }
 }
 

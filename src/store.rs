@@ -1,6 +1,7 @@
 //! A store: a set of hosts served from one upstream, with its money.
 
 pub mod hosts;
+pub mod scope;
 pub mod tls;
 pub mod traffic;
 pub mod upstreams;
@@ -8,9 +9,11 @@ pub mod upstreams;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::consent::Consent;
 use crate::money::{Currency, Decimal, NumberFormat};
-use crate::name::{Namespace, StoreName};
+use crate::name::{GroupName, Namespace, StoreName};
 use hosts::Hosts;
+use scope::Scope;
 use tls::Tls;
 use traffic::Traffic;
 use upstreams::{Plan, Upstreams};
@@ -22,6 +25,16 @@ pub enum Scheme {
     Http,
     /// HTTP over TLS, also where something in front of refgate ends the TLS.
     Https,
+}
+
+impl Scheme {
+    /// The port that an address without one means.
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
 }
 
 impl fmt::Display for Scheme {
@@ -103,6 +116,12 @@ pub struct Store {
     pub max_amount: Decimal,
     /// Where its order ids are unique.
     pub orders: Namespace,
+    /// Whose visits are its own too.
+    pub group: GroupName,
+    /// Where its cookie counts.
+    pub scope: Scope,
+    /// How it is seen that clicks may be remembered.
+    pub consent: Consent,
     /// What passes through it, counted.
     pub traffic: Arc<Traffic>,
 }
@@ -119,8 +138,14 @@ pub struct Stores {
 impl Stores {
     /// Indexes `stores`; the caller has seen to it that no host stands in two of them.
     pub fn new(stores: impl IntoIterator<Item = Store>) -> Self {
-        let mut all: Vec<Arc<Store>> = stores.into_iter().map(Arc::new).collect();
+        let mut all: Vec<Store> = stores.into_iter().collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
+        let siblings: Vec<bool> = all.iter().map(|store| store.has_siblings(&all)).collect();
+        let settled = all.into_iter().zip(siblings).map(|(mut store, siblings)| {
+            store.scope.siblings = siblings;
+            Arc::new(store)
+        });
+        let all: Vec<Arc<Store>> = settled.collect();
         let numbered = all.iter().enumerate();
         let hosts = numbered.flat_map(|(number, store)| {
             let hosts = store.hosts.iter();
@@ -156,6 +181,11 @@ impl Stores {
     /// The store that serves `host` (any case, without port).
     pub fn find(&self, host: &str) -> Option<&Arc<Store>> {
         self.at(self.number(host)?)
+    }
+
+    /// The store of this name.
+    pub fn named(&self, name: &StoreName) -> Option<&Arc<Store>> {
+        self.all.iter().find(|store| store.name == *name)
     }
 
     /// The host, where there is only one.

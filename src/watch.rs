@@ -9,6 +9,7 @@
 mod order;
 mod pump;
 mod relay;
+mod returns;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use crate::message::{Fields, Request, RequestHead as Head, Response};
 use crate::observe::decode::is_decoded;
 use crate::observe::{self, Decision, Pool, RequestHead, Rules};
 use crate::record::{self, Recorder};
+use crate::session::Mark;
 use crate::store::Store;
 use crate::visit::Visit;
 use pump::Patience;
@@ -58,10 +60,23 @@ const ABANDONED: usize = 128;
 pub struct Watched {
     watch: observe::Watch,
     visit: Option<Visit>,
+    /// By what its session is found, where it has no visit.
+    session: Vec<Mark>,
     /// Method and path, for the sighting.
     request: String,
     /// The client speaks HTTP/1.0: only the connection's end tells it the body's.
     is_old: bool,
+}
+
+/// Whose exchange it is.
+#[derive(Debug)]
+pub enum Whose {
+    /// A shopper's; with his visit, if there is one.
+    Shopper(Option<Visit>),
+    /// That of a shopper who has refused to be remembered: the order is nobody's.
+    Unwilling,
+    /// That of one who is excluded: it is not watched.
+    Excluded,
 }
 
 /// What the shopper gets: watched to the end, or left alone after all.
@@ -121,13 +136,13 @@ impl Watcher {
         }
     }
 
-    /// Whether a rule means this request, then also whose `visit` it is. If so its head is made such that the
+    /// Whether a rule means this request, then also `whose` it is. If so its head is made such that the
     /// answer can be read: whole, and in codings that we decode.
     pub fn look(
         &self,
         head: &mut Head,
         host: &str,
-        visit: impl FnOnce(&Fields) -> Option<Visit>,
+        whose: impl FnOnce(&Head) -> Whose,
     ) -> Option<Watched> {
         let path = head.target.path()?;
         let asked = RequestHead {
@@ -146,7 +161,15 @@ impl Watcher {
             }
             Decision::Watched(watch) => watch,
         };
-        let visit = visit(&head.fields);
+        let (visit, session) = match whose(head) {
+            Whose::Shopper(Some(visit)) => (Some(visit), Vec::new()),
+            Whose::Shopper(None) => (None, self.session(&head.fields, watch.store())),
+            Whose::Unwilling => (None, Vec::new()),
+            Whose::Excluded => {
+                self.counters.add(Event::ExchangeExcluded);
+                return None;
+            }
+        };
         if visit.is_none() && navigation::is_speculative(&head.fields) {
             return None;
         }
@@ -155,6 +178,7 @@ impl Watcher {
         Some(Watched {
             watch,
             visit,
+            session,
             request,
             is_old: head.version < Version::HTTP_11,
         })

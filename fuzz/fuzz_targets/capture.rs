@@ -6,13 +6,13 @@ use std::cell::LazyCell;
 
 use http::Method;
 use libfuzzer_sys::fuzz_target;
-use refgate::capture::{CookieName, Head, Settings, cookies, query};
+use refgate::capture::{By, CookieName, Head, Place, Settings, cookies, query};
 use refgate::clock::Time;
 use refgate::event::Counters;
 use refgate::message::Fields;
 use refgate::message::parse::is_text;
 use refgate::store::Stores;
-use refgate::visit::VisitId;
+use refgate::visit::{SKEW, VisitId};
 use refgate_fuzz::settings::settings;
 use refgate_fuzz::{first_line, text};
 
@@ -39,7 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// Ours are cut out of a target, and nothing else.
 fn parameters(target: &str) {
-    let is_ours = |name: &str| ["affiliate_id", "ref"].into_iter().find(|own| *own == name);
+    let is_ours = |name: &str, _value: &str| ["affiliate_id", "ref"].into_iter().find(|own| *own == name);
     let apart = query::take_apart(target, is_ours);
     assert_eq!(apart.ours.is_empty(), apart.rest.is_none());
     let rest = apart.rest.as_deref().unwrap_or(target);
@@ -117,12 +117,20 @@ fn whole(settings: &Settings, stores: &Stores, target: &[u8], cookie: &[u8], sea
     let now = Time::from_millis(1_700_000_000_000);
     let fresh = || Some(VisitId(7));
     let counters = Counters::default();
-    let captured = settings.capture(&mut head, store, (now, &fresh), &counters);
+    let by = By {
+        place: Place { stores, store },
+        now,
+        fresh: &fresh,
+        is_excluded: &|_| false,
+        counters: &counters,
+    };
+    let captured = settings.capture(&mut head, by);
     let Some(visit) = settings.visit((&captured.visitor, &fields), store, now, &counters) else {
         return;
     };
     assert!(!visit.clicks.is_empty());
     for click in &visit.clicks {
         assert!(now.since(click.at) <= settings.window);
+        assert!(click.at.since(now) <= SKEW);
     }
 }

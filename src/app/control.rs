@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -19,9 +20,13 @@ use super::{Error, Threads};
 use crate::accept::tls::Acceptor;
 use crate::acme::Acme;
 use crate::admin::{self, Admin};
+use crate::clock::Time;
 use crate::deliver::Deliver;
 use crate::event::Counters;
-use crate::record::Recorder;
+use crate::record::{Recorder, Returns};
+
+/// From one sweep of sessions to the next.
+const SWEEP: Duration = Duration::from_secs(10 * 60);
 
 /// Everything that it needs.
 pub(super) struct Control<'a> {
@@ -99,12 +104,21 @@ impl Control<'_> {
             until(&shutdown, away::watch(ledger, counters)),
             // What an earlier run could not enter, or this one while the database was away.
             until(&shutdown, self.recorder.keep_up()),
+            until(&shutdown, sweep(self.recorder.returns())),
             until(&shutdown, self.checking.run()),
             until(&shutdown, reloading),
             looking,
             obtaining,
         );
         Ok(ended.0.unwrap_or(0))
+    }
+}
+
+/// Removes the sessions whose time is over, now and then.
+async fn sweep(returns: &Returns) {
+    loop {
+        returns.sweep(Time::now()).await;
+        tokio::time::sleep(SWEEP).await;
     }
 }
 

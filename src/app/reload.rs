@@ -64,7 +64,8 @@ enum Refused {
     Faults(#[from] Faults),
     #[error("only a restart can change {}", .0.join(", "))]
     Restart(Vec<&'static str>),
-    #[error("there is no key file {}: with a new key every visit would be forgotten", .0.display())]
+    #[error("there is no key file {}: with a new key every visit would be forgotten; \
+             make one with `refgate key new` if that is meant", .0.display())]
     NoKeys(PathBuf),
     #[error("the network `{0}` is left out, and postbacks to it are still to be sent")]
     Unsent(NetworkName),
@@ -157,8 +158,11 @@ impl Reloader {
         if !fixed.is_empty() {
             return Err(Refused::Restart(fixed));
         }
-        if let Source::New(path) = settings.keys {
-            return Err(Refused::NoKeys(path));
+        let sources = std::iter::once(&settings.keys).chain(settings.group_keys.values());
+        for source in sources {
+            if let Source::New(path) = source {
+                return Err(Refused::NoKeys(path.clone()));
+            }
         }
         self.all_sent(&settings).await?;
         let sending = Deliver::prepare(settings.deliver.clone())?;

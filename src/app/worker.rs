@@ -37,6 +37,7 @@ pub(super) fn proxy(
         tokens,
         stores: settings.stores.clone(),
         capture: settings.capture.clone(),
+        exclude: settings.exclude.clone(),
         forward: Arc::new(settings.forward.clone()),
     }
 }

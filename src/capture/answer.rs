@@ -13,29 +13,34 @@ use crate::message::Fields;
 pub struct Answer {
     /// The request carried a parameter of ours: no shared cache may keep the answer.
     pub personal: bool,
-    /// The visit's cookie, where it is new.
-    pub set_cookie: Option<String>,
+    /// Cookies of ours that are new, or deleted, in their order.
+    pub set_cookies: Vec<String>,
     /// Answer ourselves: the browser is sent here.
     pub redirect: Option<String>,
 }
 
 /// Fields that tell some cache between us and the browser something else than `Cache-Control`;
 /// and every `…cdn-cache-control` (RFC 9213, and the variants of single networks).
-const OTHER_CACHES: [&str; 4] = [
+const OTHER_CACHES: [&str; 5] = [
     "edge-control",
     "surrogate-control",
     "x-accel-expires",
     "x-litespeed-cache-control",
+    "x-reverse-proxy-ttl",
 ];
+
+/// The past, for caches that go by `Expires` alone: those of HTTP/1.0, and Varnish where the
+/// operator's rules pass over `private`. Others go by `Cache-Control` (RFC 9111 §5.3).
+const EXPIRED: &[u8] = b"Thu, 01 Jan 1970 00:00:00 GMT";
 
 impl Answer {
     /// Whether it changes anything.
     pub const fn changes(&self) -> bool {
-        self.personal || self.set_cookie.is_some()
+        self.personal || !self.set_cookies.is_empty()
     }
 
     /// Writes the changes into an answer's head.
-    pub fn write(self, status: StatusCode, fields: &mut Fields) {
+    pub fn write(&self, status: StatusCode, fields: &mut Fields) {
         if self.changes() {
             let value = if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
                 "no-store"
@@ -45,9 +50,10 @@ impl Answer {
                 "private, no-cache"
             };
             fields.set("cache-control", value.as_bytes());
+            fields.set("expires", EXPIRED);
             fields.retain(|name, _value| !is_other(name));
         }
-        if let Some(cookie) = self.set_cookie {
+        for cookie in &self.set_cookies {
             fields.append(b"Set-Cookie", cookie.as_bytes());
         }
     }
@@ -70,7 +76,7 @@ fn forbids_storing(fields: &Fields) -> bool {
 mod tests {
     use super::*;
 
-    fn written(answer: Answer, status: u16, caching: &str) -> Fields {
+    fn written(answer: &Answer, status: u16, caching: &str) -> Fields {
         let mut fields: Fields = [
             ("Cache-Control", caching),
             ("Surrogate-Control", "max-age=60"),
@@ -95,12 +101,13 @@ mod tests {
                 personal: true,
                 ..Answer::default()
             };
-            let fields = written(personal, status, shop);
+            let fields = written(&personal, status, shop);
             assert_eq!(
                 fields.text("cache-control"),
                 Some(expected),
                 "{status} {shop}"
             );
+            assert_eq!(fields.get("expires"), Some(EXPIRED), "{status} {shop}");
             for name in ["surrogate-control", "cloudflare-cdn-cache-control"] {
                 assert!(!fields.contains(name), "{name}");
             }
@@ -109,10 +116,10 @@ mod tests {
 
     #[test]
     fn our_cookie_comes_beside_the_shops() {
-        let set_cookie = Some("ours=2".to_owned());
+        let set_cookies = vec!["ours=2".to_owned()];
         let fields = written(
-            Answer {
-                set_cookie,
+            &Answer {
+                set_cookies,
                 ..Answer::default()
             },
             200,
@@ -125,7 +132,7 @@ mod tests {
 
     #[test]
     fn any_other_answer_stays_as_it_is() {
-        let fields = written(Answer::default(), 200, "public");
+        let fields = written(&Answer::default(), 200, "public");
         assert_eq!(fields.text("cache-control"), Some("public"));
         assert!(fields.contains("surrogate-control"));
     }

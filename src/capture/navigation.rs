@@ -15,6 +15,19 @@ pub fn is_document(method: &Method, fields: &Fields) -> bool {
     method == Method::GET && document && !is_speculative(fields)
 }
 
+/// Whether a browser says that a person opens a page: one that sends no `Sec-Fetch-*` does not.
+pub fn is_navigation(method: &Method, fields: &Fields) -> bool {
+    let says = |name, value| fields.text(name).is_some_and(|text| text == value);
+    let navigates = says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document");
+    navigates && is_document(method, fields)
+}
+
+/// Whether the answer may be a page for a person to look at, by whatever method it is asked for.
+pub fn is_page(fields: &Fields) -> bool {
+    let dest = fields.text("sec-fetch-dest");
+    dest.is_none_or(|dest| dest == "document")
+}
+
 /// Whether the page is fetched ahead of time (`Sec-Purpose`, and its forerunners).
 pub fn is_speculative(fields: &Fields) -> bool {
     ["sec-purpose", "purpose", "x-purpose", "x-moz"]
@@ -42,10 +55,37 @@ pub fn arrival(fields: &Fields, host: &str) -> Arrival {
     }
 }
 
+/// Whether the browser sends all of the site's cookies: what asks is the site itself, or the
+/// visitor by typing.
+pub fn is_from_within(fields: &Fields, host: &str) -> bool {
+    match fields.text("sec-fetch-site") {
+        Some(site) => matches!(site, "same-origin" | "same-site" | "none"),
+        None => page_before(fields, host).is_some(),
+    }
+}
+
+/// Path and query of the page that the request came from, if that is one of this host.
+///
+/// Browsers that send `Sec-Fetch-Site` must say there that it is of the same origin.
+pub fn page_before<'f>(fields: &'f Fields, host: &str) -> Option<&'f str> {
+    let site = fields.text("sec-fetch-site");
+    if site.is_some_and(|site| site != "same-origin") {
+        return None;
+    }
+    let referer = fields.text("referer")?;
+    let authority = authority(referer);
+    let page = referer.split_once("://")?.1.get(authority.len()..)?;
+    (authority.eq_ignore_ascii_case(host) && page.starts_with('/')).then_some(page)
+}
+
 fn is_elsewhere(referer: &str, host: &str) -> bool {
-    let authority = referer.split_once("://").map_or("", |(_, rest)| rest);
-    let authority = authority.split(['/', '?', '#']).next().unwrap_or("");
+    let authority = authority(referer);
     !authority.is_empty() && !authority.eq_ignore_ascii_case(host)
+}
+
+fn authority(referer: &str) -> &str {
+    let authority = referer.split_once("://").map_or("", |(_, rest)| rest);
+    authority.split(['/', '?', '#']).next().unwrap_or("")
 }
 
 #[cfg(test)]
@@ -80,6 +120,40 @@ mod tests {
                 expected,
                 "{method} {fields:?}"
             );
+        }
+    }
+
+    #[test]
+    fn the_page_before_is_one_of_this_very_host() {
+        let page = "https://Shop.example/p?affiliate_id=1";
+        let same = ("sec-fetch-site", "same-origin");
+        for (fields, expected) in [
+            (&[("referer", page)][..], Some("/p?affiliate_id=1")),
+            (&[("referer", page), same], Some("/p?affiliate_id=1")),
+            (&[("referer", page), ("sec-fetch-site", "cross-site")], None),
+            (&[("referer", page), ("sec-fetch-site", "same-site")], None),
+            (&[("referer", page), ("sec-fetch-site", "none")], None),
+            (
+                &[
+                    ("referer", "https://www.shop.example/?affiliate_id=1"),
+                    same,
+                ],
+                None,
+            ),
+            (
+                &[("referer", "https://shop.example:8443/?affiliate_id=1")],
+                None,
+            ),
+            (
+                &[("referer", "https://shop.example@evil.example/?a=1")],
+                None,
+            ),
+            (&[("referer", "https://shop.example?affiliate_id=1")], None),
+            (&[("referer", "shop.example/?affiliate_id=1")], None),
+            (&[same], None),
+        ] {
+            let fields = headers(fields);
+            assert_eq!(page_before(&fields, "shop.example"), expected, "{fields:?}");
         }
     }
 

@@ -22,11 +22,11 @@ pub struct Target<'a> {
     pub rest: Option<String>,
 }
 
-/// Looks for the parameters that `is_ours` knows by name.
+/// Looks for the parameters that `is_ours` knows by name, and by the value as it is written.
 ///
 /// `is_ours` gives back its own copy of the name, so that what is found does
 /// not hang on the target.
-pub fn take_apart<'a>(target: &str, is_ours: impl Fn(&str) -> Option<&'a str>) -> Target<'a> {
+pub fn take_apart<'a>(target: &str, is_ours: impl Fn(&str, &str) -> Option<&'a str>) -> Target<'a> {
     let untouched = Target {
         ours: Vec::new(),
         rest: None,
@@ -41,7 +41,7 @@ pub fn take_apart<'a>(target: &str, is_ours: impl Fn(&str) -> Option<&'a str>) -
     let mut kept = Vec::new();
     for piece in query.split('&') {
         let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-        match decode(name).as_deref().and_then(&is_ours) {
+        match decode(name).and_then(|name| is_ours(&name, value)) {
             Some(name) => ours.push(Found {
                 name,
                 value: decode(value),
@@ -63,6 +63,18 @@ pub fn take_apart<'a>(target: &str, is_ours: impl Fn(&str) -> Option<&'a str>) -
     }
 }
 
+/// Whether the target carries the parameter `name` once, with exactly this value.
+pub fn says(target: &str, name: &str, value: &str) -> bool {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let pieces = query
+        .split('&')
+        .map(|piece| piece.split_once('=').unwrap_or((piece, "")));
+    let mut of_it = pieces.filter(|(found, _)| decode(found).as_deref() == Some(name));
+    let (first, second) = (of_it.next(), of_it.next());
+    let first = first.filter(|_| second.is_none());
+    first.is_some_and(|(_, found)| decode(found).as_deref() == Some(value))
+}
+
 /// Decodes `application/x-www-form-urlencoded`; none if the result is no UTF-8.
 fn decode(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
@@ -79,7 +91,7 @@ mod tests {
     use super::*;
 
     fn cut(target: &str) -> (Vec<Option<String>>, Option<String>) {
-        let apart = take_apart(target, |name| (name == "ref").then_some("ref"));
+        let apart = take_apart(target, |name, _value| (name == "ref").then_some("ref"));
         let values = apart.ours.into_iter().map(|found| found.value).collect();
         (values, apart.rest)
     }
@@ -114,6 +126,21 @@ mod tests {
             "/?re%00f=1",
         ] {
             assert_eq!(cut(target), (vec![], None), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_says_something_once() {
+        for (target, expected) in [
+            ("/?sn=1", true),
+            ("/?a=b&s%6e=%31&c", true),
+            ("/?sn=1&sn=1", false),
+            ("/?sn=2", false),
+            ("/?sn", false),
+            ("/sn=1", false),
+            ("/?xsn=1", false),
+        ] {
+            assert_eq!(says(target, "sn", "1"), expected, "{target}");
         }
     }
 

@@ -7,7 +7,7 @@ use super::postbacks::show;
 use super::say::{Error, inert, json};
 use crate::click::Click;
 use crate::ledger::{Ledger, Seen, Story, Transition};
-use crate::order::Order;
+use crate::order::{FoundBy, Order};
 
 /// Which order.
 #[derive(Clone, Debug, clap::Args)]
@@ -44,7 +44,7 @@ pub async fn run(
 
 fn tell(story: &Story, out: &mut dyn io::Write) -> Result<(), Error> {
     head(&story.order, out)?;
-    if let Some(click) = &story.order.click {
+    for click in clicks(story) {
         tell_click(click, &story.order, out)?;
     }
     let (seen, kept) = (story.seen, story.sightings.len());
@@ -67,6 +67,18 @@ fn tell(story: &Story, out: &mut dyn io::Write) -> Result<(), Error> {
         tell_change(change, out)?;
     }
     Ok(())
+}
+
+/// The order's own click, then those by which other networks are owed it.
+fn clicks(story: &Story) -> Vec<&Click> {
+    let mut clicks: Vec<&Click> = story.order.click.iter().collect();
+    let told = story.postbacks.iter().map(|told| &told.postback);
+    for click in told.filter_map(|postback| story.click_of(&postback.destination)) {
+        if !clicks.contains(&click) {
+            clicks.push(click);
+        }
+    }
+    clicks
 }
 
 fn head(order: &Order, out: &mut dyn io::Write) -> Result<(), Error> {
@@ -144,6 +156,16 @@ fn tell_sighting(seen: &Seen, out: &mut dyn io::Write) -> Result<(), Error> {
         "  {at} in {store} by {rule}: {}",
         inert(&sighting.request)
     )?;
+    match sighting.found_by {
+        FoundBy::Request => {}
+        FoundBy::Session => writeln!(out, "    visit found by the shop's session")?,
+        FoundBy::SharedSession => {
+            writeln!(
+                out,
+                "    no visit by the shop's session: it was seen with two"
+            )?;
+        }
+    }
     for field in &sighting.fields {
         let (name, text, origin) = (inert(&field.name), inert(&field.text), inert(&field.origin));
         writeln!(out, "    {name} = {text}  ({origin})")?;

@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::deliver::template::Fill;
 use crate::observe::saved::{self, Exchange, Given, SavedError};
 use crate::observe::{Reading, Rules};
-use crate::order::{Candidate, Field, OrderKey, Sighting};
+use crate::order::{Candidate, Field, FoundBy, OrderKey, Sighting};
 use crate::record;
 use crate::secret::mask;
 use crate::store::Store;
@@ -234,6 +234,7 @@ fn sighting(
         working: reading.working.clone(),
         faults: faults.to_vec(),
         visit: Some(Visit::new(VisitId(0), click)),
+        found_by: FoundBy::default(),
     })
 }
 

@@ -30,7 +30,7 @@ pub(super) fn read(root: &Map<'_>) -> Addresses {
     let (listen, places): (Vec<_>, _) = listen(root).into_iter().unzip();
     let admin = admin(root, &listen);
     let trusted_proxies = match root.get("trusted_proxies") {
-        Some(value) => value.one_or_many().iter().filter_map(network).collect(),
+        Some(value) => value.one_or_many().iter().filter_map(proxy).collect(),
         None => Vec::new(),
     };
     let proxied = listen
@@ -167,8 +167,13 @@ fn operators(value: &Value<'_>, listen: &[Listener]) -> Option<SocketAddr> {
     Some(address)
 }
 
-/// A CIDR block, or one address.
-fn network(value: &Value<'_>) -> Option<IpNet> {
+fn proxy(value: &Value<'_>) -> Option<IpNet> {
+    let everybody = "the addresses of your own proxies: this block is everybody, and anybody could claim any address";
+    network(value, everybody)
+}
+
+/// A CIDR block, or one address. One of all addresses is not what was meant: `everybody` says what was.
+pub(super) fn network(value: &Value<'_>, everybody: &str) -> Option<IpNet> {
     const EXPECTED: &str = "an address or a block, like 10.0.0.1 or 10.0.0.0/8";
     let text = value.text()?;
     if let Ok(address) = text.as_str().parse::<IpAddr>() {
@@ -176,7 +181,7 @@ fn network(value: &Value<'_>) -> Option<IpNet> {
     }
     let block: IpNet = text.make_plain(str::parse, EXPECTED)?;
     if block.prefix_len() == 0 {
-        text.wrong(None, "the addresses of your own proxies: this block is everybody, and anybody could claim any address");
+        text.wrong(None, everybody);
         return None;
     }
     Some(block.trunc())

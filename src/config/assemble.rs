@@ -1,18 +1,21 @@
 //! The topics put together: each stage gets its part.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::added;
 use super::addresses::{self, Addresses};
-use super::cookie::{self, Cookie};
+use super::cookie::{self, Cookie, KeyRing};
 use super::keys::{Missing, Source};
 use super::ledger;
 use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
-use super::{Settings, rules, stores, tls};
-use crate::capture::CookieName;
+use super::{Settings, exclude, hand_over, returns, rules, stores, tls};
+use crate::capture::{CookieName, Handling};
+use crate::consent::Consent;
+use crate::name::GroupName;
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
 use crate::store::{Store, Stores};
@@ -24,42 +27,47 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let limits = limits::limits(root);
     let timeouts = limits::timeouts(root);
     let sending = limits::deliver(root);
-    let (stores, known) = stores::read(root, &addresses.sockets());
+    let (stores, known, checkouts) = stores::read(root, &addresses.sockets());
     let (tls, acme) = tls::read(root, &addresses, &stores);
-    let cookie = cookie::read(root);
+    let cookie = cookie::read(root, &known);
     let networks = networks::read(root);
+    let hand_over = hand_over::read(root, &known, &cookie.name, &networks.captured);
+    let exclude = exclude::read(root);
     let rules = rules::read(root, &known);
     let ledger = ledger::read(root);
     let added = added::read(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();
-    warn_of_currencies(root, &stores, &networks);
-    warn_of_unwatched(root, &stores, &rules);
-    warn_of_room(root, &networks);
-    let (keys, source) = open_keys(root, &cookie, missing)?;
+    warn(root, (&stores, &networks, &rules), cookie.parameter);
+    let opened = open_keys(root, &cookie, missing)?;
     Some(Settings {
         acme,
         admin: addresses.admin,
         forwarding: added.forwarding,
         access_log: added.access_log,
         watch: added.watch,
-        keys: source,
+        keys: opened.source,
+        group_keys: opened.group_sources,
         secrets: Vec::new(),
+        exclude,
         ledger: ledger?,
         record: record::Settings {
             hold: timeouts.hold,
             spool,
             window: cookie.window,
             attribution: cookie.attribution,
+            returns: returns::settings(checkouts, &stores, (&opened.keys, &opened.group_keys)),
             destinations: networks.recorded,
         },
         capture: capture::Settings {
             cookie: CookieName::new(&cookie.name),
-            keys,
+            keys: opened.keys,
+            group_keys: opened.group_keys,
             window: cookie.window,
             attribution: cookie.attribution,
             parameter: cookie.parameter,
             networks: networks.captured,
+            hand_over,
         },
         deliver: deliver::Settings {
             destinations: networks.delivered,
@@ -75,6 +83,17 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
         accept: accept(addresses, tls, &limits, &timeouts),
         stores: Stores::new(stores),
     })
+}
+
+fn warn(
+    root: &Map<'_>,
+    (stores, networks, rules): (&[Store], &Networks, &[Rule]),
+    parameter: Handling,
+) {
+    warn_of_currencies(root, stores, networks);
+    warn_of_unwatched(root, stores, rules);
+    warn_of_room(root, networks);
+    warn_of_redirect(root, stores, parameter);
 }
 
 fn accept(
@@ -130,15 +149,41 @@ pub(super) fn path(value: &Value<'_>) -> Option<PathBuf> {
     Some(value.cx.resolve(text.as_str()))
 }
 
-/// The key file is made only for a configuration without faults, so that a wrong one leaves nothing behind.
-fn open_keys(root: &Map<'_>, cookie: &Cookie<'_>, missing: Missing) -> Option<(Keys, Source)> {
-    let ring = cookie.keys.as_ref()?;
-    if missing == Missing::Create && root.cx.is_faulty() {
-        return None;
+/// Every ring's keys, with where they are.
+struct Opened {
+    keys: Keys,
+    source: Source,
+    group_keys: BTreeMap<GroupName, Keys>,
+    group_sources: BTreeMap<GroupName, Source>,
+}
+
+/// Key files are made only for a configuration without faults, so that a wrong one leaves nothing behind.
+fn open_keys(root: &Map<'_>, cookie: &Cookie<'_>, missing: Missing) -> Option<Opened> {
+    if missing == Missing::Create {
+        open_keys(root, cookie, Missing::Pretend)?;
+        if root.cx.is_faulty() {
+            return None;
+        }
     }
-    ring.open(missing)
-        .map_err(|(place, problem)| root.cx.report(&place, problem))
-        .ok()
+    let open = |ring: &KeyRing<'_>| {
+        let opened = ring.open(missing);
+        opened.map_err(|(place, problem)| root.cx.report(&place, problem))
+    };
+    let first = cookie.keys.as_ref().map(open);
+    let (mut group_keys, mut group_sources) = (BTreeMap::new(), BTreeMap::new());
+    for (group, ring) in &cookie.groups {
+        if let Ok((keys, source)) = open(ring) {
+            group_keys.insert(group.clone(), keys);
+            group_sources.insert(group.clone(), source);
+        }
+    }
+    let (keys, source) = first?.ok()?;
+    Some(Opened {
+        keys,
+        source,
+        group_keys,
+        group_sources,
+    })
 }
 
 /// Money that the network would count as its own is held instead.
@@ -178,6 +223,22 @@ fn warn_of_room(root: &Map<'_>, networks: &Networks) {
             .first()
             .map_or(&root.place, |(_, place)| place);
         root.cx.warn(place, words);
+    }
+}
+
+/// A click before the choice is captured by the `Referer` of the next page, which a redirect empties.
+fn warn_of_redirect(root: &Map<'_>, stores: &[Store], parameter: Handling) {
+    let asks = |store: &&Store| matches!(store.consent, Consent::Told(_));
+    if parameter != Handling::Redirect {
+        return;
+    }
+    if let Some(store) = stores.iter().find(asks) {
+        let words = format!(
+            "with `parameter: redirect` a visitor of the store `{}` who consents only after he \
+             landed is lost: the page no longer tells by which link he came",
+            store.name
+        );
+        root.cx.warn(&root.section("cookie").place, words);
     }
 }
 

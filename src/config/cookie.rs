@@ -6,11 +6,17 @@ use std::time::Duration;
 use super::fault::Problem;
 use super::keys::{self, Missing, Source};
 use super::reader::{Map, Place};
+use super::stores::Known;
 use super::text::Text;
 use super::value::Value;
 use crate::capture::Handling;
+use crate::name::GroupName;
 use crate::seal::Keys;
 use crate::visit::Attribution;
+
+/// What `attribution: all` means for the merchant.
+const PAYS_SEVERAL: &str = "one order is told to every network with a click, so one order then pays \
+                            several networks";
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -21,6 +27,8 @@ pub(super) struct Cookie<'a> {
     pub(super) attribution: Attribution,
     pub(super) parameter: Handling,
     pub(super) keys: Option<KeyRing<'a>>,
+    /// Of the groups that have keys of their own.
+    pub(super) groups: Vec<(GroupName, KeyRing<'a>)>,
 }
 
 /// Keys that are there, or the file that holds them.
@@ -30,16 +38,21 @@ pub(super) enum KeyRing<'a> {
 }
 
 /// Reads the section.
-pub(super) fn read<'a>(root: &Map<'a>) -> Cookie<'a> {
+pub(super) fn read<'a>(root: &Map<'a>, known: &Known) -> Cookie<'a> {
     let map = root.section("cookie");
     let name = map.or("name", "refgate".to_owned(), cookie_name);
     let window = map.or("window", 30 * DAY, Value::duration);
     let words = [
         ("last_click", Attribution::LastClick),
         ("first_click", Attribution::FirstClick),
+        ("all", Attribution::All),
     ];
     let attribution = map.or("attribution", Attribution::LastClick, |value| {
-        value.one_of(&words)
+        let attribution = value.one_of(&words)?;
+        if attribution == Attribution::All {
+            map.cx.warn(&value.place, PAYS_SEVERAL);
+        }
+        Some(attribution)
     });
     let words = [
         ("strip", Handling::Strip),
@@ -47,7 +60,8 @@ pub(super) fn read<'a>(root: &Map<'a>) -> Cookie<'a> {
         ("redirect", Handling::Redirect),
     ];
     let parameter = map.or("parameter", Handling::Strip, |value| value.one_of(&words));
-    let keys = ring(&map);
+    let keys = ring(&map, Some("refgate.key"));
+    let groups = groups(&map, known);
     map.finish();
     Cookie {
         name,
@@ -55,7 +69,21 @@ pub(super) fn read<'a>(root: &Map<'a>) -> Cookie<'a> {
         attribution,
         parameter,
         keys,
+        groups,
     }
+}
+
+fn groups<'a>(map: &Map<'a>, known: &Known) -> Vec<(GroupName, KeyRing<'a>)> {
+    let mut groups = Vec::new();
+    let section = map.section("groups");
+    section.know_entry("NAME", &["keys", "key_file"]);
+    for (name, value) in section.named("NAME") {
+        let (group, map) = (known.group(&name), value.map());
+        let keys = ring(&map, None);
+        map.finish();
+        groups.extend(group.zip(keys));
+    }
+    groups
 }
 
 fn cookie_name(value: &Value<'_>) -> Option<String> {
@@ -71,7 +99,8 @@ fn cookie_name(value: &Value<'_>) -> Option<String> {
     None
 }
 
-fn ring<'a>(map: &Map<'a>) -> Option<KeyRing<'a>> {
+/// `keys`, or the file that `key_file` names; where there is neither, this file.
+fn ring<'a>(map: &Map<'a>, usual: Option<&str>) -> Option<KeyRing<'a>> {
     let (given, file) = (map.get("keys"), map.get("key_file"));
     match (given, file) {
         (Some(_), Some(file)) => {
@@ -88,7 +117,11 @@ fn ring<'a>(map: &Map<'a>) -> Option<KeyRing<'a>> {
             Some(KeyRing::File(path, Some(text), file.place))
         }
         (None, None) => {
-            let path = map.cx.resolve("refgate.key");
+            let Some(usual) = usual else {
+                map.missing("key_file", "keys of its own: this, or `keys`");
+                return None;
+            };
+            let path = map.cx.resolve(usual);
             Some(KeyRing::File(path, None, map.place.clone()))
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::answers;
+use super::consent;
 use super::fault::Problem;
 use super::pattern;
 use super::reader::{Map, Place};
@@ -11,6 +12,7 @@ use super::text::{Text, telling_values};
 use super::value::Value;
 use crate::capture::{self, Parameter};
 use crate::click::Identifies;
+use crate::consent::Need;
 use crate::deliver::template::{OWN, Template};
 use crate::deliver::{self, Dedupe};
 use crate::money::{Currency, Decimal};
@@ -50,13 +52,14 @@ pub(super) fn read(root: &Map<'_>) -> Networks {
     for (name, value) in entries {
         let network_name: Option<NetworkName> = name.parse("a network's name");
         let network = network(&name, &value, &mut taken);
-        if let (Some(name), Some((identifies, parameters, record, deliver))) =
+        if let (Some(name), Some((identifies, parameters, consent, record, deliver))) =
             (network_name, network)
         {
             networks.captured.push(capture::Network {
                 name: name.clone(),
                 identifies,
                 parameters,
+                consent,
             });
             networks.places.push((name.clone(), value.place));
             networks.recorded.insert(name.clone(), record);
@@ -69,6 +72,7 @@ pub(super) fn read(root: &Map<'_>) -> Networks {
 type Parts = (
     Identifies,
     Vec<Parameter>,
+    Need,
     record::Destination,
     deliver::Destination,
 );
@@ -104,6 +108,7 @@ fn network(
     ];
     let dedupe = map.or("dedupe", Dedupe::None, |value| value.one_of(&words));
     let answers = answers::read(&map);
+    let consent = consent::of_network(&map);
     map.finish();
     let (template, secrets) = template?;
     let recorded = record::Destination {
@@ -118,7 +123,7 @@ fn network(
         dedupe,
         send,
     };
-    Some((identifies, parameters, recorded, delivered))
+    Some((identifies, parameters, consent?, recorded, delivered))
 }
 
 /// The parameters of `click`; `taken` says which network has which.

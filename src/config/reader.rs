@@ -275,6 +275,14 @@ impl<'a> Map<'a> {
         self.cx.known.borrow_mut().extend(keys);
     }
 
+    /// Notes the keys of a named entry, which may not stand in this file, for the reference.
+    pub(super) fn know_entry(&self, general: &str, keys: &[&str]) {
+        let at = self.place.at;
+        let entry = self.place.inner(at, general, general);
+        let keys = keys.iter().map(|key| entry.inner(at, key, key).general);
+        self.cx.known.borrow_mut().extend(keys);
+    }
+
     /// The entries of a mapping whose keys are the operator's; `general` stands for them in the reference.
     pub(super) fn named(&self, general: &str) -> Vec<(Text<'a>, Value<'a>)> {
         let known = self.place.inner(self.place.at, general, general).general;

@@ -4,18 +4,18 @@
 
 mod rule;
 mod store;
+mod visitors;
 
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::keys::Source;
 use super::units::{roughly, shown, shown_size};
-use super::{Finding, Loaded, Settings, pattern};
+use super::{Finding, Loaded, Settings};
 use crate::accept::tls::{Certificate, Version};
 use crate::access::Format;
 use crate::acme::Challenge;
-use crate::capture::{Handling, Network, Parameter};
-use crate::click::{Identifies, Values};
+use crate::capture::{Network, Parameter};
+use crate::click::Values;
 use crate::clock::Time;
 use crate::deliver::template::Fill;
 use crate::deliver::{Answer, Dedupe, Destination};
@@ -24,8 +24,6 @@ use crate::money::{Decimal, Money};
 use crate::postback::Verdict;
 use crate::record;
 use crate::secret::mask;
-use crate::store::Scheme;
-use crate::visit::Attribution;
 
 /// The report on a loaded configuration.
 pub fn text(loaded: &Loaded) -> String {
@@ -33,7 +31,7 @@ pub fn text(loaded: &Loaded) -> String {
     let mut lines = Vec::new();
     listening(settings, &mut lines);
     store::all(settings, &mut lines);
-    clicks(settings, &mut lines);
+    visitors::all(settings, &mut lines);
     postbacks(settings, &mut lines);
     rules(settings, &mut lines);
     kept(settings, &mut lines);
@@ -124,68 +122,6 @@ fn tls(settings: &Settings, lines: &mut Vec<String>) {
     ));
     let terms = "      to run it is to agree to that authority's terms of service";
     lines.push(terms.to_owned());
-}
-
-fn clicks(settings: &Settings, lines: &mut Vec<String>) {
-    let capture = &settings.capture;
-    lines.push("\nClicks".to_owned());
-    for network in &capture.networks {
-        let parameters: Vec<String> = network.parameters.iter().map(parameter).collect();
-        let parameters = parameters.join(" and ");
-        let what = match network.identifies {
-            Identifies::Partner => "which partner",
-            Identifies::Click => "which click",
-        };
-        let name = &network.name;
-        lines.push(format!(
-            "  {name}: a link with {parameters}, which says {what} it is"
-        ));
-    }
-    let winner = match capture.attribution {
-        Attribution::LastClick => "last",
-        Attribution::FirstClick => "first",
-    };
-    lines.push(format!(
-        "  an order counts for {} after the click; of several clicks the {winner} wins",
-        shown(capture.window)
-    ));
-    lines.push(match capture.parameter {
-        Handling::Strip => "  the shop does not see the parameters".to_owned(),
-        Handling::Keep => "  the shop sees the parameters".to_owned(),
-        Handling::Redirect => {
-            "  the browser is sent on to the address without the parameters".to_owned()
-        }
-    });
-    let https = settings
-        .stores
-        .all()
-        .iter()
-        .any(|store| store.scheme == Scheme::Https);
-    let prefix = if https { "__Host-" } else { "" };
-    let keys = match &settings.keys {
-        Source::File(path) => format!("the keys in {}", path.display()),
-        Source::New(path) => format!("a key that `run` will make in {}", path.display()),
-        Source::Given(count) => format!("{count} key(s) from the environment"),
-    };
-    let name = capture.cookie.bare();
-    lines.push(format!(
-        "  the cookie is {prefix}{name}, sealed with {keys}"
-    ));
-    let consent =
-        "  consent is not asked for by this version: the cookie is set on every affiliate click";
-    lines.push(consent.to_owned());
-}
-
-fn parameter(parameter: &Parameter) -> String {
-    let Parameter {
-        name,
-        pattern,
-        max_length,
-        required,
-    } = parameter;
-    let pattern = pattern::as_written(pattern);
-    let optional = if *required { "" } else { ", if it is there" };
-    format!("{name}=… (matching {pattern}, at most {max_length} bytes{optional})")
 }
 
 fn postbacks(settings: &Settings, lines: &mut Vec<String>) {

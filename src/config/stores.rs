@@ -3,23 +3,26 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::consent;
 use super::fault::Suggestion;
 use super::hosts::{HOST, host, is_loopback};
 use super::reader::Map;
+use super::returns::{self, Checkouts};
+use super::scope::Scopes;
 use super::text::Text;
 use super::upstream_tls::Clients;
 use super::upstreams;
 use super::value::Value;
 use crate::money::{Currency, Decimal};
-use crate::name::{Namespace, StoreName};
+use crate::name::{GroupName, Namespace, StoreName};
 use crate::store::upstreams::Upstreams;
 use crate::store::{Scheme, Store, Upstream};
 
 /// Reads every store; `listen` is where refgate itself listens.
-pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known) {
+pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known, Checkouts) {
     let expected = "at least one store: a name with hosts, upstream, currency, …";
     let Some(section) = root.need("stores", expected) else {
-        return (Vec::new(), Known::default());
+        return (Vec::new(), Known::default(), Vec::new());
     };
     let map = section.map();
     let mut reader = Reader {
@@ -27,6 +30,8 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known)
         hosts: Vec::new(),
         namespaces: Vec::new(),
         clients: Clients::default(),
+        scopes: Scopes::default(),
+        checkouts: Vec::new(),
     };
     let entries = map.named("NAME");
     if entries.is_empty() && section.is_map() {
@@ -35,15 +40,17 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known)
     let stores = entries
         .iter()
         .filter_map(|(name, value)| reader.store(name, value));
-    let stores = stores.collect();
+    let mut stores: Vec<Store> = stores.collect();
+    reader.scopes.finish(&mut stores);
     let known = Known {
+        groups: reader.scopes.groups,
         stores: entries
             .iter()
             .map(|(name, _)| name.as_str().to_owned())
             .collect(),
         hosts: reader.hosts,
     };
-    (stores, known)
+    (stores, known, reader.checkouts)
 }
 
 struct Reader<'l> {
@@ -52,6 +59,8 @@ struct Reader<'l> {
     /// Whose order numbers an upstream gives.
     namespaces: Vec<(Upstream, Namespace)>,
     clients: Clients,
+    scopes: Scopes,
+    checkouts: Checkouts,
 }
 
 /// Which store has a host.
@@ -68,6 +77,7 @@ impl Reader<'_> {
         let store_name: Option<StoreName> = name.parse("a store's name");
         let hosts = self.hosts(name, &map);
         let scheme = scheme(&map, &hosts);
+        let (group, scope) = self.scopes.read(&map, scheme, &hosts);
         let upstreams = upstreams::read(&map, self.listen, &mut self.clients);
         let currency = map
             .need("currency", "what its prices are in, like USD")
@@ -84,8 +94,11 @@ impl Reader<'_> {
                 "an amount above which an order is held for you",
             )
             .and_then(|value| positive(&value));
+        let consent = consent::of_store(&map);
         let orders = self.orders(&map, upstreams.as_ref(), store_name.as_ref());
+        let checkout = returns::read(&map);
         map.finish();
+        self.checkouts.extend(store_name.clone().zip(checkout));
         Some(Store {
             name: store_name?,
             hosts: hosts.into_iter().map(|(host, _)| host).collect(),
@@ -95,6 +108,9 @@ impl Reader<'_> {
             number_format: number_format?,
             max_amount: max_amount?,
             orders: orders?,
+            group: group?,
+            scope,
+            consent: consent?,
             traffic: Arc::default(),
         })
     }
@@ -198,6 +214,7 @@ pub(super) fn positive(value: &Value<'_>) -> Option<Decimal> {
 #[derive(Default)]
 pub(super) struct Known {
     stores: Vec<String>,
+    groups: Vec<String>,
     hosts: Vec<Host>,
 }
 
@@ -208,6 +225,14 @@ impl Known {
             return text.parse("a store's name");
         }
         unknown(&text, &self.stores, "a store that stands under `stores`");
+        None
+    }
+
+    pub(super) fn group(&self, text: &Text<'_>) -> Option<GroupName> {
+        if self.groups.iter().any(|group| group == text.as_str()) {
+            return text.parse("a group's name");
+        }
+        unknown(text, &self.groups, "the `group` of a store");
         None
     }
 

@@ -75,6 +75,11 @@ impl<'a> Value<'a> {
         matches!(self.node.kind, Kind::Mapping(_))
     }
 
+    /// Whether it is more than a single value.
+    pub(super) fn is_nested(&self) -> bool {
+        !matches!(self.node.kind, Kind::Scalar(_))
+    }
+
     /// The items of a list, or the one value.
     pub(super) fn one_or_many(&self) -> Vec<Self> {
         match &self.node.kind {

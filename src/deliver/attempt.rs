@@ -13,8 +13,7 @@ use super::{Dedupe, Deliver, Destination, Way};
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::event::Event;
-use crate::ledger::{self, Settlement};
-use crate::order::Order;
+use crate::ledger::{self, Settlement, Story};
 use crate::postback::{Attempt, AttemptId, Outcome, Postback, State, Verdict};
 use crate::secret::{Secret, mask};
 
@@ -85,17 +84,19 @@ async fn prepare<'a>(
     }
     let words = destination.template.words();
     // Only few templates name what the order alone knows.
-    let order = if words.contains(&"store") || words.contains(&"click_time") {
-        order_of(deliver, postback).await?
+    let story = if words.contains(&"store") || words.contains(&"click_time") {
+        story_of(deliver, postback).await?
     } else {
         None
     };
-    let click = order.as_ref().and_then(|order| order.click.as_ref());
+    let click = story
+        .as_ref()
+        .and_then(|story| story.click_of(&postback.destination));
     let url = destination.template.render(&Fill {
         values: &postback.values,
         amount: postback.amount,
         order_id: &postback.order.id,
-        store: order.as_ref().map(|order| &order.store),
+        store: story.as_ref().map(|story| &story.order.store),
         time: postback.at,
         click_time: click.map(|click| click.at),
     })?;
@@ -107,11 +108,10 @@ async fn prepare<'a>(
     })
 }
 
-async fn order_of(deliver: &Deliver, postback: &Postback) -> Result<Option<Order>, ledger::Error> {
+async fn story_of(deliver: &Deliver, postback: &Postback) -> Result<Option<Story>, ledger::Error> {
     let stories = deliver.ledger.story(postback.order.id.to_string()).await?;
-    let orders = stories.into_iter().map(|story| story.order);
-    let mut same = orders.filter(|order| order.key == postback.order);
-    Ok(same.next())
+    let mut same = stories.into_iter();
+    Ok(same.find(|story| story.order.key == postback.order))
 }
 
 async fn send(deliver: &Deliver, way: &Way, postback: &Postback, ready: Ready<'_>) {

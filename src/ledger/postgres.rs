@@ -16,19 +16,22 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::Role;
 use super::error::Error;
+use super::session::{Known, SWEPT, Session, Written};
 use super::story::{
     Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Settlement, Story, Told,
 };
 use crate::clock::Time;
 use crate::order::{Candidate, Order};
 use crate::postback::{AttemptId, Postback, PostbackId, State};
+use crate::session::Mark;
 use clock::Clock;
+use connection::Connection;
 use reader::Look;
-use session::Session;
 use work::{Job, Pace, Work};
 use writer::Writer;
 
 mod clock;
+mod connection;
 mod enter;
 mod find;
 mod first;
@@ -36,7 +39,7 @@ mod reader;
 mod schema;
 mod send;
 mod server;
-mod session;
+mod sessions;
 mod tls;
 mod work;
 mod writer;
@@ -118,7 +121,7 @@ impl Postgres {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
             Entered::Again(_) => {}
         };
-        let work = async move |db: &Session, pace| enter::enter(db, &candidate, pace).await;
+        let work = async move |db: &Connection, pace| enter::enter(db, &candidate, pace).await;
         self.write(key, work, after).await
     }
 
@@ -129,7 +132,7 @@ impl Postgres {
         limit: usize,
     ) -> Result<Vec<Postback>, Error> {
         let (clock, span) = (self.clock.clone(), (now, now.plus(lease)));
-        let work = async move |db: &Session, pace| match pace {
+        let work = async move |db: &Connection, pace| match pace {
             Pace::Together => Ok(None),
             Pace::Alone => send::claim(db, &clock, span, limit).await.map(Some),
         };
@@ -142,7 +145,7 @@ impl Postgres {
         url: String,
         now: Time,
     ) -> Result<AttemptId, Error> {
-        let work = async move |db: &Session, pace| send::begin(db, id, (&url, now), pace).await;
+        let work = async move |db: &Connection, pace| send::begin(db, id, (&url, now), pace).await;
         self.write(key_of(id), work, |_| {}).await
     }
 
@@ -153,7 +156,7 @@ impl Postgres {
                 due.notify_one();
             }
         };
-        let work = async move |db: &Session, pace| send::settle(db, &end, pace).await;
+        let work = async move |db: &Connection, pace| send::settle(db, &end, pace).await;
         self.write(key, work, after).await
     }
 
@@ -164,32 +167,58 @@ impl Postgres {
         due: Arc<Notify>,
     ) -> Result<Postback, Error> {
         let key = key_of(resend.postback);
-        let work = async move |db: &Session, pace| match pace {
+        let work = async move |db: &Connection, pace| match pace {
             Pace::Together => Ok(None),
             Pace::Alone => send::resend(db, &resend, now).await.map(Some),
         };
         self.write(key, work, move |_| due.notify_one()).await
     }
 
+    pub(super) async fn remember(&self, sessions: Vec<Session>) -> Result<Vec<Written>, Error> {
+        let work = async move |db: &Connection, pace| match pace {
+            Pace::Together => Ok(None),
+            Pace::Alone => sessions::remember(db, &sessions).await.map(Some),
+        };
+        self.write("s".to_owned(), work, |_| {}).await
+    }
+
+    pub(super) async fn session(&self, marks: Vec<Mark>, now: Time) -> Result<Known, Error> {
+        self.look(async move |db: &Connection| sessions::find(db, &marks, now).await)
+            .await
+    }
+
+    pub(super) async fn forget(&self, now: Time) -> Result<u64, Error> {
+        let mut all = 0;
+        loop {
+            let work =
+                async move |db: &Connection, _pace| sessions::sweep(db, now, SWEPT).await.map(Some);
+            let gone = self.write("t".to_owned(), work, |_| {}).await?;
+            all += gone;
+            if gone < SWEPT {
+                return Ok(all);
+            }
+        }
+    }
+
     pub(super) async fn probe(&self, now: Time) -> Result<(), Error> {
-        let work = async move |db: &Session, _pace| schema::probe(db, now).await.map(Some);
+        let work = async move |db: &Connection, _pace| schema::probe(db, now).await.map(Some);
         self.write("z".to_owned(), work, |_| {}).await
     }
 
     pub(super) async fn interrupted(&self, now: Time) -> Result<Vec<(Postback, AttemptId)>, Error> {
         let clock = self.clock.clone();
-        self.look(async move |db: &Session| send::interrupted(db, &clock, now).await)
+        self.look(async move |db: &Connection| send::interrupted(db, &clock, now).await)
             .await
     }
 
     pub(super) async fn unclear(&self, before: Time) -> Result<u64, Error> {
-        self.look(async move |db: &Session| send::unclear(db, before).await)
+        self.look(async move |db: &Connection| send::unclear(db, before).await)
             .await
     }
 
     pub(super) async fn next_due(&self) -> Result<Option<Time>, Error> {
         let clock = self.clock.clone();
-        self.look(async move |db: &Session| send::next_due(db, &clock).await)
+        self.look(async move |db: &Connection| send::next_due(db, &clock).await)
             .await
     }
 
@@ -198,12 +227,12 @@ impl Postgres {
         filter: OrderFilter,
         limit: usize,
     ) -> Result<Vec<Order>, Error> {
-        self.look(async move |db: &Session| find::orders(db, filter, limit).await)
+        self.look(async move |db: &Connection| find::orders(db, filter, limit).await)
             .await
     }
 
     pub(super) async fn story(&self, id: String) -> Result<Vec<Story>, Error> {
-        self.look(async move |db: &Session| find::story(db, &id).await)
+        self.look(async move |db: &Connection| find::story(db, &id).await)
             .await
     }
 
@@ -212,21 +241,22 @@ impl Postgres {
         filter: PostbackFilter,
         limit: usize,
     ) -> Result<Vec<Postback>, Error> {
-        self.look(async move |db: &Session| find::postbacks(db, filter, limit).await)
+        self.look(async move |db: &Connection| find::postbacks(db, filter, limit).await)
             .await
     }
 
     pub(super) async fn postback(&self, id: PostbackId) -> Result<Told, Error> {
-        self.look(async move |db: &Session| find::told(db, id).await)
+        self.look(async move |db: &Connection| find::told(db, id).await)
             .await
     }
 
     pub(super) async fn counts(&self) -> Result<Counts, Error> {
-        self.look(async |db: &Session| find::counts(db).await).await
+        self.look(async |db: &Connection| find::counts(db).await)
+            .await
     }
 
     pub(super) async fn durability(&self) -> Result<Durability, Error> {
-        self.look(async |db: &Session| schema::durability(db).await)
+        self.look(async |db: &Connection| schema::durability(db).await)
             .await
     }
 
@@ -244,7 +274,7 @@ impl Postgres {
     async fn write<T, W, A>(&self, key: String, work: W, after: A) -> Result<T, Error>
     where
         T: Send + 'static,
-        W: AsyncFn(&Session, Pace) -> Result<Option<T>, Error> + Send + 'static,
+        W: AsyncFn(&Connection, Pace) -> Result<Option<T>, Error> + Send + 'static,
         A: FnOnce(&T) + Send + 'static,
     {
         let (piece, answer) = Work::new(key, work, after);
@@ -258,7 +288,7 @@ impl Postgres {
     async fn look<T, W>(&self, work: W) -> Result<T, Error>
     where
         T: Send + 'static,
-        W: AsyncFnOnce(&Session) -> Result<T, Error> + Send + 'static,
+        W: AsyncFnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     {
         let (look, answer) = reader::Question::new(work);
         let looks = self.looks.as_ref().ok_or(Error::Closed)?;

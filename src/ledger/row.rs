@@ -10,6 +10,7 @@ use super::error::Error;
 use super::story::Transition;
 use crate::clock::Time;
 use crate::money::Money;
+use crate::name::NetworkName;
 use crate::order::{Doubt, Order, OrderId, OrderKey, Standing};
 use crate::postback::{Attempt, Outcome, Postback, State, Verdict};
 
@@ -95,7 +96,7 @@ pub(super) fn postback(row: &dyn Columns) -> Result<Postback, Error> {
             namespace: parse(row, "namespace", "orders.namespace")?,
             id: parse(row, "number", "orders.number")?,
         },
-        destination: parse(row, "destination", "postbacks.destination")?,
+        destination: destination(row)?,
         event: row.text("event")?,
         sequence: small("postbacks.sequence", row.number("sequence")?)?,
         values: from_json("postbacks.captured", &captured)?,
@@ -148,6 +149,10 @@ pub(super) fn transition(row: &dyn Columns) -> Result<Transition, Error> {
 
 pub(super) fn order_id(row: &dyn Columns) -> Result<OrderId, Error> {
     parse(row, "number", "aliases.number")
+}
+
+pub(super) fn destination(row: &dyn Columns) -> Result<NetworkName, Error> {
+    parse(row, "destination", "postbacks.destination")
 }
 
 pub(super) fn state(row: &dyn Columns) -> Result<State, Error> {

@@ -1,4 +1,4 @@
--- The ledger's tables, version 1. Every state and table of the first release
+-- The ledger's tables, version 1; later versions add theirs. Every state and table of the first release
 -- stands here, also those that nothing fills yet. Times are milliseconds since
 -- 1970-01-01T00:00:00Z, amounts exact decimals as text, lists and maps JSON.
 

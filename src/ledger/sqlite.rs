@@ -11,6 +11,7 @@ use super::Role;
 use super::error::Error;
 use super::owner;
 use super::row::Columns;
+use super::session::{Known, SWEPT, Session, Written};
 use super::story::{
     Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Settlement, Story, Told,
 };
@@ -18,11 +19,13 @@ use super::writer::{Kind, Writer};
 use crate::clock::Time;
 use crate::order::{Candidate, Order};
 use crate::postback::{AttemptId, Postback, PostbackId, State};
+use crate::session::Mark;
 
 mod enter;
 mod find;
 mod open;
 mod send;
+mod sessions;
 
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -136,6 +139,28 @@ impl Sqlite {
 
     pub(super) async fn postback(&self, id: PostbackId) -> Result<Told, Error> {
         self.read(move |db| find::told(db, id)).await
+    }
+
+    pub(super) async fn remember(&self, sessions: Vec<Session>) -> Result<Vec<Written>, Error> {
+        self.write(move |db| sessions::remember(db, &sessions))
+            .await
+    }
+
+    pub(super) async fn session(&self, marks: Vec<Mark>, now: Time) -> Result<Known, Error> {
+        self.read(move |db| sessions::find(db, &marks, now)).await
+    }
+
+    pub(super) async fn forget(&self, now: Time) -> Result<u64, Error> {
+        let mut all = 0;
+        loop {
+            let gone = self
+                .write(move |db| sessions::sweep(db, now, SWEPT))
+                .await?;
+            all += gone;
+            if gone < SWEPT {
+                return Ok(all);
+            }
+        }
     }
 
     pub(super) async fn counts(&self) -> Result<Counts, Error> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::click::Click;
 use crate::clock::Time;
 use crate::name::{Namespace, NetworkName, StoreName};
 use crate::order::{Order, Sighting};
@@ -92,6 +93,14 @@ pub struct Story {
     pub postbacks: Vec<Told>,
     /// Every change of its standing and of its postbacks' states, oldest first.
     pub history: Vec<Transition>,
+}
+
+impl Story {
+    /// The click by which `network` is owed the order.
+    pub fn click_of(&self, network: &NetworkName) -> Option<&Click> {
+        let first = self.sightings.first().map(|seen| &seen.sighting);
+        self.order.click_of(first, network)
+    }
 }
 
 /// A sighting as kept.

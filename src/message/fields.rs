@@ -44,6 +44,13 @@ pub struct Replaced {
     more: Vec<Line>,
 }
 
+impl Replaced {
+    /// Whether nothing was.
+    pub const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+}
+
 /// Where a field stands in the text. Heads are bounded far below 4 GiB.
 #[derive(Clone, Copy, Debug)]
 struct Line {

@@ -12,7 +12,7 @@ use crate::name::{RuleName, StoreName};
 pub use amount::{Amount, AmountError, WorkError};
 pub(super) use css::selector;
 pub use css::{Css, CssError, SyntaxError};
-pub use path::{PathError, PathPattern};
+pub use path::{PathError, PathPattern, is_one_of};
 
 /// One rule of the operator's.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 //! never changes, credit never changes hands, organic stays organic. What a
 //! sighting contradicts is noted beside it for the operator.
 
-use crate::click::Click;
+use crate::name::NetworkName;
 use crate::order::{Candidate, Doubt, NewPostback, Order, Standing};
 
 /// An order with one more sighting.
@@ -18,10 +18,11 @@ pub struct Fold {
     pub notes: Vec<String>,
 }
 
-/// Folds a candidate into the order that it is another sighting of.
-pub fn fold(existing: &Order, candidate: &Candidate) -> Fold {
+/// Folds a candidate into the order that it is another sighting of; `owed` are those
+/// who have a postback of it.
+pub fn fold(existing: &Order, owed: &[NetworkName], candidate: &Candidate) -> Fold {
     let mut notes = contradictions(existing, candidate);
-    match complete(existing, candidate, &mut notes) {
+    match complete((existing, owed), candidate, &mut notes) {
         Some((order, postbacks)) => Fold {
             order,
             completed: Some(postbacks),
@@ -37,7 +38,7 @@ pub fn fold(existing: &Order, candidate: &Candidate) -> Fold {
 
 /// The order with the amount that was missing, and its postbacks with it.
 fn complete(
-    existing: &Order,
+    (existing, owed): (&Order, &[NetworkName]),
     candidate: &Candidate,
     notes: &mut Vec<String>,
 ) -> Option<(Order, Vec<NewPostback>)> {
@@ -48,18 +49,23 @@ fn complete(
     if existing.amount.is_some_and(|first| first != amount) {
         return None;
     }
-    let quotes = quotes(existing.click.as_ref(), candidate);
-    if let (Some(click), true) = (&existing.click, quotes.is_empty()) {
-        let network = &click.network;
-        notes.push(format!(
-            "it gives the amount {amount}, but {network} is not configured"
-        ));
+    let mut quotes = Vec::new();
+    for network in owed {
+        let of_it = |quote: &&NewPostback| quote.destination == *network;
+        match candidate.quotes.iter().find(of_it) {
+            Some(quote) => quotes.push(quote.clone()),
+            None => notes.push(format!(
+                "it gives the amount {amount}, but {network} is not configured"
+            )),
+        }
+    }
+    if quotes.is_empty() && !owed.is_empty() {
         return None;
     }
     let mut order = existing.clone();
     order.amount = Some(amount);
     order.working.clone_from(&candidate.order.working);
-    order.standing = standing(existing, &quotes);
+    order.standing = Standing::of(&quotes);
     let Candidate { sighting, .. } = candidate;
     let words = quotes.iter().find_map(|quote| quote.held.as_ref());
     let held = words.map_or_else(String::new, |(_doubt, words)| format!(", {words}"));
@@ -70,31 +76,12 @@ fn complete(
     Some((order, quotes))
 }
 
-/// What the destination of the order's own click would be told.
-fn quotes(click: Option<&Click>, candidate: &Candidate) -> Vec<NewPostback> {
-    let Some(click) = click else {
-        return Vec::new();
-    };
-    let of_click = |quote: &&NewPostback| quote.destination == click.network;
-    candidate.quotes.iter().filter(of_click).cloned().collect()
-}
-
 /// Whether what this sighting read is itself in doubt, and so completes nothing.
 const fn in_doubt(candidate: &Candidate) -> bool {
     matches!(
         candidate.order.standing,
         Standing::Held(Doubt::Unreadable | Doubt::Differs | Doubt::CurrencyContradicts)
     )
-}
-
-fn standing(existing: &Order, quotes: &[NewPostback]) -> Standing {
-    if existing.click.is_none() {
-        return Standing::Organic;
-    }
-    match quotes.iter().find_map(|quote| quote.held.as_ref()) {
-        None | Some((Doubt::DryRun, _)) => Standing::Credited,
-        Some((doubt, _)) => Standing::Held(*doubt),
-    }
 }
 
 fn contradictions(existing: &Order, candidate: &Candidate) -> Vec<String> {

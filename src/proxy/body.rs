@@ -1,4 +1,5 @@
-//! What the client gets: the shop's bytes as they come, or a few words of our own.
+//! What the client gets: the shop's bytes as they come, with tokens in their links where they lead
+//! to a sibling store, or a few words of our own.
 
 use std::task::{Context, Poll, ready};
 
@@ -6,10 +7,23 @@ use bytes::Bytes;
 use tracing::warn;
 
 use super::account::Tail;
+use crate::decorate::{Broken, Decorator};
 use crate::event::Event;
 use crate::forward;
-use crate::message::{self, Frame};
+use crate::message;
+use crate::message::{Body as _, Fields, Frame};
 use crate::watch::{self, Relay};
+
+/// Why a body has no clean end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The shop's broke off, or the task that watches it did.
+    #[error(transparent)]
+    Watch(#[from] watch::Error),
+    /// A page to be decorated is not in the coding that it says.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+}
 
 /// The body of every answer.
 #[derive(Debug)]
@@ -23,7 +37,20 @@ pub struct Body {
 enum Kind {
     Shop(forward::Body),
     Watched(Relay),
+    Decorated(Box<Decorated>),
     Own(Bytes),
+}
+
+/// A page that gets tokens on its way.
+#[derive(Debug)]
+struct Decorated {
+    page: Kind,
+    decorator: Decorator,
+    /// What comes behind the page.
+    trailers: Option<Fields>,
+    /// The shop has sent all of it.
+    whole: bool,
+    ended: bool,
 }
 
 impl Body {
@@ -46,7 +73,19 @@ impl Body {
         Self::new(Kind::Own(text))
     }
 
-    fn note(&mut self, frame: Option<&Result<Frame, watch::Error>>) {
+    /// The same, with its links decorated.
+    pub(super) fn decorated(mut self, decorator: Box<Decorator>) -> Self {
+        self.kind = Kind::Decorated(Box::new(Decorated {
+            page: std::mem::replace(&mut self.kind, Kind::Own(Bytes::new())),
+            decorator: *decorator,
+            trailers: None,
+            whole: false,
+            ended: false,
+        }));
+        self
+    }
+
+    fn note(&mut self, frame: Option<&Result<Frame, Error>>) {
         let Some(tail) = &mut self.tail else { return };
         match frame {
             Some(Ok(Frame::Data(data))) => {
@@ -57,7 +96,7 @@ impl Body {
             Some(Err(error)) => {
                 // The client sees it too: its connection ends without the end of the body. The task
                 // that watches has said so itself.
-                if let Kind::Shop(_) = self.kind {
+                if !self.kind.is_watched() {
                     tail.service.counters.add(Event::ShopTruncated);
                     warn!("{error}");
                 }
@@ -67,51 +106,113 @@ impl Body {
     }
 }
 
-impl message::Body for Body {
-    type Error = watch::Error;
-
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, watch::Error>>> {
-        let frame = match &mut self.kind {
-            Kind::Shop(body) => {
+impl Kind {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
+        Poll::Ready(match self {
+            Self::Shop(body) => {
                 let frame = ready!(body.poll_frame(cx));
-                frame.map(|frame| frame.map_err(watch::Error::from))
+                frame.map(|frame| frame.map_err(|error| watch::Error::from(error).into()))
             }
-            Kind::Watched(relay) => ready!(relay.poll_frame(cx)),
-            Kind::Own(text) if text.is_empty() => None,
-            Kind::Own(text) => Some(Ok(Frame::Data(std::mem::take(text)))),
-        };
+            Self::Watched(relay) => {
+                let frame = ready!(relay.poll_frame(cx));
+                frame.map(|frame| frame.map_err(Error::from))
+            }
+            Self::Decorated(decorated) => ready!(decorated.poll_frame(cx)),
+            Self::Own(text) if text.is_empty() => None,
+            Self::Own(text) => Some(Ok(Frame::Data(std::mem::take(text)))),
+        })
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        match self {
+            Self::Shop(body) => body.advance(cx),
+            Self::Decorated(decorated) => decorated.page.advance(cx),
+            // The task that watches it goes on by itself.
+            Self::Watched(_) | Self::Own(_) => {}
+        }
+    }
+
+    fn left(&self) -> Option<u64> {
+        match self {
+            Self::Shop(body) => body.left(),
+            Self::Watched(relay) => relay.left(),
+            Self::Decorated(decorated) => decorated.ended.then_some(0),
+            Self::Own(text) => u64::try_from(text.len()).ok(),
+        }
+    }
+
+    fn is_end(&self) -> bool {
+        match self {
+            Self::Shop(body) => body.is_end(),
+            Self::Watched(relay) => relay.is_end(),
+            Self::Decorated(decorated) => decorated.ended,
+            Self::Own(text) => text.is_empty(),
+        }
+    }
+
+    fn is_watched(&self) -> bool {
+        match self {
+            Self::Watched(_) => true,
+            Self::Decorated(decorated) => decorated.page.is_watched(),
+            Self::Shop(_) | Self::Own(_) => false,
+        }
+    }
+}
+
+impl Decorated {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
+        loop {
+            match self.decorator.read() {
+                Ok(Some(bytes)) => return Poll::Ready(Some(Ok(Frame::Data(bytes)))),
+                Ok(None) if self.whole => {
+                    let trailers = self
+                        .trailers
+                        .take()
+                        .map(|fields| Ok(Frame::Trailers(fields)));
+                    self.ended = trailers.is_none();
+                    return Poll::Ready(trailers);
+                }
+                Ok(None) => {}
+                Err(broken) => return Poll::Ready(Some(Err(broken.into()))),
+            }
+            match ready!(self.page.poll_frame(cx)) {
+                Some(Ok(Frame::Data(data))) => self.decorator.write(data),
+                Some(Ok(Frame::Trailers(trailers))) => self.trailers = Some(trailers),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    self.decorator.end();
+                    self.whole = true;
+                }
+            }
+        }
+    }
+}
+
+impl message::Body for Body {
+    type Error = Error;
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
+        let frame = ready!(self.kind.poll_frame(cx));
         self.note(frame.as_ref());
         Poll::Ready(frame)
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) {
-        match &mut self.kind {
-            Kind::Shop(body) => body.advance(cx),
-            // The task that watches it goes on by itself.
-            Kind::Watched(_) | Kind::Own(_) => {}
-        }
+        self.kind.advance(cx);
     }
 
     fn left(&self) -> Option<u64> {
-        match &self.kind {
-            Kind::Shop(body) => body.left(),
-            Kind::Watched(relay) => relay.left(),
-            Kind::Own(text) => u64::try_from(text.len()).ok(),
-        }
+        self.kind.left()
     }
 
     fn is_end(&self) -> bool {
-        match &self.kind {
-            Kind::Shop(body) => body.is_end(),
-            Kind::Watched(relay) => relay.is_end(),
-            Kind::Own(text) => text.is_empty(),
-        }
+        self.kind.is_end()
     }
 }
 
 impl Drop for Body {
     fn drop(&mut self) {
-        let whole = message::Body::is_end(self);
+        let whole = self.is_end();
         if let Some(tail) = &mut self.tail {
             tail.end(tail.ended || whole);
         }

@@ -4,7 +4,6 @@
 //! ends. What is left to refuse, so that the shop never has to guess, is here.
 
 use http::{Method, Version};
-use memchr::memchr;
 
 use crate::message::{Fields, RequestHead, Target};
 
@@ -73,17 +72,6 @@ fn host(head: &mut RequestHead, only: Option<&str>) -> Result<String, Refusal> {
     };
     head.fields.prepend(b"Host", host.as_bytes());
     Ok(host)
-}
-
-/// The host's name without its port and without the dot that ends a full name.
-pub(super) fn name(host: &str) -> &str {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or(rest, |(name, _)| name),
-        None => {
-            memchr(b':', host.as_bytes()).map_or(host, |colon| host.get(..colon).unwrap_or(host))
-        }
-    };
-    name.strip_suffix('.').unwrap_or(name)
 }
 
 fn one_coding(fields: &Fields) -> Result<(), Refusal> {
@@ -169,6 +157,7 @@ fn is_host(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::hosts;
 
     fn head(method: &str, target: &str, hosts: &[&str], version: Version) -> RequestHead {
         RequestHead {
@@ -185,7 +174,7 @@ mod tests {
         let mut head = head(method, target, hosts, Version::HTTP_11);
         let host = settle(&mut head, Some("only.example"))?;
         let target = head.target.as_str().unwrap().to_owned();
-        Ok((name(&host).to_owned(), target))
+        Ok((hosts::name(&host).to_owned(), target))
     }
 
     #[test]

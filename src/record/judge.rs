@@ -10,7 +10,7 @@ use crate::click::Click;
 use crate::clock::Time;
 use crate::money::{Decimal, Money};
 use crate::name::NetworkName;
-use crate::order::{Candidate, Doubt, NewPostback, Order, Sighting, Standing};
+use crate::order::{Candidate, Doubt, FoundBy, NewPostback, Order, Sighting, Standing};
 use crate::store::Store;
 use crate::visit::Visit;
 
@@ -42,15 +42,15 @@ pub fn judge(
         .collect();
     quotes.sort_by(|a, b| a.postback.destination.cmp(&b.postback.destination));
 
-    let (click, credit) = credit(sighting.visit.as_ref(), settings, now);
-    let owed = quotes.iter().find(|quote| {
-        click
-            .as_ref()
-            .is_some_and(|click| click.network == quote.postback.destination)
-    });
-    let (standing, held) = standing(reading, owed);
+    let (clicks, credit) = credit(&sighting, settings, now);
+    let quote_of = |click: &Click| {
+        let mut quotes = quotes.iter();
+        quotes.find(|quote| quote.postback.destination == click.network)
+    };
+    let owed: Vec<&Quote> = clicks.iter().filter_map(quote_of).collect();
+    let (standing, held) = standing(reading, &owed);
     let why = held.map_or_else(|| credit.clone(), |held| format!("{held}; {credit}"));
-    let conversion = owed.and_then(|quote| quote.working.as_deref());
+    let click = clicks.into_iter().next();
     let order = Order {
         key: sighting.key.clone(),
         aliases: sighting.aliases.clone(),
@@ -58,7 +58,7 @@ pub fn judge(
         store: sighting.store.clone(),
         rule: sighting.rule.clone(),
         amount,
-        working: working(sighting.working.as_deref(), conversion),
+        working: working(sighting.working.as_deref(), &owed),
         standing,
         why,
         visit: click
@@ -68,20 +68,23 @@ pub fn judge(
         click,
     };
     Candidate {
-        postbacks: owed
-            .map(|quote| quote.postback.clone())
-            .into_iter()
-            .collect(),
+        postbacks: owed.iter().map(|quote| quote.postback.clone()).collect(),
         quotes: quotes.into_iter().map(|quote| quote.postback).collect(),
         sighting,
         order,
     }
 }
 
-/// Whose the order is, and the words for it.
-fn credit(visit: Option<&Visit>, settings: &Settings, now: Time) -> (Option<Click>, String) {
-    let Some(visit) = visit else {
-        return (None, "no click came with it".to_owned());
+/// Whose the order is, whoever decides first, and the words for it.
+fn credit(sighting: &Sighting, settings: &Settings, now: Time) -> (Vec<Click>, String) {
+    let Some(visit) = &sighting.visit else {
+        let words = match sighting.found_by {
+            FoundBy::SharedSession => {
+                "no click came with it, and its session was seen with two visits"
+            }
+            FoundBy::Request | FoundBy::Session => "no click came with it",
+        };
+        return (Vec::new(), words.to_owned());
     };
     // A network that is not configured any more cannot be told, so its clicks take nobody's place.
     let told = |click: &&Click| settings.destinations.contains_key(&click.network);
@@ -94,21 +97,23 @@ fn credit(visit: Option<&Visit>, settings: &Settings, now: Time) -> (Option<Clic
         0 => String::new(),
         clicks => format!("; {clicks} of networks that are not configured"),
     };
-    match known.credited(settings.attribution, settings.window, now) {
-        Some(click) => {
-            let words = format!(
-                "owed to {}'s click at {} ({}){ignored}",
-                click.network,
-                click.at,
-                values(click)
-            );
-            (Some(click.clone()), words)
-        }
-        None => {
-            let window = days(settings.window);
-            (None, format!("no click within {window}{ignored}"))
-        }
+    let owed = known.owed(settings.attribution, settings.window, now);
+    if owed.is_empty() {
+        let window = days(settings.window);
+        return (Vec::new(), format!("no click within {window}{ignored}"));
     }
+    let clicks: Vec<String> = owed.iter().map(|click| words_of(click)).collect();
+    let found = match sighting.found_by {
+        FoundBy::Session => ", found by the shop's session",
+        FoundBy::Request | FoundBy::SharedSession => "",
+    };
+    let words = format!("owed to {}{found}{ignored}", clicks.join(" and to "));
+    (owed.into_iter().cloned().collect(), words)
+}
+
+fn words_of(click: &Click) -> String {
+    let Click { network, at, .. } = click;
+    format!("{network}'s click at {at} ({})", values(click))
 }
 
 fn values(click: &Click) -> String {
@@ -130,14 +135,15 @@ fn days(span: Duration) -> String {
     }
 }
 
-fn standing(reading: Option<Held>, owed: Option<&Quote>) -> (Standing, Option<String>) {
-    let held = reading.or_else(|| owed?.postback.held.clone());
-    match (held, owed) {
-        (Some((Doubt::DryRun, words)), Some(_)) => (Standing::Credited, Some(words)),
-        (Some((doubt, words)), _) => (Standing::Held(doubt), Some(words)),
-        (None, Some(_)) => (Standing::Credited, None),
-        (None, None) => (Standing::Organic, None),
+/// Where the order stands. What one of several who are owed it must wait for holds that postback only.
+fn standing(reading: Option<Held>, owed: &[&Quote]) -> (Standing, Option<String>) {
+    if let Some((doubt, words)) = reading {
+        return (Standing::Held(doubt), Some(words));
     }
+    let postbacks = owed.iter().map(|quote| &quote.postback);
+    let held = postbacks.clone().filter_map(|it| it.held.as_ref());
+    let words = joined(held.map(|(_doubt, words)| words.as_str()));
+    (Standing::of(postbacks), words)
 }
 
 fn reading_doubt(
@@ -259,8 +265,19 @@ fn rounded(money: Money) -> Money {
     }
 }
 
-fn working(read: Option<&str>, converted: Option<&str>) -> Option<String> {
-    let parts: Vec<_> = [read, converted].into_iter().flatten().collect();
+fn working(read: Option<&str>, owed: &[&Quote]) -> Option<String> {
+    let converted = owed.iter().filter_map(|quote| quote.working.as_deref());
+    joined(read.into_iter().chain(converted))
+}
+
+/// Each of the words once; none if there are none.
+fn joined<'a>(words: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in words {
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
+use super::returns::Returns;
 use super::spool::{self, Spool};
 use crate::cause::Causes;
 use crate::event::{Counters, Event};
@@ -41,6 +42,7 @@ pub struct Recorder {
     counters: Arc<Counters>,
     backlog: Arc<Semaphore>,
     spooling: Arc<Semaphore>,
+    returns: Returns,
 }
 
 /// Where an order is now.
@@ -79,11 +81,13 @@ enum SpoolFault {
 impl Recorder {
     /// A recorder whose caller holds a page back for `hold` at most.
     pub fn new(ledger: Ledger, spool: Spool, hold: Duration, counters: Arc<Counters>) -> Self {
+        let returns = Returns::new(ledger.clone(), Arc::clone(&counters));
         Self {
             ledger,
             spool,
             hold,
             counters,
+            returns,
             backlog: Arc::new(Semaphore::new(BACKLOG)),
             spooling: Arc::new(Semaphore::new(SPOOLING)),
         }
@@ -97,6 +101,11 @@ impl Recorder {
             hold,
             ..self.clone()
         }
+    }
+
+    /// What is remembered of sessions; clones share it.
+    pub const fn returns(&self) -> &Returns {
+        &self.returns
     }
 
     /// Records one order, and says where it is.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use memchr::memchr;
+
 /// Values by host name. A host is found in any case, and without its being copied.
 ///
 /// Only the operator's own hosts are keys, so that nobody can choose keys that collide: a quick
@@ -78,6 +80,17 @@ impl Hasher for Fnv {
     fn finish(&self) -> u64 {
         self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
+}
+
+/// The name of a `Host` or an authority, without its port and without the dot that ends a full name.
+pub fn name(host: &str) -> &str {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or(rest, |(name, _)| name),
+        None => {
+            memchr(b':', host.as_bytes()).map_or(host, |colon| host.get(..colon).unwrap_or(host))
+        }
+    };
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 #[cfg(test)]

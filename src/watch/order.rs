@@ -16,8 +16,9 @@ use crate::forward;
 use crate::message::{Body as _, Response};
 use crate::observe::pool::ReadError;
 use crate::observe::{Copy, Fault, Matched, Reading};
-use crate::order::{Candidate, OrderKey, Sighting};
+use crate::order::{Candidate, FoundBy, OrderKey, Sighting};
 use crate::record;
+use crate::session::Mark;
 use crate::store::Store;
 use crate::visit::Visit;
 
@@ -28,6 +29,7 @@ struct Confirmation {
     matched: Matched,
     store: Arc<Store>,
     visit: Option<Visit>,
+    session: Vec<Mark>,
     request: String,
 }
 
@@ -42,6 +44,7 @@ impl Watcher {
         let Watched {
             watch,
             visit,
+            session,
             request,
             is_old,
         } = watched;
@@ -61,6 +64,7 @@ impl Watcher {
             matched,
             store,
             visit,
+            session,
             request,
         };
         if response.body.is_end() {
@@ -131,6 +135,7 @@ impl Watcher {
             matched,
             store,
             visit,
+            session,
             request,
         } = confirmation;
         self.counters.add(Event::RuleMatched);
@@ -148,11 +153,17 @@ impl Watcher {
         if !kept || faults.any(Fault::is_over_limit) {
             self.counters.add(Event::BodyOverCap);
         }
+        let now = Time::now();
+        // Without an order there is nothing to credit.
+        let orders = readings.iter().any(|reading| reading.order_id.is_some());
+        let session = if orders { session } else { Vec::new() };
+        let (visit, found_by) = self.whose(visit, session, (since, now)).await;
         let seen = Seen {
             store: &store,
             visit: &visit,
+            found_by,
             request: &request,
-            now: Time::now(),
+            now,
         };
         // Side by side: one order that waits for the ledger keeps no other from its spool.
         let candidates = readings.into_iter().filter_map(|it| self.judge(it, &seen));
@@ -203,6 +214,7 @@ impl Watcher {
 struct Seen<'a> {
     store: &'a Store,
     visit: &'a Option<Visit>,
+    found_by: FoundBy,
     request: &'a str,
     now: Time,
 }
@@ -238,6 +250,7 @@ impl Seen<'_> {
             working: reading.working,
             faults,
             visit: self.visit.clone(),
+            found_by: self.found_by,
         })
     }
 }
@@ -267,7 +280,10 @@ mod tests {
             currency: "USD".parse().unwrap(),
             number_format: "1,234.56".parse().unwrap(),
             max_amount: "5000".parse().unwrap(),
+            consent: crate::consent::Consent::NotNeeded,
             orders: "shop".parse().unwrap(),
+            group: Default::default(),
+            scope: Default::default(),
             traffic: Arc::default(),
         };
         let reading = Reading {
@@ -283,6 +299,7 @@ mod tests {
         let seen = Seen {
             store: &store,
             visit: &None,
+            found_by: FoundBy::default(),
             request: "GET /done",
             now: Time::from_millis(0),
         };

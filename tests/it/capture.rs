@@ -2,6 +2,11 @@
 
 mod caching;
 mod click;
+mod consent;
+mod excluded;
+mod later;
+mod scope;
+mod tossing;
 
 use std::time::Duration;
 

@@ -1,8 +1,11 @@
 //! A configuration: read as meant, or refused with every fault told.
 
+mod consent;
 mod keys;
 mod ledger;
 mod reference;
+mod returns;
+mod scope;
 mod tls;
 mod upstream;
 
@@ -358,7 +361,8 @@ fn the_report_says_what_will_be_done() {
         "aspire: a link with affiliate_id=… (matching [0-9]{1,12}, at most 64 bytes)",
         "aspire, in USD (a dry run: held, not sent), for example:",
         "aff_id=123456&amount=78.36&adv_unique1=100005",
-        "consent is not asked for by this version: the cookie is set on every affiliate click",
+        "consent is not needed: the cookie is set on every affiliate click",
+        "no clicks and no orders of: robots that say so",
         "1 CAD = 0.73 USD",
         "thank-you: in us, ca, when GET /checkout/thank-you/{order_id} answers 200 as text/html, containing",
         "enter an order worth subtotal - discount",
@@ -373,7 +377,7 @@ fn stores_share_their_numbers_where_they_share_an_upstream() {
     let store = |name: &str, upstream: &str, more: &str| {
         format!(
             "  {name}:\n    hosts: {name}.example\n    upstream: {upstream}\n    currency: USD\n    \
-             number_format: '1,234.56'\n    max_amount: 5000\n    {more}\n"
+             number_format: '1,234.56'\n    max_amount: 5000\n    consent: not_needed\n    {more}\n"
         )
     };
     let (one, two, three) = ("http://a:1", "http://b:1", "http://c:1");

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use http::Method;
-use refgate::capture::{Head, Settings};
+use refgate::capture::{By, Head, Place, Settings};
 use refgate::clock::Time;
 use refgate::event::Counters;
 use refgate::message::Fields;
@@ -44,10 +44,20 @@ fn visit(target: &str, cookie: Option<&str>, now: Time) -> (Option<Visit>, Optio
     let store = stores.find("shop.test").unwrap();
     let fresh = || Some(VisitId(7));
     let (settings, counters) = (settings(), Counters::default());
-    let captured = settings.capture(&mut head, store, (now, &fresh), &counters);
+    let by = By {
+        place: Place {
+            stores: &stores,
+            store,
+        },
+        now,
+        fresh: &fresh,
+        is_excluded: &|_| false,
+        counters: &counters,
+    };
+    let captured = settings.capture(&mut head, by);
     let seen = (&captured.visitor, &headers);
-    let visit = settings.visit(seen, store, now, &counters);
-    let set = captured.answer.set_cookie;
+    let visit = settings.visit(seen, store, now, &counters).cloned();
+    let set = captured.answer.set_cookies.first();
     let set = set.map(|value| value.split(';').next().unwrap().to_owned());
     (visit, set)
 }

@@ -2,6 +2,8 @@
 
 mod abandoned;
 mod durable;
+mod networks;
+mod returns;
 mod wire;
 
 use std::time::Duration;

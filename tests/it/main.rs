@@ -29,6 +29,7 @@ mod pages;
 mod record;
 mod reload;
 mod replicas;
+mod rotation;
 mod supervise;
 mod support;
 mod tls;

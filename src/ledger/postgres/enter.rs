@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::connection::Connection;
 use super::first::first;
 use super::send::{Change, note};
-use super::session::Session;
 use super::work::Pace;
 use crate::ledger::error::Error;
 use crate::ledger::row::{
@@ -13,14 +13,15 @@ use crate::ledger::row::{
 };
 use crate::ledger::story::Entered;
 use crate::ledger::{ALIASES, SIGHTINGS};
-use crate::order::{Candidate, NewPostback, Order, OrderId, Sighting, fold};
+use crate::name::NetworkName;
+use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, Sighting, Standing, fold};
 use crate::postback::State;
 
 /// What the postbacks of an order wait for when its amount could not be read.
 const UNREADABLE: &str = "unreadable";
 
 pub(super) async fn enter(
-    db: &Session,
+    db: &Connection,
     candidate: &Candidate,
     pace: Pace,
 ) -> Result<Option<Entered>, Error> {
@@ -40,7 +41,7 @@ pub(super) async fn enter(
 }
 
 /// The order that goes by the candidate's id, or by another of its ids: the first of them that is known.
-async fn known(db: &Session, candidate: &Candidate) -> Result<Option<i64>, Error> {
+async fn known(db: &Connection, candidate: &Candidate) -> Result<Option<i64>, Error> {
     let key = &candidate.order.key;
     let ids: Vec<&str> = std::iter::once(&key.id)
         .chain(candidate.order.aliases.iter().take(ALIASES))
@@ -58,14 +59,17 @@ async fn known(db: &Session, candidate: &Candidate) -> Result<Option<i64>, Error
 }
 
 /// An order with its aliases.
-pub(super) async fn order(db: &Session, id: i64) -> Result<OrderRow, Error> {
+pub(super) async fn order(db: &Connection, id: i64) -> Result<OrderRow, Error> {
     let sql = format!("SELECT {} FROM orders WHERE id = $1", row::ORDER);
     let found = db.row(&sql, &[&id]).await?;
     with_aliases(db, found).await
 }
 
 /// What an alias refers to is there: no order is ever deleted.
-async fn with_aliases(db: &Session, row: Option<tokio_postgres::Row>) -> Result<OrderRow, Error> {
+async fn with_aliases(
+    db: &Connection,
+    row: Option<tokio_postgres::Row>,
+) -> Result<OrderRow, Error> {
     let row = row.ok_or_else(|| {
         Error::Database(Arc::new(std::io::Error::from(std::io::ErrorKind::NotFound)))
     })?;
@@ -80,14 +84,19 @@ async fn with_aliases(db: &Session, row: Option<tokio_postgres::Row>) -> Result<
 }
 
 /// Counts the sighting first: from then on the order is this transaction's.
-async fn again(db: &Session, id: i64, candidate: &Candidate) -> Result<Entered, Error> {
+async fn again(db: &Connection, id: i64, candidate: &Candidate) -> Result<Entered, Error> {
     let sql = format!(
         "UPDATE orders SET seen = seen + 1 WHERE id = $1 RETURNING {}",
         row::ORDER
     );
     let found = db.row(&sql, &[&id]).await?;
     let known = with_aliases(db, found).await?;
-    let mut fold = fold(&known.order, candidate);
+    let owed = match known.order.standing {
+        Standing::Held(Doubt::Unreadable) => owed(db, known.id).await?,
+        // There is nothing to complete.
+        _ => Vec::new(),
+    };
+    let mut fold = fold(&known.order, &owed, candidate);
     fold.order.aliases = keep_aliases(db, &known, candidate, &mut fold.notes).await?;
     if known.seen <= i64::from(SIGHTINGS) {
         keep_sighting(db, known.id, &candidate.sighting, &fold.notes).await?;
@@ -102,9 +111,16 @@ async fn again(db: &Session, id: i64, candidate: &Candidate) -> Result<Entered, 
     Ok(Entered::Completed(fold.order))
 }
 
+/// Those who have a postback of an order.
+async fn owed(db: &Connection, id: i64) -> Result<Vec<NetworkName>, Error> {
+    let sql = "SELECT destination FROM postbacks WHERE order_id = $1 AND sequence = 0 ORDER BY id";
+    let rows = db.rows(sql, &[&id]).await?;
+    rows.iter().map(|row| row::destination(row)).collect()
+}
+
 /// Keeps the candidate's other ids, as long as there is room and no other order goes by them.
 async fn keep_aliases(
-    db: &Session,
+    db: &Connection,
     known: &OrderRow,
     candidate: &Candidate,
     notes: &mut Vec<String>,
@@ -137,7 +153,7 @@ async fn keep_aliases(
 }
 
 async fn keep_sighting(
-    db: &Session,
+    db: &Connection,
     id: i64,
     sighting: &Sighting,
     notes: &[String],
@@ -151,7 +167,7 @@ async fn keep_sighting(
 }
 
 async fn complete_order(
-    db: &Session,
+    db: &Connection,
     known: &OrderRow,
     order: &Order,
     sighting: &Sighting,
@@ -182,7 +198,7 @@ async fn complete_order(
 }
 
 async fn complete_postback(
-    db: &Session,
+    db: &Connection,
     order: i64,
     postback: &NewPostback,
     sighting: &Sighting,

@@ -3,8 +3,8 @@
 use futures_util::future::join_all;
 use tokio_postgres::types::ToSql;
 
+use super::connection::Connection;
 use super::enter;
-use super::session::Session;
 use crate::ledger::error::Error;
 use crate::ledger::row::{self, Columns as _};
 use crate::ledger::story::{Counts, OrderFilter, PostbackFilter, Seen, Story, Told};
@@ -19,7 +19,7 @@ const HISTORY: usize = 1000;
 const TOGETHER: usize = 200;
 
 pub(super) async fn orders(
-    db: &Session,
+    db: &Connection,
     filter: OrderFilter,
     limit: usize,
 ) -> Result<Vec<Order>, Error> {
@@ -52,7 +52,7 @@ pub(super) async fn orders(
 }
 
 pub(super) async fn postbacks(
-    db: &Session,
+    db: &Connection,
     filter: PostbackFilter,
     limit: usize,
 ) -> Result<Vec<Postback>, Error> {
@@ -100,7 +100,7 @@ pub(super) fn bounded(limit: usize) -> i64 {
     i64::try_from(limit.min(LIST)).unwrap_or(i64::MAX)
 }
 
-pub(super) async fn story(db: &Session, id: &str) -> Result<Vec<Story>, Error> {
+pub(super) async fn story(db: &Connection, id: &str) -> Result<Vec<Story>, Error> {
     let sql = "SELECT order_id FROM aliases WHERE number = $1
         ORDER BY namespace COLLATE \"C\" LIMIT $2";
     let mut stories = Vec::new();
@@ -111,7 +111,7 @@ pub(super) async fn story(db: &Session, id: &str) -> Result<Vec<Story>, Error> {
     Ok(stories)
 }
 
-async fn story_of(db: &Session, id: i64) -> Result<Story, Error> {
+async fn story_of(db: &Connection, id: i64) -> Result<Story, Error> {
     let found = enter::order(db, id).await?;
     let sql = "SELECT id FROM postbacks WHERE order_id = $1 ORDER BY id LIMIT $2";
     let mut postbacks = Vec::new();
@@ -131,7 +131,7 @@ async fn story_of(db: &Session, id: i64) -> Result<Story, Error> {
     })
 }
 
-async fn sightings(db: &Session, order: i64) -> Result<Vec<Seen>, Error> {
+async fn sightings(db: &Connection, order: i64) -> Result<Vec<Seen>, Error> {
     let sql = "SELECT body, notes FROM sightings WHERE order_id = $1 ORDER BY id LIMIT $2";
     let rows = db.rows(sql, &[&order, &i64::from(SIGHTINGS)]).await?;
     let seen = rows.iter().map(|row| {
@@ -144,7 +144,7 @@ async fn sightings(db: &Session, order: i64) -> Result<Vec<Seen>, Error> {
 }
 
 /// One postback with its attempts.
-pub(super) async fn told(db: &Session, id: PostbackId) -> Result<Told, Error> {
+pub(super) async fn told(db: &Connection, id: PostbackId) -> Result<Told, Error> {
     let sql = format!("SELECT {} WHERE postbacks.id = $1", row::POSTBACK);
     let found = db.row(&sql, &[&id]).await?.ok_or(Error::NoPostback(id))?;
     let sql = format!(
@@ -160,7 +160,7 @@ pub(super) async fn told(db: &Session, id: PostbackId) -> Result<Told, Error> {
     })
 }
 
-pub(super) async fn counts(db: &Session) -> Result<Counts, Error> {
+pub(super) async fn counts(db: &Connection) -> Result<Counts, Error> {
     let orders = tally(
         db,
         "SELECT standing AS word, count(*) AS count FROM orders GROUP BY standing",
@@ -186,7 +186,7 @@ pub(super) async fn counts(db: &Session) -> Result<Counts, Error> {
     })
 }
 
-async fn tally(db: &Session, sql: &str) -> Result<Vec<(String, u64)>, Error> {
+async fn tally(db: &Connection, sql: &str) -> Result<Vec<(String, u64)>, Error> {
     let rows = db.rows(sql, &[]).await?;
     let pairs = rows.iter().map(|row| {
         let count = u64::try_from(row.number("count")?).unwrap_or(0);

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::connection::Connection;
 use super::enter::{Stand, clean};
-use super::session::Session;
 use crate::ledger::ALIASES;
 use crate::ledger::error::Error;
 use crate::ledger::row::{money_words, standing_words, to_json};
@@ -45,7 +45,10 @@ const FIRST: &str = "WITH entered AS (
 SELECT id FROM entered";
 
 /// None if the order is known.
-pub(super) async fn first(db: &Session, candidate: &Candidate) -> Result<Option<Entered>, Error> {
+pub(super) async fn first(
+    db: &Connection,
+    candidate: &Candidate,
+) -> Result<Option<Entered>, Error> {
     let Candidate {
         order, sighting, ..
     } = candidate;
@@ -141,7 +144,8 @@ impl<'a> Owed<'a> {
         let order = &candidate.order;
         let mut owed = Self::default();
         for postback in &candidate.postbacks {
-            let captured = order.click.as_ref().map(|click| &click.values);
+            let click = order.click_of(Some(&candidate.sighting), &postback.destination);
+            let captured = click.map(|click| &click.values);
             let captured = captured
                 .map_or_else(|| Ok("{}".to_owned()), |values| to_json("captured", values))?;
             let (amount, currency) = money_words(postback.amount);

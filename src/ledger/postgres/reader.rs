@@ -8,9 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::clock::Clock;
+use super::connection::Connection;
 use super::schema::Known;
 use super::server::Server;
-use super::session::Session;
 use super::work::Local;
 use super::writer::connect;
 use crate::clock::Time;
@@ -28,7 +28,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// A look as the reader sees it.
 pub(super) trait Asked: Send {
     /// Looks and answers; returns the error that it was answered with.
-    fn look(self: Box<Self>, session: &Session) -> Local<'_, Result<(), Error>>;
+    fn look(self: Box<Self>, connection: &Connection) -> Local<'_, Result<(), Error>>;
 
     /// Answers without a look.
     fn refuse(self: Box<Self>, error: Error);
@@ -52,11 +52,11 @@ impl<T, W> Question<T, W> {
 impl<T, W> Asked for Question<T, W>
 where
     T: Send + 'static,
-    W: AsyncFnOnce(&Session) -> Result<T, Error> + Send + 'static,
+    W: AsyncFnOnce(&Connection) -> Result<T, Error> + Send + 'static,
 {
-    fn look(self: Box<Self>, session: &Session) -> Local<'_, Result<(), Error>> {
+    fn look(self: Box<Self>, connection: &Connection) -> Local<'_, Result<(), Error>> {
         Box::pin(async move {
-            let looked = within(session, self.work).await;
+            let looked = within(connection, self.work).await;
             let error = looked.as_ref().err().cloned();
             // Whoever went away needs no answer.
             drop(self.reply.send(looked));
@@ -70,29 +70,29 @@ where
 }
 
 /// Looks at one state of the database.
-async fn within<T, W>(session: &Session, work: W) -> Result<T, Error>
+async fn within<T, W>(connection: &Connection, work: W) -> Result<T, Error>
 where
-    W: AsyncFnOnce(&Session) -> Result<T, Error>,
+    W: AsyncFnOnce(&Connection) -> Result<T, Error>,
 {
     let looking = async {
-        session.script(BEGIN).await?;
-        let looked = work(session).await;
-        let over = session.script("ROLLBACK").await;
+        connection.script(BEGIN).await?;
+        let looked = work(connection).await;
+        let over = connection.script("ROLLBACK").await;
         looked.and_then(|value| over.map(|()| value))
     };
     match timeout(PATIENCE, looking).await {
         Ok(looked) => looked,
-        Err(_elapsed) => Err(session.too_slow(PATIENCE)),
+        Err(_elapsed) => Err(connection.too_slow(PATIENCE)),
     }
 }
 
 /// Takes looks until nobody can ask any more. Connects when it is first asked.
 pub(super) async fn run(server: Arc<Server>, clock: Clock, mut queue: mpsc::Receiver<Look>) {
     let mut known = Known::default();
-    let mut open: Option<Session> = None;
+    let mut open: Option<Connection> = None;
     let mut rest: Option<(Instant, Error)> = None;
     while let Some(look) = queue.recv().await {
-        if open.as_ref().is_some_and(Session::is_over) {
+        if open.as_ref().is_some_and(Connection::is_over) {
             open = None;
         }
         if let Some((until, error)) = &rest
@@ -105,7 +105,7 @@ pub(super) async fn run(server: Arc<Server>, clock: Clock, mut queue: mpsc::Rece
         if open.is_none() {
             let role = (Role::Tool, Time::now());
             match connect(&server, role, known.clone(), &clock).await {
-                Ok((session, found)) => (open, known) = (Some(session), found),
+                Ok((connection, found)) => (open, known) = (Some(connection), found),
                 Err(error) => {
                     rest = Some((Instant::now() + REST, error.clone()));
                     look.refuse(error);
@@ -113,14 +113,14 @@ pub(super) async fn run(server: Arc<Server>, clock: Clock, mut queue: mpsc::Rece
                 }
             }
         }
-        let Some(session) = &open else { continue };
-        if let Err(error) = look.look(session).await
+        let Some(connection) = &open else { continue };
+        if let Err(error) = look.look(connection).await
             && error.ends_connection()
         {
             open = None;
         }
     }
-    if let Some(session) = open {
-        session.close().await;
+    if let Some(connection) = open {
+        connection.close().await;
     }
 }

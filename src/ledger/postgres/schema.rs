@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::clock;
+use super::connection::Connection;
 use super::server::Server;
-use super::session::Session;
 use crate::clock::Time;
 use crate::ledger::Role;
 use crate::ledger::error::{Cause, Error};
@@ -44,16 +44,16 @@ pub(super) struct Known {
 
 /// Makes a new connection ready: `known` is what an earlier one of this process found.
 pub(super) async fn prepare(
-    session: &Session,
+    connection: &Connection,
     server: &Server,
     (role, now): (Role, Time),
     known: &Known,
 ) -> Result<Known, Error> {
-    session.script(SETTINGS).await?;
-    make_durable(session).await?;
+    connection.script(SETTINGS).await?;
+    make_durable(connection).await?;
     let mut tries = 0..TRIES;
     let ledger = loop {
-        match identify(session, server).await? {
+        match identify(connection, server).await? {
             Some(ledger) => break ledger,
             None if role == Role::Run && known.ledger.is_none() => {}
             None if known.ledger.is_some() => break String::new(),
@@ -63,7 +63,7 @@ pub(super) async fn prepare(
                 });
             }
         }
-        match make(session, now).await {
+        match make(connection, now).await {
             // Another replica makes it at this moment, or has.
             Err(Error::Contended(_)) if tries.next().is_some() => {
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -72,7 +72,7 @@ pub(super) async fn prepare(
         }
     };
     match &known.ledger {
-        None if role == Role::Run => count_run(session).await?,
+        None if role == Role::Run => count_run(connection).await?,
         Some(before) if *before != ledger => {
             return Err(Error::Another {
                 found: ledger,
@@ -91,9 +91,9 @@ fn place(server: &Server) -> PathBuf {
 }
 
 /// The ledger's id; none where there are no tables yet.
-async fn identify(session: &Session, server: &Server) -> Result<Option<String>, Error> {
+async fn identify(connection: &Connection, server: &Server) -> Result<Option<String>, Error> {
     let sql = "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'refgate'";
-    let tables = session.rows(sql, &[]).await?;
+    let tables = connection.rows(sql, &[]).await?;
     let names: Vec<String> = tables
         .iter()
         .map(|row| row.text("name"))
@@ -107,10 +107,10 @@ async fn identify(session: &Session, server: &Server) -> Result<Option<String>, 
     if !names.iter().any(|name| name == "meta") {
         return Err(foreign());
     }
-    if meta(session, "application").await?.as_deref() != Some(APPLICATION) {
+    if meta(connection, "application").await?.as_deref() != Some(APPLICATION) {
         return Err(foreign());
     }
-    let found = meta(session, "schema").await?;
+    let found = meta(connection, "schema").await?;
     let found: i64 = found.and_then(|text| text.parse().ok()).unwrap_or(0);
     if found > SCHEMA {
         return Err(Error::NewerSchema {
@@ -125,25 +125,27 @@ async fn identify(session: &Session, server: &Server) -> Result<Option<String>, 
             known: SCHEMA,
         });
     }
-    Ok(Some(meta(session, "ledger_id").await?.unwrap_or_default()))
+    Ok(Some(
+        meta(connection, "ledger_id").await?.unwrap_or_default(),
+    ))
 }
 
-async fn meta(session: &Session, key: &str) -> Result<Option<String>, Error> {
+async fn meta(connection: &Connection, key: &str) -> Result<Option<String>, Error> {
     let sql = "SELECT value FROM meta WHERE key = $1";
-    let row = session.row(sql, &[&key]).await?;
+    let row = connection.row(sql, &[&key]).await?;
     row.map(|row| row.text("value")).transpose()
 }
 
 /// Makes the tables, all of them or nothing.
-async fn make(session: &Session, now: Time) -> Result<(), Error> {
-    session.script("BEGIN").await?;
+async fn make(connection: &Connection, now: Time) -> Result<(), Error> {
+    connection.script("BEGIN").await?;
     let made = async {
         // Only where it is not there: then no right to make schemas is needed.
         let there = "SELECT nspname::text AS name FROM pg_namespace WHERE nspname = 'refgate'";
-        if session.row(there, &[]).await?.is_none() {
-            session.script("CREATE SCHEMA refgate").await?;
+        if connection.row(there, &[]).await?.is_none() {
+            connection.script("CREATE SCHEMA refgate").await?;
         }
-        session.script(TABLES).await?;
+        connection.script(TABLES).await?;
         let now = now.millis().to_string();
         let pairs = [
             ("application", APPLICATION.to_owned()),
@@ -154,13 +156,13 @@ async fn make(session: &Session, now: Time) -> Result<(), Error> {
         ];
         for (key, value) in pairs {
             let sql = "INSERT INTO meta (key, value) VALUES ($1, $2)";
-            session.run(sql, &[&key, &value]).await?;
+            connection.run(sql, &[&key, &value]).await?;
         }
-        session.commit().await
+        connection.commit().await
     };
     let made = made.await;
     if made.is_err() {
-        session.script("ROLLBACK").await?;
+        connection.script("ROLLBACK").await?;
     }
     made
 }
@@ -175,23 +177,23 @@ fn new_id() -> Result<String, Error> {
 }
 
 /// Counts a run: a database with fewer runs than it had is an older copy. Kept for that; nothing compares it yet.
-async fn count_run(session: &Session) -> Result<(), Error> {
+async fn count_run(connection: &Connection) -> Result<(), Error> {
     let sql = "INSERT INTO meta (key, value) VALUES ('runs', '1') ON CONFLICT (key)
         DO UPDATE SET value = (meta.value::bigint + 1)::text";
-    session.run(sql, &[]).await?;
+    connection.run(sql, &[]).await?;
     Ok(())
 }
 
 /// A tiny write that goes the way of an order.
-pub(super) async fn probe(session: &Session, now: Time) -> Result<(), Error> {
+pub(super) async fn probe(connection: &Connection, now: Time) -> Result<(), Error> {
     let sql = "INSERT INTO meta (key, value) VALUES ('probed_at', $1) ON CONFLICT (key)
         DO UPDATE SET value = excluded.value";
-    session.run(sql, &[&now.millis().to_string()]).await?;
+    connection.run(sql, &[&now.millis().to_string()]).await?;
     Ok(())
 }
 
 /// A commit must be on disk when it is answered. What the operator set stricter (`remote_apply`, …) stays.
-async fn make_durable(session: &Session) -> Result<(), Error> {
+async fn make_durable(connection: &Connection) -> Result<(), Error> {
     let weak = |setting, found: String| {
         Err(Error::Weak {
             setting,
@@ -199,11 +201,11 @@ async fn make_durable(session: &Session) -> Result<(), Error> {
             wanted: "on",
         })
     };
-    if setting(session, "synchronous_commit").await?.as_deref() == Some("off") {
-        session.script("SET synchronous_commit = on").await?;
+    if setting(connection, "synchronous_commit").await?.as_deref() == Some("off") {
+        connection.script("SET synchronous_commit = on").await?;
     }
     for name in ["fsync", "full_page_writes"] {
-        match setting(session, name).await? {
+        match setting(connection, name).await? {
             Some(found) if found == "off" => return weak(name, found),
             _ => {}
         }
@@ -212,16 +214,16 @@ async fn make_durable(session: &Session) -> Result<(), Error> {
 }
 
 /// None for one that the engine does not have.
-async fn setting(session: &Session, name: &str) -> Result<Option<String>, Error> {
+async fn setting(connection: &Connection, name: &str) -> Result<Option<String>, Error> {
     let sql = "SELECT setting FROM pg_settings WHERE name = $1";
-    let row = session.row(sql, &[&name]).await?;
+    let row = connection.row(sql, &[&name]).await?;
     row.map(|row| row.text("setting")).transpose()
 }
 
 /// The settings as the connection has them, in the words of SQLite's: a commit that waits for the disk is 2.
-pub(super) async fn durability(session: &Session) -> Result<Durability, Error> {
-    let synchronous = setting(session, "synchronous_commit").await?;
-    let fsync = setting(session, "fsync").await?;
+pub(super) async fn durability(connection: &Connection) -> Result<Durability, Error> {
+    let synchronous = setting(connection, "synchronous_commit").await?;
+    let fsync = setting(connection, "fsync").await?;
     Ok(Durability {
         journal_mode: "wal".to_owned(),
         synchronous: i64::from(synchronous.as_deref() != Some("off")) * 2,
@@ -231,10 +233,10 @@ pub(super) async fn durability(session: &Session) -> Result<Durability, Error> {
 }
 
 /// How far this machine's clock is from the database's; told where it is far.
-pub(super) async fn skew(session: &Session) -> Result<i64, Error> {
+pub(super) async fn skew(connection: &Connection) -> Result<i64, Error> {
     let before = Time::now();
     let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now";
-    let row = session.row(sql, &[]).await?;
+    let row = connection.row(sql, &[]).await?;
     let after = Time::now();
     let theirs = row.map(|row| row.number("now")).transpose()?;
     Ok(theirs.map_or(0, |theirs| {

@@ -113,3 +113,11 @@ CREATE TABLE remembered (
   PRIMARY KEY (store, visitor, field)
 );
 CREATE INDEX remembered_by_at ON remembered (at);
+
+CREATE TABLE sessions (               -- what they mean is said in ../sessions.sql
+  mark  TEXT PRIMARY KEY,
+  visit TEXT,
+  at    BIGINT NOT NULL,
+  until BIGINT NOT NULL
+);
+CREATE INDEX sessions_by_until ON sessions (until);

@@ -4,9 +4,9 @@
 //! (`SKIP LOCKED`, which `CockroachDB` and `YugabyteDB` have too).
 
 use super::clock::Clock;
+use super::connection::Connection;
 use super::enter::clean;
 use super::find;
-use super::session::Session;
 use super::work::Pace;
 use crate::clock::Time;
 use crate::ledger::LIST;
@@ -16,7 +16,7 @@ use crate::ledger::story::{Resend, Settlement};
 use crate::postback::{AttemptId, Postback, PostbackId, State, Verdict};
 
 pub(super) async fn claim(
-    db: &Session,
+    db: &Connection,
     clock: &Clock,
     (now, until): (Time, Time),
     limit: usize,
@@ -28,7 +28,7 @@ pub(super) async fn claim(
         RETURNING id";
     let (until, theirs) = (clock.theirs(until).millis(), clock.theirs(now).millis());
     let limit = find::bounded(limit);
-    let params: super::session::Params<'_> = &[&now.millis(), &until, &theirs, &limit];
+    let params: super::connection::Params<'_> = &[&now.millis(), &until, &theirs, &limit];
     let claimed = db.rows(sql, params).await?;
     if claimed.is_empty() {
         return Ok(Vec::new());
@@ -47,7 +47,7 @@ pub(super) async fn claim(
 
 /// Only what is claimed and due is begun, by one statement: of two who hold the same postback one sends.
 pub(super) async fn begin(
-    db: &Session,
+    db: &Connection,
     id: PostbackId,
     (url, now): (&str, Time),
     pace: Pace,
@@ -72,7 +72,7 @@ pub(super) async fn begin(
 }
 
 pub(super) async fn settle(
-    db: &Session,
+    db: &Connection,
     end: &Settlement,
     pace: Pace,
 ) -> Result<Option<()>, Error> {
@@ -118,7 +118,7 @@ pub(super) async fn settle(
 
 /// The answer to an attempt that was taken for interrupted. It says more than "unclear", so it
 /// stands; and what was waiting for the operator or for a repeat is not sent again.
-async fn settle_late(db: &Session, end: &Settlement) -> Result<(), Error> {
+async fn settle_late(db: &Connection, end: &Settlement) -> Result<(), Error> {
     let outcome = &end.outcome;
     let says = matches!(
         (outcome.verdict, end.state),
@@ -155,7 +155,8 @@ async fn settle_late(db: &Session, end: &Settlement) -> Result<(), Error> {
     if waits {
         let sql =
             "UPDATE postbacks SET state = $2, due = NULL, cause = $3, lease = NULL WHERE id = $1";
-        let params: super::session::Params<'_> = &[&end.postback, &became.as_str(), &clean(&cause)];
+        let params: super::connection::Params<'_> =
+            &[&end.postback, &became.as_str(), &clean(&cause)];
         db.run(sql, params).await?;
     }
     let change = Change {
@@ -170,14 +171,14 @@ async fn settle_late(db: &Session, end: &Settlement) -> Result<(), Error> {
 }
 
 /// A postback's order and state, which nobody else changes until the commit.
-async fn locked(db: &Session, id: PostbackId) -> Result<(i64, State), Error> {
+async fn locked(db: &Connection, id: PostbackId) -> Result<(i64, State), Error> {
     let sql = "SELECT order_id, state FROM postbacks WHERE id = $1 FOR UPDATE";
     let row = db.row(sql, &[&id]).await?.ok_or(Error::NoPostback(id))?;
     Ok((row.number("order_id")?, row::state(&row)?))
 }
 
 pub(super) async fn interrupted(
-    db: &Session,
+    db: &Connection,
     clock: &Clock,
     now: Time,
 ) -> Result<Vec<(Postback, AttemptId)>, Error> {
@@ -194,7 +195,7 @@ pub(super) async fn interrupted(
         .collect()
 }
 
-pub(super) async fn unclear(db: &Session, before: Time) -> Result<u64, Error> {
+pub(super) async fn unclear(db: &Connection, before: Time) -> Result<u64, Error> {
     let sql = "SELECT count(*) AS count FROM postbacks WHERE state = 'unclear' AND NOT EXISTS
         (SELECT 1 FROM attempts WHERE postback_id = postbacks.id AND ended > $1)";
     let row = db.row(sql, &[&before.millis()]).await?;
@@ -202,7 +203,7 @@ pub(super) async fn unclear(db: &Session, before: Time) -> Result<u64, Error> {
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-pub(super) async fn next_due(db: &Session, clock: &Clock) -> Result<Option<Time>, Error> {
+pub(super) async fn next_due(db: &Connection, clock: &Clock) -> Result<Option<Time>, Error> {
     let sql = "SELECT least(
           (SELECT min(due) FROM postbacks WHERE state = 'due' AND lease IS NULL),
           (SELECT min(greatest(due, lease - $1)) FROM postbacks WHERE state = 'due' AND lease IS NOT NULL)
@@ -212,7 +213,7 @@ pub(super) async fn next_due(db: &Session, clock: &Clock) -> Result<Option<Time>
     Ok(next.map(Time::from_millis))
 }
 
-pub(super) async fn resend(db: &Session, resend: &Resend, now: Time) -> Result<Postback, Error> {
+pub(super) async fn resend(db: &Connection, resend: &Resend, now: Time) -> Result<Postback, Error> {
     let id = resend.postback;
     let (order, state) = locked(db, id).await?;
     let under_way = matches!(state, State::Due | State::Sending);
@@ -225,7 +226,7 @@ pub(super) async fn resend(db: &Session, resend: &Resend, now: Time) -> Result<P
     let sql =
         "UPDATE postbacks SET state = 'due', due = $2, doubt = NULL, cause = $3, lease = NULL,
         spent = attempts WHERE id = $1";
-    let params: super::session::Params<'_> = &[&id, &now.millis(), &clean(&resend.reason)];
+    let params: super::connection::Params<'_> = &[&id, &now.millis(), &clean(&resend.reason)];
     db.run(sql, params).await?;
     let change = Change {
         order,
@@ -249,7 +250,7 @@ pub(super) struct Change<'a> {
     pub(super) cause: Option<&'a str>,
 }
 
-pub(super) async fn note(db: &Session, change: &Change<'_>) -> Result<(), Error> {
+pub(super) async fn note(db: &Connection, change: &Change<'_>) -> Result<(), Error> {
     let sql = "INSERT INTO transitions (order_id, postback_id, at, was, became, cause)
         VALUES ($1, $2, $3, $4, $5, $6)";
     db.run(

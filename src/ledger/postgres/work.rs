@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use tokio::sync::oneshot;
 
-use super::session::Session;
+use super::connection::Connection;
 use crate::ledger::error::Error;
 
 /// How a piece of work is run.
@@ -23,7 +23,7 @@ pub(super) type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub(super) trait Piece: Send {
     /// Runs it, perhaps not for the first time: what ran before was undone. True when it is done.
     /// An error: the transaction is to be undone.
-    fn run<'a>(&'a mut self, db: &'a Session, pace: Pace) -> Local<'a, Result<bool, Error>>;
+    fn run<'a>(&'a mut self, db: &'a Connection, pace: Pace) -> Local<'a, Result<bool, Error>>;
 
     /// Its place in a group.
     fn key(&self) -> &str;
@@ -63,10 +63,10 @@ impl<T, W, A> Work<T, W, A> {
 impl<T, W, A> Piece for Work<T, W, A>
 where
     T: Send,
-    W: AsyncFn(&Session, Pace) -> Result<Option<T>, Error> + Send,
+    W: AsyncFn(&Connection, Pace) -> Result<Option<T>, Error> + Send,
     A: FnOnce(&T) + Send,
 {
-    fn run<'a>(&'a mut self, db: &'a Session, pace: Pace) -> Local<'a, Result<bool, Error>> {
+    fn run<'a>(&'a mut self, db: &'a Connection, pace: Pace) -> Local<'a, Result<bool, Error>> {
         Box::pin(async move {
             self.done = match (self.work)(db, pace).await {
                 Ok(value) => value.map(Ok),

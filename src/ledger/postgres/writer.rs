@@ -17,9 +17,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::clock::Clock;
+use super::connection::{Connection, is_aftermath};
 use super::schema::{self, Known};
 use super::server::Server;
-use super::session::{Session, is_aftermath};
 use super::work::{Job, Local, Pace};
 use crate::clock::Time;
 use crate::ledger::Role;
@@ -58,15 +58,15 @@ pub(super) struct Writer {
 /// The connection, or what is done for one.
 enum Link<'a> {
     /// With the moment at which the clocks are compared next.
-    Here(Session, Instant),
-    Connecting(Local<'a, Result<(Session, Known), Error>>),
+    Here(Connection, Instant),
+    Connecting(Local<'a, Result<(Connection, Known), Error>>),
     Resting(Instant),
 }
 
 /// What the writer was woken by.
 enum Woken {
     Jobs(usize),
-    Connected(Result<(Session, Known), Error>),
+    Connected(Result<(Connection, Known), Error>),
     Ended,
     Compare,
     Rested,
@@ -74,19 +74,19 @@ enum Woken {
 
 impl Writer {
     /// Connects and makes ready.
-    pub(super) async fn connect(&self, now: Time) -> Result<(Session, Known), Error> {
+    pub(super) async fn connect(&self, now: Time) -> Result<(Connection, Known), Error> {
         let known = self.known.clone();
         connect(&self.server, (self.role, now), known, &self.clock).await
     }
 
-    /// Does what is queued until nobody can queue any more. `session` is the first connection, if there is one.
+    /// Does what is queued until nobody can queue any more. `connection` is the first connection, if there is one.
     pub(super) async fn run(
         mut self,
-        session: Result<(Session, Known), Error>,
+        connection: Result<(Connection, Known), Error>,
         mut queue: mpsc::Receiver<Job>,
     ) {
         let mut wait = SHORTEST;
-        let (mut link, mut fault) = self.linked(session, &mut wait);
+        let (mut link, mut fault) = self.linked(connection, &mut wait);
         let mut group = Vec::with_capacity(GROUP);
         loop {
             let woken = tokio::select! {
@@ -95,11 +95,11 @@ impl Writer {
             };
             match (woken, &link) {
                 (Woken::Jobs(0), _) => break,
-                (Woken::Jobs(_), Link::Here(session, _)) => {
+                (Woken::Jobs(_), Link::Here(connection, _)) => {
                     let mut jobs = mem::take(&mut group);
                     // Replicas that take locks in one order wait for each other in no circle.
                     jobs.sort_by(|a, b| a.key().cmp(b.key()));
-                    let Err(error) = self.commit(session, jobs).await else {
+                    let Err(error) = self.commit(connection, jobs).await else {
                         continue;
                     };
                     (link, fault) = self.linked(Err(error), &mut wait);
@@ -116,8 +116,8 @@ impl Writer {
                     let ended = Error::from(std::io::Error::from(std::io::ErrorKind::NotConnected));
                     (link, fault) = self.linked(Err(ended), &mut wait);
                 }
-                (Woken::Compare, Link::Here(session, _)) => {
-                    match compare(session, &self.clock).await {
+                (Woken::Compare, Link::Here(connection, _)) => {
+                    match compare(connection, &self.clock).await {
                         Ok(()) => link.compared(),
                         Err(error) => (link, fault) = self.linked(Err(error), &mut wait),
                     }
@@ -131,24 +131,24 @@ impl Writer {
                 }
             }
         }
-        if let Link::Here(session, _) = link {
-            session.close().await;
+        if let Link::Here(connection, _) = link {
+            connection.close().await;
         }
     }
 
     /// Takes a new connection into use, or rests before the next try; what refused work is told meanwhile.
     fn linked<'a>(
         &mut self,
-        connected: Result<(Session, Known), Error>,
+        connected: Result<(Connection, Known), Error>,
         wait: &mut Duration,
     ) -> (Link<'a>, Error) {
         match connected {
-            Ok((session, known)) => {
+            Ok((connection, known)) => {
                 *wait = SHORTEST;
                 self.known = known;
                 self.away.send_replace(None);
                 (
-                    Link::Here(session, Instant::now() + COMPARING),
+                    Link::Here(connection, Instant::now() + COMPARING),
                     Error::Closed,
                 )
             }
@@ -167,9 +167,9 @@ impl Writer {
     }
 
     /// Commits a group and answers everybody in it. An error: the connection is of no use any more.
-    async fn commit(&self, session: &Session, jobs: Vec<Job>) -> Result<(), Error> {
+    async fn commit(&self, connection: &Connection, jobs: Vec<Job>) -> Result<(), Error> {
         let mut jobs = jobs;
-        let Err(error) = self.attempt(session, &mut jobs).await else {
+        let Err(error) = self.attempt(connection, &mut jobs).await else {
             return Ok(());
         };
         if error.ends_connection() || jobs.len() == 1 {
@@ -180,7 +180,7 @@ impl Writer {
             let mut alone = vec![job];
             broken = match broken {
                 Err(error) => tell_all(alone, error),
-                Ok(()) => match self.attempt(session, &mut alone).await {
+                Ok(()) => match self.attempt(connection, &mut alone).await {
                     Ok(()) => Ok(()),
                     Err(error) => tell_all(alone, error),
                 },
@@ -190,10 +190,10 @@ impl Writer {
     }
 
     /// Tries until it is not others that stand in the way. With an error the jobs are not answered.
-    async fn attempt(&self, session: &Session, jobs: &mut Vec<Job>) -> Result<(), Error> {
+    async fn attempt(&self, connection: &Connection, jobs: &mut Vec<Job>) -> Result<(), Error> {
         let mut tries = 1;
         loop {
-            let error = match timeout(PATIENCE, transact(session, jobs)).await {
+            let error = match timeout(PATIENCE, transact(connection, jobs)).await {
                 Ok(Ok(())) => {
                     self.commits.fetch_add(1, Ordering::Relaxed);
                     for job in mem::take(jobs) {
@@ -202,12 +202,12 @@ impl Writer {
                     return Ok(());
                 }
                 Ok(Err(error)) => error,
-                Err(_elapsed) => return Err(session.too_slow(PATIENCE)),
+                Err(_elapsed) => return Err(connection.too_slow(PATIENCE)),
             };
             if error.ends_connection() {
                 return Err(error);
             }
-            session.script("ROLLBACK").await?;
+            connection.script("ROLLBACK").await?;
             if !matches!(error, Error::Contended(_)) || tries >= TRIES {
                 return Err(error);
             }
@@ -224,10 +224,12 @@ fn pause(tries: u32) -> Duration {
 }
 
 /// One transaction with all of the jobs.
-async fn transact(session: &Session, jobs: &mut [Job]) -> Result<(), Error> {
+async fn transact(connection: &Connection, jobs: &mut [Job]) -> Result<(), Error> {
     // On one connection the server does one after the other, in this order.
-    let together = jobs.iter_mut().map(|job| job.run(session, Pace::Together));
-    let (begun, ran) = join(session.script("BEGIN"), join_all(together)).await;
+    let together = jobs
+        .iter_mut()
+        .map(|job| job.run(connection, Pace::Together));
+    let (begun, ran) = join(connection.script("BEGIN"), join_all(together)).await;
     begun?;
     let mut rest = Vec::new();
     let mut failed: Option<Error> = None;
@@ -244,10 +246,10 @@ async fn transact(session: &Session, jobs: &mut [Job]) -> Result<(), Error> {
     }
     for at in rest {
         if let Some(job) = jobs.get_mut(at) {
-            job.run(session, Pace::Alone).await?;
+            job.run(connection, Pace::Alone).await?;
         }
     }
-    session.commit().await
+    connection.commit().await
 }
 
 /// Answers everybody; returns the error if it ends the connection.
@@ -272,8 +274,8 @@ impl Link<'_> {
     /// What the connection, or the want of one, gives to do.
     async fn wake(&mut self) -> Woken {
         match self {
-            Self::Here(session, compare) => tokio::select! {
-                () = session.ended() => Woken::Ended,
+            Self::Here(connection, compare) => tokio::select! {
+                () = connection.ended() => Woken::Ended,
                 () = sleep_until(*compare) => Woken::Compare,
             },
             Self::Connecting(connecting) => Woken::Connected(connecting.await),
@@ -291,12 +293,12 @@ pub(super) async fn connect(
     (role, now): (Role, Time),
     known: Known,
     clock: &Clock,
-) -> Result<(Session, Known), Error> {
+) -> Result<(Connection, Known), Error> {
     let connecting = async {
-        let session = Session::connect(server).await?;
-        let known = schema::prepare(&session, server, (role, now), &known).await?;
-        clock.set(schema::skew(&session).await?);
-        Ok((session, known))
+        let connection = Connection::connect(server).await?;
+        let known = schema::prepare(&connection, server, (role, now), &known).await?;
+        clock.set(schema::skew(&connection).await?);
+        Ok((connection, known))
     };
     match timeout(CONNECTING, connecting).await {
         Ok(connected) => connected,
@@ -306,10 +308,10 @@ pub(super) async fn connect(
     }
 }
 
-async fn compare(session: &Session, clock: &Clock) -> Result<(), Error> {
-    match timeout(PATIENCE, schema::skew(session)).await {
+async fn compare(connection: &Connection, clock: &Clock) -> Result<(), Error> {
+    match timeout(PATIENCE, schema::skew(connection)).await {
         Ok(skew) => clock.set(skew?),
-        Err(_elapsed) => return Err(session.too_slow(PATIENCE)),
+        Err(_elapsed) => return Err(connection.too_slow(PATIENCE)),
     }
     Ok(())
 }

@@ -7,7 +7,8 @@ use crate::ledger::error::Error;
 use crate::ledger::row::{self, OrderRow, money_words, standing_words, to_json, to_word};
 use crate::ledger::story::Entered;
 use crate::ledger::{ALIASES, SIGHTINGS};
-use crate::order::{Candidate, NewPostback, Order, OrderId, Sighting, fold};
+use crate::name::NetworkName;
+use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, Sighting, Standing, fold};
 use crate::postback::State;
 
 /// What the postbacks of an order wait for when its amount could not be read.
@@ -107,13 +108,18 @@ fn first(db: &Connection, candidate: &Candidate) -> Result<Entered, Error> {
     };
     note(db, &entry)?;
     for postback in postbacks {
-        insert_postback(db, id, order, postback)?;
+        insert_postback(db, id, (order, sighting), postback)?;
     }
     Ok(Entered::New(entered))
 }
 
 fn again(db: &Connection, known: &OrderRow, candidate: &Candidate) -> Result<Entered, Error> {
-    let mut fold = fold(&known.order, candidate);
+    let owed = match known.order.standing {
+        Standing::Held(Doubt::Unreadable) => owed(db, known.id)?,
+        // There is nothing to complete.
+        _ => Vec::new(),
+    };
+    let mut fold = fold(&known.order, &owed, candidate);
     fold.order.aliases = keep_aliases(db, known.id, &known.order, candidate, &mut fold.notes)?;
     if known.seen < i64::from(SIGHTINGS) {
         keep_sighting(db, known.id, &candidate.sighting, &fold.notes)?;
@@ -128,6 +134,14 @@ fn again(db: &Connection, known: &OrderRow, candidate: &Candidate) -> Result<Ent
         complete_postback(db, known.id, postback, &candidate.sighting)?;
     }
     Ok(Entered::Completed(fold.order))
+}
+
+/// Those who have a postback of an order.
+fn owed(db: &Connection, id: i64) -> Result<Vec<NetworkName>, Error> {
+    let sql = "SELECT destination FROM postbacks WHERE order_id = ?1 AND sequence = 0 ORDER BY id";
+    db.prepare_cached(sql)?
+        .query_and_then([id], |row| row::destination(row))?
+        .collect()
 }
 
 /// Keeps the candidate's other ids, as long as there is room and no other order goes by them.
@@ -186,10 +200,11 @@ fn keep_sighting(
 fn insert_postback(
     db: &Connection,
     id: i64,
-    order: &Order,
+    (order, sighting): (&Order, &Sighting),
     postback: &NewPostback,
 ) -> Result<(), Error> {
-    let captured = order.click.as_ref().map(|click| &click.values);
+    let click = order.click_of(Some(sighting), &postback.destination);
+    let captured = click.map(|click| &click.values);
     let captured =
         captured.map_or_else(|| Ok("{}".to_owned()), |values| to_json("captured", values))?;
     let (amount, currency) = money_words(postback.amount);

@@ -22,6 +22,9 @@ const STATEMENTS: usize = 64;
 
 const TABLES: &str = include_str!("../schema.sql");
 
+/// What version 2 adds.
+const SESSIONS: &str = include_str!("../sessions.sql");
+
 /// The file itself where `path` is a link, so that two names of one ledger share one lock.
 pub(super) fn resolve(path: &Path) -> PathBuf {
     path.canonicalize()
@@ -186,6 +189,9 @@ fn migrate(db: &mut Connection, now: Time) -> Result<(), Error> {
             ('created_at', ?1), ('accepted_at', ?1)";
         step.execute(meta, [now.millis().to_string()])?;
         step.pragma_update(None, "application_id", APPLICATION)?;
+    }
+    if found < 2 {
+        step.execute_batch(SESSIONS)?;
     }
     step.pragma_update(None, "user_version", SCHEMA)?;
     Ok(step.commit()?)

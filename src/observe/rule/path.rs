@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::observe::target;
+
 /// Longest pattern in bytes.
 const LIMIT: usize = 1024;
 
@@ -136,6 +138,15 @@ impl PathPattern {
         })
     }
 
+    /// Whether it means this path, as sent; of one that can be read in several ways also by the
+    /// most lenient reading.
+    pub fn may_mean(&self, path: &str) -> bool {
+        match target::segments(path) {
+            Some(segments) => self.matches(&segments).is_some(),
+            None => self.matches(&target::guess(path)).is_some(),
+        }
+    }
+
     /// What the named segments are, if the decoded `segments` of a path match.
     pub(crate) fn matches<S: AsRef<str>>(&self, segments: &[S]) -> Option<Vec<(String, String)>> {
         let mut found = Vec::new();
@@ -156,6 +167,15 @@ impl PathPattern {
         }
         rest.next().is_none().then_some(found)
     }
+}
+
+/// Whether a request's path, as sent, is one of these; an ambiguous one is none.
+pub fn is_one_of(path: &str, patterns: &[PathPattern]) -> bool {
+    let Some(segments) = target::segments(path) else {
+        return false;
+    };
+    let matches = |pattern: &PathPattern| pattern.matches(&segments).is_some();
+    patterns.iter().any(matches)
 }
 
 impl fmt::Display for PathPattern {
@@ -210,6 +230,22 @@ mod tests {
     }
 
     #[test]
+    fn a_path_as_sent_is_read_as_the_most_lenient_shop_would() {
+        let pattern: PathPattern = "/admin/**".parse().unwrap();
+        for path in [
+            "/admin",
+            "/admin/",
+            "/admin/x%20y",
+            "/x/../admin/y",
+            "//admin/x",
+            "/%61dmin/",
+        ] {
+            assert!(pattern.may_mean(path), "{path}");
+        }
+        assert!(!pattern.may_mean("/administration"));
+    }
+
+    #[test]
     fn named_segments_are_read() {
         let found = matches("/{locale}/orders/{order_id}/done", "/de/orders/R 17/done").unwrap();
         let expected = [("locale", "de"), ("order_id", "R 17")];
@@ -241,6 +277,25 @@ mod tests {
             "/a".repeat(600).parse::<PathPattern>(),
             Err(PathError::Long)
         );
+    }
+
+    #[test]
+    fn a_path_as_sent_is_one_of_several_if_it_is_clear() {
+        let patterns =
+            ["/cart", "/kasse/best\u{e4}tigt", "/checkout/*"].map(|it| it.parse().unwrap());
+        for path in ["/cart", "/checkout/pay", "/kasse/best%C3%A4tigt"] {
+            assert!(is_one_of(path, &patterns), "{path}");
+        }
+        for path in [
+            "/cart/",
+            "/checkout",
+            "/checkout/%2e",
+            "/x//cart",
+            "/checkout/a/b",
+            "*",
+        ] {
+            assert!(!is_one_of(path, &patterns), "{path}");
+        }
     }
 
     #[test]

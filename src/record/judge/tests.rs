@@ -1,7 +1,9 @@
 //! The judgement as tables: what is read and carried → where the order stands.
 
+use std::collections::HashMap;
+
 use super::*;
-use crate::order::{Field, OrderKey};
+use crate::order::{Field, FoundBy, OrderKey};
 use crate::store::{Protocol, Scheme, Upstream};
 use crate::visit::{Attribution, VisitId};
 
@@ -23,7 +25,10 @@ fn store(currency: &str) -> Store {
         currency: currency.parse().unwrap(),
         number_format: "1,234.56".parse().unwrap(),
         max_amount: "5000".parse().unwrap(),
+        consent: crate::consent::Consent::NotNeeded,
         orders: "demo".parse().unwrap(),
+        group: Default::default(),
+        scope: Default::default(),
         traffic: std::sync::Arc::default(),
     }
 }
@@ -42,6 +47,7 @@ fn settings(attribution: Attribution, send: bool) -> Settings {
         spool: "spool".into(),
         window: DAY * 30,
         attribution,
+        returns: HashMap::new(),
         destinations: [(aspire, usd.clone()), (other, usd)].into(),
     }
 }
@@ -84,6 +90,7 @@ fn sighting(amount: Option<(&str, &str)>, clicks: Vec<Click>) -> Sighting {
         working: Some("total - tax".to_owned()),
         faults: vec!["tax: nothing there".to_owned()],
         visit: (!visit.clicks.is_empty()).then_some(visit),
+        found_by: FoundBy::default(),
     }
 }
 
@@ -248,4 +255,48 @@ fn a_dry_run_credits_and_holds_the_postback() {
         candidate.postbacks[0].held.as_ref().unwrap().0,
         Doubt::DryRun
     );
+}
+
+#[test]
+fn with_all_each_network_is_owed_it_and_waits_for_its_own_reasons_only() {
+    let mut settings = settings(Attribution::All, true);
+    let judged = |settings: &Settings, amount, clicks| {
+        let store = store(if matches!(amount, Some((_, "CAD"))) {
+            "CAD"
+        } else {
+            "USD"
+        });
+        judge(sighting(amount, clicks), None, &store, settings, NOW)
+    };
+    let both = || vec![click("aspire", 5), click("gone", 3), click("other", 1)];
+    let candidate = judged(&settings, Some(("125", "CAD")), both());
+    let told: Vec<&str> = candidate
+        .postbacks
+        .iter()
+        .map(|it| it.destination.as_str())
+        .collect();
+    assert_eq!(told, ["other", "aspire"]);
+    let order = &candidate.order;
+    assert_eq!(order.click.as_ref().unwrap().network.as_str(), "other");
+    let working = order.working.as_deref();
+    assert_eq!(working, Some("total - tax; 125.00 CAD × 0.73 = 91.25 USD"));
+
+    let other = "other".parse().unwrap();
+    settings.destinations.get_mut(&other).unwrap().rates.clear();
+    let candidate = judged(&settings, Some(("125", "CAD")), both());
+    assert_eq!(candidate.order.standing, Standing::Credited);
+    assert!(
+        candidate.order.why.contains("no rate from CAD"),
+        "{}",
+        candidate.order.why
+    );
+    let held = candidate.postbacks.iter().map(|it| it.held.is_some());
+    assert_eq!(held.collect::<Vec<_>>(), [true, false]);
+    // Nobody else is owed it.
+    let alone = judged(&settings, Some(("125", "CAD")), vec![click("other", 1)]);
+    assert_eq!(doubt_of(&alone), Some(Doubt::NoRate));
+    // What is wrong with its worth holds it for everybody.
+    let dear = judged(&settings, Some(("6000", "USD")), both());
+    assert_eq!(doubt_of(&dear), Some(Doubt::OverMaxAmount));
+    assert!(dear.postbacks.iter().all(|it| it.held.is_some()));
 }

@@ -5,11 +5,15 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use refgate::ledger::{Entered, Error, Ledger, Owner, Role, SCHEMA, Settings};
+use refgate::ledger::{Entered, Error, Known, Ledger, Owner, Role, SCHEMA, Session, Settings};
+use refgate::name::GroupName;
 use refgate::postback::State;
+use refgate::seal::Keys;
+use refgate::session::{Mark, Marker};
+use refgate::visit::{Visit, VisitId};
 use rusqlite::Connection;
 
-use crate::support::sale::{LEASE, NOW, candidate, settlement, sqlite as open};
+use crate::support::sale::{LEASE, NOW, candidate, click, later, settlement, sqlite as open};
 
 /// Makes a ledger and runs SQL on its file.
 fn changed(dir: &Path, sql: &str) {
@@ -238,7 +242,7 @@ async fn a_row_that_cannot_be_read_names_its_column() {
     );
 }
 
-/// Makes the ledger that [`the_first_releases_ledger_opens`] opens:
+/// Makes the newest of the ledgers that [`every_versions_ledger_opens`] opens:
 /// `cargo test --test it make_the_fixture -- --ignored`.
 #[tokio::test]
 #[ignore = "makes the fixture anew; only for a new schema, under a new name"]
@@ -271,17 +275,46 @@ async fn make_the_fixture() {
                 .unwrap();
         }
     }
+    let session = Session {
+        marks: marks(),
+        visit: Visit::new(VisitId(7), click()),
+        at: NOW,
+        until: later(7200),
+    };
+    ledger.remember(vec![session]).await.unwrap();
     drop(ledger);
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger-v1.db");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger-v2.db");
     fs::copy(dir.path().join("refgate.db"), fixture).unwrap();
 }
 
+/// Those of the session in the fixture.
+fn marks() -> Vec<Mark> {
+    let keys = Keys::parse(["11".repeat(64).as_str()]).unwrap();
+    Marker::new(&keys, &GroupName::default(), &"demo".parse().unwrap())
+        .marks(b"q8Zk2mJ4xTt0bN1vQwE7rY5u")
+}
+
 #[tokio::test]
-async fn the_first_releases_ledger_opens() {
-    let dir = tempfile::tempdir().unwrap();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger-v1.db");
-    fs::copy(fixture, dir.path().join("refgate.db")).unwrap();
-    let ledger = open(dir.path(), Role::Run).unwrap();
+async fn every_versions_ledger_opens() {
+    for (name, known) in [
+        ("ledger-v1.db", Known::Nothing),
+        (
+            "ledger-v2.db",
+            Known::Visit(Visit::new(VisitId(7), click())),
+        ),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+        fs::copy(fixture.join(name), dir.path().join("refgate.db")).unwrap();
+        let ledger = open(dir.path(), Role::Run).unwrap();
+        assert_eq!(ledger.session(marks(), NOW).await.unwrap(), known, "{name}");
+        holds_what_it_held(&ledger).await;
+        drop(ledger);
+        open(dir.path(), Role::Tool).unwrap();
+    }
+}
+
+async fn holds_what_it_held(ledger: &Ledger) {
     let first = ledger.story("1001".to_owned()).await.unwrap().remove(0);
     assert_eq!(
         first.order.standing,

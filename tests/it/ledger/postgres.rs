@@ -4,12 +4,13 @@
 use std::sync::Barrier;
 
 use refgate::ledger::postgres::SCHEMA;
-use refgate::ledger::{Entered, Error, Ledger, Role};
+use refgate::ledger::{Entered, Error, Known, Ledger, Role, Written};
 use refgate::order::Doubt;
 use refgate::postback::State;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
+use super::sessions::{marks, session, visit};
 use crate::support::front::eventually;
 use crate::support::postgres::{self, ask, run, settings};
 use crate::support::sale::{LEASE, NOW, candidate, later, settlement};
@@ -255,6 +256,52 @@ async fn a_text_with_a_nul_is_kept_without_it() {
     end.outcome.words = "success\0=true".to_owned();
     end.cause = Some("\0".to_owned());
     ledger.settle(end).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_replicas_that_hear_of_one_session_at_once_one_hears_that_it_is_shared() {
+    let Some((_dir, url)) = database() else {
+        return;
+    };
+    let ledgers = [(); 3].map(|()| open(&url, Role::Run).unwrap());
+    // New ones, and ones whose time is over, which others sweep away at this moment.
+    for (round, now) in [NOW, later(50), later(200)].into_iter().enumerate() {
+        let mut remembering = JoinSet::new();
+        for (replica, ledger) in (0_u8..).zip(&ledgers) {
+            for number in 0..40 {
+                let ledger = ledger.clone();
+                // In pairs that cross, so that they lock crosswise.
+                let mut pair = [number, (number + 20 + replica) % 40].map(|number| {
+                    let marks = marks(&["22", "11"], number);
+                    session(marks, visit(u128::from(replica), NOW), now)
+                });
+                if replica == 1 {
+                    pair.reverse();
+                }
+                remembering.spawn(async move { ledger.remember(pair.into()).await.unwrap() });
+            }
+            let ledger = ledger.clone();
+            remembering.spawn(async move {
+                ledger.forget(now).await.unwrap();
+                Vec::new()
+            });
+        }
+        let written = remembering.join_all().await.concat();
+        let shared = written.iter().filter(|one| **one == Written::Shared);
+        let expected = if round == 1 { 0 } else { 40 };
+        assert_eq!(shared.count(), expected, "each session's is told once");
+        for number in 0..40 {
+            for ledger in &ledgers {
+                let known = ledger.session(marks(&["11"], number), now).await.unwrap();
+                assert_eq!(known, Known::Shared, "{number}");
+            }
+        }
+    }
+    assert_eq!(ledgers[0].forget(later(300)).await.unwrap(), 80);
+    assert_eq!(
+        ask(&url, "SELECT count(*)::text FROM refgate.sessions"),
+        ["0"]
+    );
 }
 
 #[tokio::test]

@@ -11,6 +11,9 @@ thread_local! {
     static OPEN: RefCell<Option<Log>> = const { RefCell::new(None) };
 }
 
+/// Where threads write that have no log open.
+static ALL: Mutex<Option<Log>> = Mutex::new(None);
+
 /// The lines logged while listening. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Log {
@@ -23,16 +26,31 @@ pub(crate) struct Listening;
 impl Log {
     /// Listens on this thread, so to all of a `#[tokio::test]`.
     pub(crate) fn listen(&self) -> Listening {
+        Self::subscribe();
+        OPEN.set(Some(self.clone()));
+        Listening
+    }
+
+    /// Listens to every thread that has no log open, so to a whole app and to what other tests run
+    /// meanwhile; once a run.
+    pub(crate) fn listen_to_all(&self) {
+        Self::subscribe();
+        *ALL.lock().unwrap() = Some(self.clone());
+    }
+
+    fn subscribe() {
         static SUBSCRIBER: Once = Once::new();
         SUBSCRIBER.call_once(|| {
             tracing_subscriber::fmt()
                 .with_ansi(false)
                 .with_max_level(tracing::Level::INFO)
-                .with_writer(|| OPEN.with_borrow(Clone::clone).unwrap_or_default())
+                .with_writer(|| {
+                    let own = OPEN.with_borrow(Clone::clone);
+                    let log = own.or_else(|| ALL.lock().unwrap().clone());
+                    log.unwrap_or_default()
+                })
                 .init();
         });
-        OPEN.set(Some(self.clone()));
-        Listening
     }
 
     /// Every line so far.

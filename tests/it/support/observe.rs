@@ -76,6 +76,7 @@ stores:
     currency: {currency}
     number_format: \"{number_format}\"
     max_amount: 100000
+    consent: not_needed
 rules:{rules}"
     )
 }

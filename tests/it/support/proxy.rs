@@ -33,6 +33,7 @@ stores:
     currency: USD
     number_format: '1,234.56'
     max_amount: 5000
+    consent: not_needed
     orders: test
 networks:
   aspire:
@@ -86,7 +87,10 @@ impl Setup {
             currency: "USD".parse().unwrap(),
             number_format: "1,234.56".parse().unwrap(),
             max_amount: "5000".parse().unwrap(),
+            consent: refgate::consent::Consent::NotNeeded,
             orders: "test".parse().unwrap(),
+            group: Default::default(),
+            scope: Default::default(),
             traffic: Arc::default(),
         };
         Self {

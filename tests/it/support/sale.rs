@@ -7,7 +7,9 @@ use refgate::click::Click;
 use refgate::clock::Time;
 use refgate::ledger::{Ledger, Role, Settings, Settlement};
 use refgate::money::Money;
-use refgate::order::{Candidate, Doubt, Field, NewPostback, Order, OrderKey, Sighting, Standing};
+use refgate::order::{
+    Candidate, Doubt, Field, FoundBy, NewPostback, Order, OrderKey, Sighting, Standing,
+};
 use refgate::postback::{AttemptId, Outcome, Postback, State, Verdict};
 use refgate::visit::{Visit, VisitId};
 
@@ -85,6 +87,7 @@ pub(crate) fn sighting(id: &str, amount: Option<&str>) -> Sighting {
         working: amount.map(|amount| format!("total {amount} = {amount}")),
         faults: Vec::new(),
         visit: Some(visit),
+        found_by: FoundBy::default(),
     }
 }
 

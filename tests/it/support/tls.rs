@@ -116,6 +116,11 @@ impl Client {
         Self(Arc::new(config))
     }
 
+    /// The same, for a library that speaks by it.
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.0)
+    }
+
     /// Asks for `host`; an address is asked for without a name.
     pub(crate) fn open(&self, addr: SocketAddr, host: &str) -> io::Result<Opened> {
         self.open_on(TcpStream::connect(addr)?, host)

@@ -21,7 +21,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// A connection, used by one task.
-pub(super) struct Session {
+pub(super) struct Connection {
     client: Box<Client>,
     statements: RefCell<HashMap<String, Statement>>,
     /// Whether a commit is under way: what goes wrong then leaves it in doubt.
@@ -35,13 +35,13 @@ pub(super) struct Session {
 #[error("it takes longer than {0:?}")]
 pub(super) struct Slow(pub(super) Duration);
 
-impl Session {
+impl Connection {
     /// Connects. Nothing is looked at or set yet.
     pub(super) async fn connect(server: &Server) -> Result<Self, Error> {
-        let (client, connection) = server.config().connect(server.tls()).await?;
+        let (client, driving) = server.config().connect(server.tls()).await?;
         let mut driver = JoinSet::new();
         driver.spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = driving.await {
                 tracing::debug!(%error, "a connection to the ledger's database broke off");
             }
         });

@@ -1,0 +1,96 @@
+//! A request without our parameter: perhaps the visitor's consent has come, or gone.
+//!
+//! The only request that carries a link's parameter is the landing, before any choice. The next
+//! page still tells of it in its `Referer`, which browsers send whole within one origin (domain.md
+//! §5, §7). The same for a landing that was fetched ahead of time and then shown.
+
+use memchr::memchr;
+
+use super::visiting::Visiting;
+use super::{By, Captured, Head, Settings, Visitor, consent, cookies, navigation, query};
+use crate::consent::Consent;
+use crate::event::Event;
+
+impl Settings {
+    /// Reads a request whose target has no parameter of ours.
+    pub(super) fn without_parameter(
+        &self,
+        head: &Head<'_>,
+        ours: cookies::Ours,
+        by: By<'_>,
+    ) -> Captured {
+        let Some(landing) = self.news(head, &ours, by) else {
+            return Captured {
+                visitor: Visitor::sealed(ours),
+                ..Captured::default()
+            };
+        };
+        let mut visiting = Visiting::begin(self, head, &ours, by);
+        if let Some(landing) = landing {
+            visiting.take_late(landing);
+        }
+        let (visit, answer) = visiting.end();
+        Captured {
+            visitor: Visitor::known(ours, false, visit),
+            target: None,
+            answer,
+        }
+    }
+
+    /// Whether a page's request tells something beside its target; then also the page before, if a
+    /// parameter of ours may be in it. Most tell nothing, which is found out at once.
+    fn news<'h>(
+        &self,
+        head: &'h Head<'_>,
+        ours: &cookies::Ours,
+        by: By<'_>,
+    ) -> Option<Option<&'h str>> {
+        let store = by.place.store;
+        let asks = matches!(store.consent, Consent::Told(_)) && !ours.is_empty(head.fields);
+        let told = head
+            .fields
+            .get("referer")
+            .is_some_and(|url| self.mentions(url));
+        if !(asks || told) || !navigation::is_document(head.method, head.fields) {
+            return None;
+        }
+        let landing = match told {
+            true => navigation::page_before(head.fields, head.host),
+            false => None,
+        };
+        let withdrawn = || {
+            let choice = consent::choice(store, head.fields);
+            asks && consent::is_withdrawn(choice, head)
+        };
+        (landing.is_some() || withdrawn()).then_some(landing)
+    }
+
+    /// Whether a parameter of ours may be in the query of `url`. One whose name is written with
+    /// escapes is not found.
+    fn mentions(&self, url: &[u8]) -> bool {
+        let Some(mark) = memchr(b'?', url) else {
+            return false;
+        };
+        let query = url.get(mark..).unwrap_or_default();
+        let mut names = self.networks.iter().flat_map(|network| &network.parameters);
+        names.any(|one| {
+            let name = one.name.as_bytes();
+            query.windows(name.len().max(1)).any(|piece| piece == name)
+        })
+    }
+}
+
+impl Visiting<'_> {
+    /// Takes the clicks of the page before that may be captured now, of networks that the visit has
+    /// no click of.
+    fn take_late(&mut self, landing: &str) {
+        let apart = query::take_apart(landing, |name, _value| self.settings.captured_named(name));
+        let mut clicks = self.clicks_in(landing, &apart.ours, |_network, _parameter| {});
+        let known = self.visit.iter().flat_map(|visit| &visit.clicks);
+        let known: Vec<_> = known.map(|click| &click.network).collect();
+        clicks.retain(|(click, _)| self.may_keep(click) && !known.contains(&&click.network));
+        if self.take(clicks) {
+            self.by.counters.add(Event::ClickLate);
+        }
+    }
+}

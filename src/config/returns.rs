@@ -1,0 +1,123 @@
+//! `stores.NAME.session_cookie:` and what belongs to it → what sessions are remembered.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fault::Problem;
+use super::reader::Map;
+use super::value::Value;
+use crate::name::{GroupName, StoreName};
+use crate::observe::rule::PathPattern;
+use crate::record;
+use crate::seal::Keys;
+use crate::session::Marker;
+use crate::store::Store;
+
+/// Most paths of one store's checkout.
+const PATHS: usize = 32;
+
+/// Longest memory: a payment takes minutes, and what is remembered is about people.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// What stores say of their checkouts.
+pub(super) type Checkouts = Vec<(StoreName, Checkout)>;
+
+/// What one store says.
+pub(super) struct Checkout {
+    cookie: String,
+    routes: Vec<PathPattern>,
+    memory: Duration,
+}
+
+/// Reads a store's three keys; nothing if it names no session cookie, or one of them is at fault.
+pub(super) fn read(store: &Map<'_>) -> Option<Checkout> {
+    let (cookie, routes, memory) = (
+        store.get("session_cookie"),
+        store.get("checkout"),
+        store.get("session_memory"),
+    );
+    let Some(cookie) = cookie else {
+        // Without it the others say nothing.
+        for value in [routes, memory].into_iter().flatten() {
+            let found = "it without a `session_cookie`".to_owned();
+            let expected = "the name of the shop's session cookie beside it".to_owned();
+            store
+                .cx
+                .report(&value.place, Problem::Wrong { found, expected });
+        }
+        return None;
+    };
+    let cookie = name(&cookie);
+    let Some(routes) = routes else {
+        store.missing(
+            "checkout",
+            "the paths of the checkout, like [/cart, \"/checkout/*\"]",
+        );
+        return None;
+    };
+    let routes = paths(&routes);
+    let memory = memory.map_or(Some(Duration::from_secs(2 * 3600)), |value| time(&value));
+    Some(Checkout {
+        cookie: cookie?,
+        routes: routes?,
+        memory: memory?,
+    })
+}
+
+/// A token, as cookies' names are (RFC 6265 §4.1.1).
+fn name(value: &Value<'_>) -> Option<String> {
+    let text = value.text()?;
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let name = text.as_str();
+    if (1..=256).contains(&name.len()) && name.bytes().all(token) {
+        return Some(text.free());
+    }
+    text.wrong(None, "a cookie's exact name, like PHPSESSID");
+    None
+}
+
+fn paths(value: &Value<'_>) -> Option<Vec<PathPattern>> {
+    let items = value.one_or_many();
+    if items.is_empty() || items.len() > PATHS {
+        value.wrong("a list of another length", "one path, or a list of 1 to 32");
+        return None;
+    }
+    let read = |item: &Value<'_>| item.parse("a path like /cart, /checkout/* or /checkout/**");
+    // All are read, so that all faults are told.
+    let paths: Vec<Option<PathPattern>> = items.iter().map(read).collect();
+    paths.into_iter().collect()
+}
+
+fn time(value: &Value<'_>) -> Option<Duration> {
+    let memory = value.duration()?;
+    if memory > Duration::ZERO && memory <= LONGEST {
+        return Some(memory);
+    }
+    value.wrong("another time", "a duration above zero, at most 1d");
+    None
+}
+
+/// What the order path goes by, with the keys and the stores' order namespaces.
+pub(super) fn settings(
+    checkouts: Checkouts,
+    stores: &[Store],
+    (keys, group_keys): (&Keys, &BTreeMap<GroupName, Keys>),
+) -> HashMap<StoreName, record::Checkout> {
+    let settings = checkouts.into_iter().filter_map(|(name, checkout)| {
+        let store = stores.iter().find(|store| store.name == name)?;
+        let settings = record::Checkout {
+            cookie: checkout.cookie,
+            routes: checkout.routes,
+            memory: checkout.memory,
+            marker: Marker::new(
+                group_keys.get(&store.group).unwrap_or(keys),
+                &store.group,
+                &store.orders,
+            ),
+            complained: Arc::default(),
+        };
+        Some((name, settings))
+    });
+    settings.collect()
+}

@@ -1,0 +1,102 @@
+//! A click that is captured on the page after the landing.
+
+use refgate::clock::Time;
+use refgate::event::Event;
+use refgate::order::Standing;
+
+use super::consent::{GIVEN, LANDING, REFUSED, asking};
+use super::{set_cookie, target};
+use crate::support::front::{Front, cookie, get, with};
+use crate::support::shop::ordinary;
+
+const FROM_LANDING: &str = "Referer: http://us.test/?a=1&affiliate_id=123456\r\n";
+
+#[test]
+fn consent_that_comes_after_the_landing_captures_the_click_on_the_next_page() {
+    let front = Front::with(&asking("complianz"), ordinary());
+    assert_eq!(cookie(&front.ask(get(LANDING, ""))), None);
+    assert_eq!(front.count(Event::ClickWithoutConsent), 1);
+    let ask = |fields: &str| front.ask(get("/p?x=1", &format!("Cookie: {GIVEN}\r\n{fields}")));
+    let before = Time::now();
+    for fields in [
+        "",
+        "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Dest: document\r\n",
+    ] {
+        let answer = ask(&format!("{FROM_LANDING}{fields}"));
+        let click = front.visit(&cookie(&answer).unwrap()).clicks.remove(0);
+        assert_eq!(click.values["affiliate_id"], "123456", "{fields}");
+        assert!(click.at >= before, "{click:?}");
+        assert_eq!(answer.get("cache-control").unwrap(), b"private, no-cache");
+        assert_eq!(target(&front), "/p?x=1");
+        let referer = front.shop.asked().last().unwrap().get("referer").unwrap();
+        assert_eq!(referer, b"http://us.test/?a=1&affiliate_id=123456");
+    }
+    assert_eq!(front.count(Event::ClickCaptured), 2);
+    assert_eq!(front.count(Event::ClickLate), 2);
+
+    // It is a click like any other.
+    let known = cookie(&ask(FROM_LANDING)).unwrap();
+    front.ask(with(&format!("{GIVEN}; {known}"), "/checkout/thank-you/1"));
+    assert_eq!(front.story("1").unwrap().order.standing, Standing::Credited);
+    // And captured once.
+    let again = format!("Cookie: {GIVEN}; {known}\r\n{FROM_LANDING}");
+    assert_eq!(set_cookie(&front.ask(get("/p", &again))), [""; 0]);
+}
+
+#[test]
+fn no_other_referer_makes_a_click() {
+    let front = Front::with(&asking("complianz"), ordinary());
+    let given = format!("Cookie: {GIVEN}\r\n");
+    for fields in [
+        "Referer: http://other.test/?affiliate_id=123456\r\n",
+        "Referer: http://us.test.evil.test/?affiliate_id=123456\r\n",
+        "Referer: http://us.test:81/?affiliate_id=123456\r\n",
+        "Referer: http://us.test@evil.test/?affiliate_id=123456\r\n",
+        "Referer: http://us.test/?affiliate_id=x\r\n",
+        "Referer: http://us.test/?affiliate_id=1&affiliate_id=1\r\n",
+        "Referer: http://us.test/?xaffiliate_id=123456\r\n",
+        "Referer: http://us.test/affiliate_id=123456\r\n",
+        "Referer: us.test/?affiliate_id=123456\r\n",
+        &format!("{FROM_LANDING}Sec-Fetch-Site: cross-site\r\n"),
+        &format!("{FROM_LANDING}Sec-Fetch-Site: same-site\r\n"),
+        &format!("{FROM_LANDING}Sec-Fetch-Dest: image\r\n"),
+        &format!("{FROM_LANDING}Sec-Fetch-Dest: empty\r\n"),
+        &format!("{FROM_LANDING}Sec-Purpose: prefetch\r\n"),
+        &format!("{FROM_LANDING}Sec-GPC: 1\r\n"),
+        &format!("{FROM_LANDING}User-Agent: Googlebot/2.1\r\n"),
+    ] {
+        front.same(get("/p", &format!("{given}{fields}")));
+    }
+    front.same(get("/p", FROM_LANDING));
+    front.same(get("/p", &format!("Cookie: {REFUSED}\r\n{FROM_LANDING}")));
+    front.same(format!(
+        "POST /p HTTP/1.1\r\nHost: us.test\r\n{given}{FROM_LANDING}Content-Length: 0\r\n\r\n"
+    ));
+    for event in [
+        Event::ClickCaptured,
+        Event::ClickRefused,
+        Event::ClickWithoutConsent,
+    ] {
+        assert_eq!(front.count(event), 0, "{}", event.name());
+    }
+}
+
+#[test]
+fn a_landing_that_was_fetched_ahead_of_time_is_a_click_once_the_visitor_goes_on() {
+    let front = Front::of(ordinary());
+    let ahead = "Sec-Purpose: prefetch;prerender\r\nSec-Fetch-Dest: document\r\n";
+    assert_eq!(cookie(&front.ask(get(LANDING, ahead))), None);
+    // Shown without a second request; then a link is followed.
+    let known = cookie(&front.ask(get("/p", FROM_LANDING))).unwrap();
+    assert_eq!(front.count(Event::ClickLate), 1);
+    front.ask(with(&known, "/checkout/thank-you/1"));
+    assert_eq!(front.story("1").unwrap().order.standing, Standing::Credited);
+}
+
+#[test]
+fn a_click_that_is_live_is_not_replaced_by_the_page_before() {
+    let front = Front::of(ordinary());
+    let known = cookie(&front.ask(get("/?affiliate_id=7", ""))).unwrap();
+    let later = front.ask(get("/p", &format!("Cookie: {known}\r\n{FROM_LANDING}")));
+    assert_eq!(set_cookie(&later), [""; 0]);
+}
