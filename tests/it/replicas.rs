@@ -115,7 +115,7 @@ const RETURNS: &str = "stores:
 rules:
   - name: paid
     when: { method: POST, path: '/pay/return/{order_id}' }
-    read: { subtotal: { css: '#totals .subtotal td' } }
+    read: { order_id: { path: order_id }, subtotal: { css: '#totals .subtotal td' } }
     then: order
     amount: subtotal
 ";
