@@ -131,6 +131,8 @@ events! {
     HoldEnded = "hold_ended";
     /// The ledger refused or failed an entry.
     LedgerFailed = "ledger_failed";
+    /// The ledger's database went away: orders go into the spool until it is back.
+    LedgerAway = "ledger_away";
     /// An order was written to the spool instead of the ledger.
     OrderSpooled = "orders_spooled";
     /// An order could be written neither to the ledger nor to the spool, only to the log.

@@ -29,6 +29,7 @@ mod order;
 mod pages;
 mod record;
 mod reload;
+mod replicas;
 mod rotation;
 mod supervise;
 mod support;
