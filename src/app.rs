@@ -5,6 +5,7 @@
 //! refused in [`App::start`], before anything is served.
 
 mod access;
+mod away;
 mod control;
 mod health;
 mod listen;
@@ -14,7 +15,6 @@ mod worker;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -65,10 +65,10 @@ pub enum Error {
     #[error(transparent)]
     Acme(#[from] acme::CacheError),
     /// The ledger cannot be opened.
-    #[error("cannot open the ledger {path}")]
+    #[error("cannot open the ledger {place}")]
     Ledger {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the database's URL without its password.
+        place: String,
         /// Why.
         source: ledger::Error,
     },
@@ -114,7 +114,7 @@ impl App {
         let listening = Listening::begin(&settings, passed, now)?;
         let ledger = Ledger::open(&settings.ledger, Role::Run, now);
         let ledger = ledger.map_err(|source| Error::Ledger {
-            path: settings.ledger.path.clone(),
+            place: settings.ledger.to_string(),
             source,
         })?;
         let counters = Arc::new(Counters::default());

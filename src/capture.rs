@@ -15,6 +15,7 @@ mod later;
 pub mod navigation;
 mod place;
 pub mod query;
+mod referer;
 mod remember;
 pub mod token;
 mod visiting;
@@ -82,7 +83,7 @@ pub struct Head<'a> {
     pub target: &'a str,
     /// The `Host`, as sent.
     pub host: &'a str,
-    /// Its fields; our cookie is taken out.
+    /// Its fields; our cookie is taken out, and our token out of the `Referer`.
     pub fields: &'a mut Fields,
 }
 
@@ -120,6 +121,8 @@ pub struct Captured {
     pub target: Option<String>,
     /// What the browser is told.
     pub answer: answer::Answer,
+    /// A token that is not read here: for the page of this host that a redirect leads to.
+    pub onward: Option<String>,
 }
 
 /// Whose request it is. Most requests need not know: a cookie is opened for those that do, once.
@@ -160,11 +163,15 @@ impl Settings {
     /// Reads `head` as a request to a store.
     pub fn capture(&self, head: &mut Head<'_>, by: By<'_>) -> Captured {
         let ours = cookies::take(head.fields, &self.cookie);
+        let before = self.hide_token(head.fields, by.place);
         let store = by.place.store;
-        let apart = query::take_apart(head.target, |name| self.parameter_named(name, store));
+        let apart = query::take_apart(head.target, |name, value| {
+            self.parameter_named(name, value, store)
+        });
         if apart.ours.is_empty() {
-            return self.without_parameter(head, ours, by);
+            return self.without_parameter(head, (ours, &before), by);
         }
+        let onward = self.onward(head, &apart.ours, by);
         let mut visiting = Visiting::begin(self, head, &ours, by);
         visiting.answer.personal = true;
         if navigation::is_document(head.method, head.fields) {
@@ -185,6 +192,7 @@ impl Settings {
             visitor: Visitor::known(ours, true, visit),
             target,
             answer,
+            onward,
         }
     }
 
@@ -213,8 +221,8 @@ impl Settings {
     }
 
     /// Our own copy of a parameter's name, if it is one of ours.
-    fn parameter_named(&self, name: &str, store: &Store) -> Option<&str> {
-        let token = self.token_named(name, store);
+    fn parameter_named(&self, name: &str, value: &str, store: &Store) -> Option<&str> {
+        let token = self.token_named(name, value, store);
         token.or_else(|| self.captured_named(name))
     }
 
@@ -226,14 +234,15 @@ impl Settings {
             .find(|known| *known == name)
     }
 
-    /// The same, of what sibling stores' links carry.
-    fn token_named(&self, name: &str, store: &Store) -> Option<&str> {
+    /// The same, of what sibling stores' links carry. A value that is no token by its look is the
+    /// shop's own.
+    fn token_named(&self, name: &str, value: &str, store: &Store) -> Option<&str> {
         let own = &self.hand_over.parameter;
-        (store.scope.siblings && name == own).then_some(own)
+        (store.scope.siblings && name == own && token::may_be(value)).then_some(own)
     }
 
     /// The target without a token, which is never the shop's business; none if there is none.
     fn without_token(&self, target: &str, store: &Store) -> Option<String> {
-        query::take_apart(target, |name| self.token_named(name, store)).rest
+        query::take_apart(target, |name, value| self.token_named(name, value, store)).rest
     }
 }

@@ -23,6 +23,7 @@ mod file;
 mod hand_over;
 mod hosts;
 pub mod keys;
+mod ledger;
 mod limits;
 mod networks;
 mod pattern;
@@ -45,10 +46,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 
+use crate::ledger::Settings as Ledger;
 use crate::name::GroupName;
 use crate::secret::Secret;
 use crate::store::Stores;
-use crate::{accept, access, acme, capture, deliver, forward, ledger, observe, record};
+use crate::{accept, access, acme, capture, deliver, forward, observe, record};
 
 pub use fault::{Faults, Finding, Position, Problem, Suggestion};
 
@@ -72,7 +74,7 @@ pub struct Settings {
     /// How orders are judged and kept.
     pub record: record::Settings,
     /// Where the ledger is.
-    pub ledger: ledger::Settings,
+    pub ledger: Ledger,
     /// How postbacks are sent.
     pub deliver: deliver::Settings,
     /// The stores, by host.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use crate::cause::Causes;
 use crate::clock::Time;
@@ -174,7 +174,7 @@ impl Deliver {
                 () = given_up => break,
             };
             let wait = looked.unwrap_or_else(|fault| {
-                error!(error = %Causes(&fault), "the ledger does not say what is due");
+                tell(&fault, "the ledger does not say what is due");
                 POLL
             });
             // Looked once more after the end was asked for: what was entered until then goes out.
@@ -261,7 +261,7 @@ impl Deliver {
         let waiting = match self.ledger.unclear(now.minus(ALARM)).await {
             Ok(waiting) => waiting,
             Err(fault) => {
-                error!(error = %Causes(&fault), "the ledger does not say what is unclear");
+                tell(&fault, "the ledger does not say what is unclear");
                 return;
             }
         };
@@ -288,6 +288,14 @@ impl Deliver {
             attempt::interrupted(self, &postback, id, now).await?;
         }
         Ok(())
+    }
+}
+
+/// That the database is away is told where that is watched.
+fn tell(fault: &ledger::Error, words: &str) {
+    match fault {
+        ledger::Error::Away(_) => debug!(error = %Causes(fault), "{words}"),
+        _ => error!(error = %Causes(fault), "{words}"),
     }
 }
 

@@ -95,6 +95,8 @@ events! {
     CookieExpired = "cookies_expired";
     /// Capturing panicked; the request went on untouched.
     CaptureFailed = "capture_failed";
+    /// Decorating panicked; the page broke off, or went on as it was.
+    DecoratorFailed = "decorator_failed";
     /// A rule meant the request of one who is excluded; nothing was read.
     ExchangeExcluded = "exchanges_excluded";
     /// A shopper's session and visit were written down at a checkout route.
@@ -129,6 +131,8 @@ events! {
     HoldEnded = "hold_ended";
     /// The ledger refused or failed an entry.
     LedgerFailed = "ledger_failed";
+    /// The ledger's database went away: orders go into the spool until it is back.
+    LedgerAway = "ledger_away";
     /// An order was written to the spool instead of the ledger.
     OrderSpooled = "orders_spooled";
     /// An order could be written neither to the ledger nor to the spool, only to the log.

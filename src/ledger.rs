@@ -3,7 +3,8 @@
 //! # Invariants
 //!
 //! 1. What [`Ledger::enter`], [`Ledger::begin`], [`Ledger::settle`] and [`Ledger::resend`] did is
-//!    committed and synced when they return `Ok`, and not there when they return an error.
+//!    committed and synced when they return `Ok`, and not there when they return an error. One error says that
+//!    it cannot tell ([`Error::InDoubt`], PostgreSQL's alone): then it is there as a whole or not at all.
 //! 2. An id, or another id of the same order, means one order within its namespace, for ever.
 //! 3. One postback per (order, destination, event, sequence).
 //! 4. At most one open attempt per postback; only a `due` postback is begun, so of two who
@@ -11,7 +12,8 @@
 //! 5. An attempt is on disk before its first byte leaves, and ends once; only one that was taken for
 //!    interrupted may still learn its answer.
 //! 6. Nothing is ever deleted but sessions whose time is over; every change of state is kept with its time and cause.
-//! 7. One process owns a ledger for running; commands may read and write beside it.
+//! 7. One process owns an SQLite ledger for running; commands may read and write beside it. A PostgreSQL ledger
+//!    is run on by any number of replicas, to which 2 to 5 hold together.
 //!
 //! # On disk
 //!
@@ -38,14 +40,19 @@
 //! the disk is committed together, with `synchronous=FULL`: the WAL is synced before anybody
 //! is answered. A commit that fails answers everyone in it with the error.
 //!
+//! # On PostgreSQL
+//!
+//! The same tables in a schema `refgate` (`ledger/postgres/schema.sql`), the same verbs (`ledger/postgres.rs`). Leases
+//! end by time alone, the database's. A database that cannot be reached refuses work at once; it is the caller's to
+//! keep it ([`Ledger::away`] says when to come again).
+//!
 //! It does not judge: what an order is worth and to whom it is owed is `record`'s, what an
 //! answer means is `deliver`'s.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::clock::Time;
 use crate::name::NetworkName;
@@ -55,13 +62,17 @@ use crate::session::Mark;
 
 mod error;
 mod owner;
+pub mod postgres;
+mod row;
 mod session;
+mod settings;
 mod sqlite;
 mod story;
 mod writer;
 
-pub use error::{Error, Owner};
+pub use error::{Cause, Error, Owner};
 pub use session::{Known, Session, Written};
+pub use settings::Settings;
 pub use story::{
     Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Seen, Settlement, Story,
     Told, Transition,
@@ -82,13 +93,6 @@ pub const ALIASES: usize = 16;
 /// Longest list that a verb returns.
 pub const LIST: usize = 10_000;
 
-/// Where the ledger is.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The SQLite file.
-    pub path: PathBuf,
-}
-
 /// What a process wants of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -106,26 +110,31 @@ pub struct Ledger {
     due: Arc<Notify>,
 }
 
-/// Where the ledger is kept. PostgreSQL will be the other one.
+/// Where the ledger is kept.
 #[derive(Debug)]
 enum Engine {
     Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
 }
 
 impl Ledger {
     /// Opens the ledger. Blocks on the disk: for the start of the process.
     ///
-    /// In [`Role::Run`] every lease of an earlier run is ended, so [`Self::interrupted`]
-    /// returns each attempt that was open.
+    /// In [`Role::Run`] every lease of an earlier run on SQLite is ended, so [`Self::interrupted`]
+    /// returns each attempt that was open. A PostgreSQL server that cannot be reached is then no error.
     ///
     /// # Errors
     /// [`Error::InUse`] by another run, [`Error::Missing`] for a tool, a schema of
     /// another version, another program's file, or any fault of the disk.
     pub fn open(settings: &Settings, role: Role, now: Time) -> Result<Self, Error> {
-        let sqlite = sqlite::Sqlite::open(&settings.path, role, now)?;
-        let engine = Arc::new(Engine::Sqlite(sqlite));
+        let engine = match settings {
+            Settings::Sqlite(path) => Engine::Sqlite(sqlite::Sqlite::open(path, role, now)?),
+            Settings::Postgres(server) => {
+                Engine::Postgres(postgres::Postgres::open(server, role, now)?)
+            }
+        };
         Ok(Self {
-            engine,
+            engine: Arc::new(engine),
             due: Arc::new(Notify::new()),
         })
     }
@@ -138,6 +147,7 @@ impl Ledger {
     pub async fn enter(&self, candidate: Candidate) -> Result<Entered, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.enter(candidate, Arc::clone(&self.due)).await,
+            Engine::Postgres(postgres) => postgres.enter(candidate, Arc::clone(&self.due)).await,
         }
     }
 
@@ -155,6 +165,10 @@ impl Ledger {
     ) -> Result<Vec<Postback>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.claim(destination.clone(), now, lease, limit).await,
+            Engine::Postgres(postgres) => {
+                let span = destination.clone();
+                postgres.claim(span, now, lease, limit).await
+            }
         }
     }
 
@@ -166,6 +180,7 @@ impl Ledger {
     pub async fn begin(&self, id: PostbackId, url: String, now: Time) -> Result<AttemptId, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.begin(id, url, now).await,
+            Engine::Postgres(postgres) => postgres.begin(id, url, now).await,
         }
     }
 
@@ -180,6 +195,7 @@ impl Ledger {
     pub async fn settle(&self, settlement: Settlement) -> Result<(), Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.settle(settlement, Arc::clone(&self.due)).await,
+            Engine::Postgres(postgres) => postgres.settle(settlement, Arc::clone(&self.due)).await,
         }
     }
 
@@ -191,6 +207,7 @@ impl Ledger {
     pub async fn interrupted(&self, now: Time) -> Result<Vec<(Postback, AttemptId)>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.interrupted(now).await,
+            Engine::Postgres(postgres) => postgres.interrupted(now).await,
         }
     }
 
@@ -202,6 +219,7 @@ impl Ledger {
     pub async fn unclear(&self, before: Time) -> Result<u64, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.unclear(before).await,
+            Engine::Postgres(postgres) => postgres.unclear(before).await,
         }
     }
 
@@ -213,6 +231,7 @@ impl Ledger {
     pub async fn waiting(&self) -> Result<Vec<(NetworkName, Time)>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.waiting().await,
+            Engine::Postgres(postgres) => postgres.waiting().await,
         }
     }
 
@@ -229,6 +248,7 @@ impl Ledger {
     pub async fn orders(&self, filter: OrderFilter, limit: usize) -> Result<Vec<Order>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.orders(filter, limit).await,
+            Engine::Postgres(postgres) => postgres.orders(filter, limit).await,
         }
     }
 
@@ -239,6 +259,7 @@ impl Ledger {
     pub async fn story(&self, id: String) -> Result<Vec<Story>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.story(id).await,
+            Engine::Postgres(postgres) => postgres.story(id).await,
         }
     }
 
@@ -253,6 +274,7 @@ impl Ledger {
     ) -> Result<Vec<Postback>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.postbacks(filter, limit).await,
+            Engine::Postgres(postgres) => postgres.postbacks(filter, limit).await,
         }
     }
 
@@ -263,6 +285,7 @@ impl Ledger {
     pub async fn postback(&self, id: PostbackId) -> Result<Told, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.postback(id).await,
+            Engine::Postgres(postgres) => postgres.postback(id).await,
         }
     }
 
@@ -274,6 +297,7 @@ impl Ledger {
     pub async fn resend(&self, resend: Resend, now: Time) -> Result<Postback, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.resend(resend, now, Arc::clone(&self.due)).await,
+            Engine::Postgres(postgres) => postgres.resend(resend, now, Arc::clone(&self.due)).await,
         }
     }
 
@@ -285,6 +309,7 @@ impl Ledger {
     pub async fn remember(&self, sessions: Vec<Session>) -> Result<Vec<Written>, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.remember(sessions).await,
+            Engine::Postgres(postgres) => postgres.remember(sessions).await,
         }
     }
 
@@ -295,6 +320,7 @@ impl Ledger {
     pub async fn session(&self, marks: Vec<Mark>, now: Time) -> Result<Known, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.session(marks, now).await,
+            Engine::Postgres(postgres) => postgres.session(marks, now).await,
         }
     }
 
@@ -305,6 +331,7 @@ impl Ledger {
     pub async fn forget(&self, now: Time) -> Result<u64, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.forget(now).await,
+            Engine::Postgres(postgres) => postgres.forget(now).await,
         }
     }
 
@@ -315,6 +342,7 @@ impl Ledger {
     pub async fn probe(&self, now: Time) -> Result<(), Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.probe(now).await,
+            Engine::Postgres(postgres) => postgres.probe(now).await,
         }
     }
 
@@ -325,6 +353,7 @@ impl Ledger {
     pub async fn counts(&self) -> Result<Counts, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.counts().await,
+            Engine::Postgres(postgres) => postgres.counts().await,
         }
     }
 
@@ -335,6 +364,15 @@ impl Ledger {
     pub async fn durability(&self) -> Result<Durability, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.durability().await,
+            Engine::Postgres(postgres) => postgres.durability().await,
+        }
+    }
+
+    /// Why the database is away, while it is; nothing where the ledger is a file, which cannot be.
+    pub fn away(&self) -> Option<watch::Receiver<Option<Error>>> {
+        match &*self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(postgres) => Some(postgres.away()),
         }
     }
 
@@ -342,6 +380,7 @@ impl Ledger {
     pub fn commits(&self) -> u64 {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.commits(),
+            Engine::Postgres(postgres) => postgres.commits(),
         }
     }
 
@@ -350,6 +389,7 @@ impl Ledger {
     pub(crate) async fn pragma(&self, pragma: &'static str) -> Result<(), Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.pragma(pragma).await,
+            Engine::Postgres(_) => Err(Error::Closed),
         }
     }
 }

@@ -13,14 +13,21 @@ install() { # PACKAGE… by apt-get, if this is root's machine
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends "$@" >/dev/null
 }
 
+postgresql() { # Debian keeps the server's programs where no shell looks
+  local bin
+  for bin in /usr/lib/postgresql/*/bin; do [[ :$PATH: == *":$bin:"* ]] || PATH=$PATH:$bin; done
+}
+
 suite() { # SECONDS NAME "COMMAND=PACKAGE …" SCRIPT…
   local limit=$1 name=$2 needs=$3 need packages=() lacking=()
   shift 3
   [ "$wanted" = "  " ] || [[ $wanted == *" $name "* ]] || return 0
+  postgresql
   for need in $needs; do
     command -v "${need%=*}" >/dev/null || packages+=("${need#*=}")
   done
   [ ${#packages[@]} = 0 ] || install "${packages[@]}" || echo "could not install ${packages[*]}"
+  postgresql
   for need in $needs; do
     command -v "${need%=*}" >/dev/null || lacking+=("${need%=*}")
   done
@@ -45,6 +52,8 @@ suite 180 trace   "python3=python3 strace=strace"                          tests
 suite 360 crash   "python3=python3"                                        tests/crash/run.py
 suite 400 oscar   "python3=python3"                                        tests/shops/oscar/run.py
 suite 180 browser "chromium=chromium chromedriver=chromium-driver"         tests/browser/run.py
+suite 260 stores  "chromium=chromium chromedriver=chromium-driver openssl=openssl certutil=libnss3-tools" tests/browser/stores.py
 suite 260 acme    "python3=python3 openssl=openssl pebble=pebble"          tests/acme/run.py
+suite 600 postgres "python3=python3 openssl=openssl setpriv=util-linux pg_ctl=postgresql" tests/postgres/run.py
 suite 420 conformance "python3=python3 openssl=openssl prlimit=util-linux" tests/conformance/run.py --limit 400
 summary system

@@ -6,7 +6,7 @@ use std::cell::LazyCell;
 
 use http::Method;
 use libfuzzer_sys::fuzz_target;
-use refgate::capture::{CookieName, Head, Settings, cookies, query};
+use refgate::capture::{By, CookieName, Head, Place, Settings, cookies, query};
 use refgate::clock::Time;
 use refgate::event::Counters;
 use refgate::message::Fields;
@@ -23,8 +23,14 @@ thread_local! {
     }) };
 }
 
-/// The cookie's name in a store of `https`, and those that it may have had.
-const NAMES: [&str; 3] = ["__Host-refgate", "__Secure-refgate", "refgate"];
+/// The cookie's name in a store of `https`, those that it may have had, and the marker's.
+const NAMES: [&str; 5] = [
+    "__Host-refgate",
+    "__Secure-refgate",
+    "refgate",
+    "refgate-asked",
+    "__Host-refgate-asked",
+];
 
 // Lines: the target; the `Cookie` field; what is behind is sealed and stands in a cookie of ours.
 fuzz_target!(|bytes: &[u8]| {
@@ -39,7 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 /// Ours are cut out of a target, and nothing else.
 fn parameters(target: &str) {
-    let is_ours = |name: &str| ["affiliate_id", "ref"].into_iter().find(|own| *own == name);
+    let is_ours = |name: &str, _value: &str| ["affiliate_id", "ref"].into_iter().find(|own| *own == name);
     let apart = query::take_apart(target, is_ours);
     assert_eq!(apart.ours.is_empty(), apart.rest.is_none());
     let rest = apart.rest.as_deref().unwrap_or(target);
@@ -117,7 +123,14 @@ fn whole(settings: &Settings, stores: &Stores, target: &[u8], cookie: &[u8], sea
     let now = Time::from_millis(1_700_000_000_000);
     let fresh = || Some(VisitId(7));
     let counters = Counters::default();
-    let captured = settings.capture(&mut head, (store, &|_| false), (now, &fresh), &counters);
+    let by = By {
+        place: Place { stores, store },
+        now,
+        fresh: &fresh,
+        is_excluded: &|_| false,
+        counters: &counters,
+    };
+    let captured = settings.capture(&mut head, by);
     let Some(visit) = settings.visit((&captured.visitor, &fields), store, now, &counters) else {
         return;
     };

@@ -43,6 +43,12 @@ pub fn has_other_minor(bytes: &[u8]) -> bool {
     parts.any(|part| part.starts_with(b"HTTP/1.") && matches!(part.last(), Some(b'2'..=b'9')))
 }
 
+/// Whether it is one of the two highest lengths, which hyper keeps for itself.
+pub fn is_huge(length: &[u8]) -> bool {
+    let length = text(length).and_then(|length| length.parse::<u64>().ok());
+    length.is_some_and(|length| length > u64::MAX - 2)
+}
+
 /// Names and values as they came.
 pub fn pairs(fields: &Fields) -> Vec<(Vec<u8>, Vec<u8>)> {
     let pairs = fields.iter();

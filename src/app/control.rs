@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::away;
 use super::health::Checking;
 use super::listen;
 use super::reload::{Again, Reloader};
@@ -56,6 +57,8 @@ impl Control<'_> {
         let accept = &self.reloader.present.accept;
         let (drain, look_every) = (accept.drain, accept.tls.look_every);
         let admin = self.admin.map(listen::asynchronous).transpose()?;
+        let ledger = self.reloader.ledger.clone();
+        let counters = Arc::clone(&self.counters);
         let mut end = pin!(end);
         // Whoever listens for signals does so before anybody hears that this serves.
         let over = poll_fn(|cx| Poll::Ready(end.as_mut().poll(cx).is_ready())).await;
@@ -98,8 +101,9 @@ impl Control<'_> {
             ending,
             admin::serve(admin, self.operator, shutdown.clone()),
             self.deliver.run(shutdown.clone(), drain),
-            // What an earlier run could not enter.
-            until(&shutdown, self.recorder.recover()),
+            until(&shutdown, away::watch(ledger, counters)),
+            // What an earlier run could not enter, or this one while the database was away.
+            until(&shutdown, self.recorder.keep_up()),
             until(&shutdown, sweep(self.recorder.returns())),
             until(&shutdown, self.checking.run()),
             until(&shutdown, reloading),

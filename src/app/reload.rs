@@ -260,7 +260,7 @@ fn fixed(present: &Settings, next: &Settings) -> Vec<&'static str> {
         ),
         ("timeouts.stall", own.stall_timeout == other.stall_timeout),
         ("timeouts.drain", own.drain == other.drain),
-        ("ledger", present.ledger.path == next.ledger.path),
+        ("ledger", present.ledger == next.ledger),
         ("spool", present.record.spool == next.record.spool),
     ];
     let differing = same.into_iter().filter(|(_, same)| !same);

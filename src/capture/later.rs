@@ -2,30 +2,44 @@
 //!
 //! The only request that carries a link's parameter is the landing, before any choice. The next
 //! page still tells of it in its `Referer`, which browsers send whole within one origin (domain.md
-//! §5, §7). The same for a landing that was fetched ahead of time and then shown.
+//! §5, §7). The same for a landing that was fetched ahead of time and then shown, and for one that
+//! carried another store's token.
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
+use super::referer::Before;
 use super::visiting::Visiting;
 use super::{By, Captured, Head, Settings, Visitor, consent, cookies, navigation, query};
+use crate::consent::Consent;
 use crate::event::Event;
+
+/// What a request tells beside its target; perhaps only that consent is gone.
+struct News<'h> {
+    /// The page before, as a target, if a parameter of a network may be in it.
+    landing: Option<&'h str>,
+    /// The page before's token.
+    token: Option<String>,
+}
 
 impl Settings {
     /// Reads a request whose target has no parameter of ours.
     pub(super) fn without_parameter(
         &self,
         head: &Head<'_>,
-        ours: cookies::Ours,
+        (ours, before): (cookies::Ours, &Before),
         by: By<'_>,
     ) -> Captured {
-        let Some(landing) = self.news(head, &ours, by) else {
+        let Some(news) = self.news(head, (&ours, before), by) else {
             return Captured {
                 visitor: Visitor::sealed(ours),
                 ..Captured::default()
             };
         };
         let mut visiting = Visiting::begin(self, head, &ours, by);
-        if let Some(landing) = landing {
+        if let Some(token) = news.token {
+            visiting.arrive_late(&token);
+        }
+        if let Some(landing) = news.landing {
             visiting.take_late(landing);
         }
         let (visit, answer) = visiting.end();
@@ -33,40 +47,52 @@ impl Settings {
             visitor: Visitor::known(ours, false, visit),
             target: None,
             answer,
+            onward: None,
         }
     }
 
-    /// Whether a page's request tells something beside its target; then also the page before, if a
-    /// parameter of ours may be in it. Most tell nothing, which is found out at once for one that
-    /// has neither a cookie of ours nor a `Referer` with a query.
+    /// What a page's request tells beside its target. Most tell nothing, which is found out at once.
     fn news<'h>(
         &self,
         head: &'h Head<'_>,
-        ours: &cookies::Ours,
+        (ours, before): (&cookies::Ours, &Before),
         by: By<'_>,
-    ) -> Option<Option<&'h str>> {
-        let known = !ours.is_empty(head.fields);
-        let referer = head.fields.get("referer");
-        let told = referer.is_some_and(|referer| memchr(b'?', referer).is_some());
-        if !(known || told) || !navigation::is_document(head.method, head.fields) {
+    ) -> Option<News<'h>> {
+        let store = by.place.store;
+        let asks = matches!(store.consent, Consent::Told(_)) && !ours.is_empty(head.fields);
+        let told = head
+            .fields
+            .get("referer")
+            .is_some_and(|url| self.mentions(url));
+        let had_token = before.had_token(head.fields);
+        if !(asks || told || had_token) || !navigation::is_document(head.method, head.fields) {
             return None;
         }
-        let landing = if told { self.landing(head) } else { None };
-        let withdrawn = || {
-            let choice = consent::choice(by.place.store, head.fields);
-            known && consent::is_withdrawn(choice, head)
+        let landing = match told {
+            true => navigation::page_before(head.fields, head.host),
+            false => None,
         };
-        (landing.is_some() || withdrawn()).then_some(landing)
+        let withdrawn = || {
+            let choice = consent::choice(store, head.fields);
+            asks && consent::is_withdrawn(choice, head)
+        };
+        let token = self.token_before(head, before);
+        let is_news = landing.is_some() || token.is_some() || withdrawn();
+        is_news.then_some(News { landing, token })
     }
 
-    /// The page before, of this host, as a target, if a parameter of ours may be in it. One whose
-    /// name is written with escapes is not found.
-    fn landing<'h>(&self, head: &'h Head<'_>) -> Option<&'h str> {
-        let landing = navigation::page_before(head.fields, head.host)?;
+    /// Whether a parameter of ours may be in the query of `url`. One whose name is written with
+    /// escapes is not found.
+    fn mentions(&self, url: &[u8]) -> bool {
+        let Some(mark) = memchr(b'?', url) else {
+            return false;
+        };
+        let query = url.get(mark..).unwrap_or_default();
         let mut names = self.networks.iter().flat_map(|network| &network.parameters);
-        let mentioned =
-            names.any(|one| memmem::find(landing.as_bytes(), one.name.as_bytes()).is_some());
-        mentioned.then_some(landing)
+        names.any(|one| {
+            let name = one.name.as_bytes();
+            query.windows(name.len().max(1)).any(|piece| piece == name)
+        })
     }
 }
 
@@ -74,7 +100,7 @@ impl Visiting<'_> {
     /// Takes the clicks of the page before that may be captured now, of networks that the visit has
     /// no click of.
     fn take_late(&mut self, landing: &str) {
-        let apart = query::take_apart(landing, |name| self.settings.captured_named(name));
+        let apart = query::take_apart(landing, |name, _value| self.settings.captured_named(name));
         let mut clicks = self.clicks_in(landing, &apart.ours, |_network, _parameter| {});
         let known = self.visit.iter().flat_map(|visit| &visit.clicks);
         let known: Vec<_> = known.map(|click| &click.network).collect();

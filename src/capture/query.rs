@@ -22,11 +22,11 @@ pub struct Target<'a> {
     pub rest: Option<String>,
 }
 
-/// Looks for the parameters that `is_ours` knows by name.
+/// Looks for the parameters that `is_ours` knows by name, and by the value as it is written.
 ///
 /// `is_ours` gives back its own copy of the name, so that what is found does
 /// not hang on the target.
-pub fn take_apart<'a>(target: &str, is_ours: impl Fn(&str) -> Option<&'a str>) -> Target<'a> {
+pub fn take_apart<'a>(target: &str, is_ours: impl Fn(&str, &str) -> Option<&'a str>) -> Target<'a> {
     let untouched = Target {
         ours: Vec::new(),
         rest: None,
@@ -41,7 +41,7 @@ pub fn take_apart<'a>(target: &str, is_ours: impl Fn(&str) -> Option<&'a str>) -
     let mut kept = Vec::new();
     for piece in query.split('&') {
         let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-        match decode(name).as_deref().and_then(&is_ours) {
+        match decode(name).and_then(|name| is_ours(&name, value)) {
             Some(name) => ours.push(Found {
                 name,
                 value: decode(value),
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     fn cut(target: &str) -> (Vec<Option<String>>, Option<String>) {
-        let apart = take_apart(target, |name| (name == "ref").then_some("ref"));
+        let apart = take_apart(target, |name, _value| (name == "ref").then_some("ref"));
         let values = apart.ours.into_iter().map(|found| found.value).collect();
         (values, apart.rest)
     }

@@ -7,6 +7,7 @@ use super::added;
 use super::addresses::{self, Addresses};
 use super::cookie::{self, Cookie, KeyRing};
 use super::keys::{Missing, Source};
+use super::ledger;
 use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
@@ -18,7 +19,7 @@ use crate::name::GroupName;
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
 use crate::store::{Store, Stores};
-use crate::{accept, capture, forward, ledger, observe, record};
+use crate::{accept, capture, forward, observe, record};
 
 /// Everything that the file says; some of it is missing only if a fault was reported.
 pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
@@ -30,10 +31,10 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let (tls, acme) = tls::read(root, &addresses, &stores);
     let cookie = cookie::read(root, &known);
     let networks = networks::read(root);
-    let hand_over = hand_over::read(root, &known, &cookie.name, &networks.captured);
+    let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
     let exclude = exclude::read(root);
     let rules = rules::read(root, &known);
-    let ledger = ledger(root);
+    let ledger = ledger::read(root);
     let added = added::read(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();
@@ -49,7 +50,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
         group_keys: opened.group_sources,
         secrets: Vec::new(),
         exclude,
-        ledger,
+        ledger: ledger?,
         record: record::Settings {
             hold: timeouts.hold,
             spool,
@@ -128,13 +129,6 @@ fn forward(addresses: &Addresses, limits: &Limits, timeouts: &Timeouts) -> forwa
         pool_size: limits.pool,
         tunnel_timeout: timeouts.tunnel,
     }
-}
-
-fn ledger(root: &Map<'_>) -> ledger::Settings {
-    let map = root.section("ledger");
-    let path = map.or("path", root.cx.resolve("refgate.db"), path);
-    map.finish();
-    ledger::Settings { path }
 }
 
 /// A file or a folder.

@@ -292,8 +292,8 @@ fn rules(settings: &Settings, lines: &mut Vec<String>) {
 
 fn kept(settings: &Settings, lines: &mut Vec<String>) {
     lines.push("\nKept".to_owned());
-    let (ledger, spool) = (&settings.ledger.path, &settings.record.spool);
-    lines.push(format!("  orders and postbacks in {}", ledger.display()));
+    let (ledger, spool) = (&settings.ledger, &settings.record.spool);
+    lines.push(format!("  orders and postbacks in {ledger}"));
     lines.push(format!(
         "  a confirmation waits up to {} for that; where it cannot, the order goes to {}",
         shown(settings.record.hold),

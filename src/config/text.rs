@@ -123,6 +123,23 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// As [`make_plain`](Self::make_plain) where no error of `make` shows anything of the text, and so may be told
+    /// wherever it came from.
+    pub(super) fn make_known<T, E: Error>(
+        &self,
+        make: impl FnOnce(&str) -> Result<T, E>,
+        expected: &str,
+    ) -> Option<T> {
+        make(&self.text)
+            .map_err(|error| {
+                let found = format!("{} ({})", self.found(), Causes(&error));
+                let expected = expected.to_owned();
+                self.cx
+                    .report(&self.place, Problem::Wrong { found, expected });
+            })
+            .ok()
+    }
+
     /// One of several words.
     pub(super) fn one_of<T: Copy>(&self, words: &[(&'static str, T)]) -> Option<T> {
         let word = words.iter().find(|(word, _)| *word == self.text);

@@ -27,6 +27,9 @@ const SETTLE_AGAIN: [Duration; 4] = [
     Duration::from_secs(15),
 ];
 
+/// The wait after these while the ledger's database is away.
+const AWAY_AGAIN: Duration = Duration::from_secs(5);
+
 /// What stands in place of a URL where nothing was sent.
 const NO_URL: &str = "(nothing was sent)";
 
@@ -358,19 +361,32 @@ fn settlement(postback: &Postback, attempt: AttemptId, judged: Judged, next: Nex
     }
 }
 
-/// Keeps the outcome. If the ledger never takes it, the attempt stays open and is found as
-/// interrupted: in doubt, never repeated by mistake.
+/// Keeps the outcome; while the ledger's database is away, for as long as this process lives. If the ledger never
+/// takes it, the attempt stays open and is found as interrupted: in doubt, never repeated by mistake.
 async fn settle(deliver: &Deliver, settlement: Settlement) {
     let mut waits = SETTLE_AGAIN.into_iter();
+    let mut in_doubt = false;
     loop {
         let Err(fault) = deliver.ledger.settle(settlement.clone()).await else {
             return;
         };
+        if in_doubt && matches!(fault, ledger::Error::NotOpen(_)) {
+            // It was done the time before.
+            return;
+        }
+        in_doubt |= matches!(fault, ledger::Error::InDoubt(_));
         let lasting = matches!(
             fault,
             ledger::Error::NotOpen(_) | ledger::Error::NotPossible { .. } | ledger::Error::Closed
         );
-        let wait = waits.next().filter(|_| !lasting);
+        let away = matches!(fault, ledger::Error::Away(_) | ledger::Error::InDoubt(_));
+        let wait = waits.next();
+        // Told often enough.
+        if away && wait.is_none() {
+            tokio::time::sleep(AWAY_AGAIN).await;
+            continue;
+        }
+        let wait = wait.filter(|_| !lasting);
         error!(
             postback = settlement.postback,
             state = %settlement.state,

@@ -14,7 +14,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// A delivery with one order due, to a network at `address`.
 async fn deliver(dir: &std::path::Path, address: std::net::SocketAddr) -> Deliver {
     let path = dir.join("refgate.db");
-    let ledger = Ledger::open(&ledger::Settings { path }, Role::Run, NOW).unwrap();
+    let ledger = Ledger::open(&ledger::Settings::Sqlite(path), Role::Run, NOW).unwrap();
     let candidate: Candidate =
         serde_json::from_str(include_str!("../record/recorder/candidate.json")).unwrap();
     let template = format!("http://{address}/?offer_id=1&amount=AMOUNT");

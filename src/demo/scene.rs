@@ -24,6 +24,7 @@ use crate::app::{self, App};
 use crate::clock::Time;
 use crate::config::keys::Missing;
 use crate::config::{self, Faults, Settings};
+use crate::ledger;
 use crate::money::Currency;
 use crate::name::{NetworkName, StoreName};
 use crate::record;
@@ -121,7 +122,7 @@ impl Scene {
         }
         let path = path.unwrap_or(&shipped);
         let mut settings = config::load(path, env, Missing::Pretend)?.settings;
-        settings.ledger.path = folder.path().join("refgate.db");
+        settings.ledger = ledger::Settings::Sqlite(folder.path().join("refgate.db"));
         settings.record.spool = folder.path().join("spool");
         // Nobody outside is asked for anything.
         settings.acme = None;

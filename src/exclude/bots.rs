@@ -6,7 +6,8 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::{self, Finder};
+use aho_corasick::AhoCorasick;
+use memchr::memmem;
 
 /// What a robot's name has in it, in lower case. Beside these a word that ends in `bot`.
 const MARKS: [&str; 41] = [
@@ -56,9 +57,11 @@ const MARKS: [&str; 41] = [
     "kube-probe",
 ];
 
-/// The same, to be looked for.
-static FINDERS: LazyLock<Vec<Finder<'_>>> =
-    LazyLock::new(|| MARKS.iter().map(|mark| Finder::new(*mark)).collect());
+/// The same, all looked for at once.
+static MARKED: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    // Built of a fixed list: a test sees that it can be.
+    AhoCorasick::new(MARKS).ok()
+});
 
 /// Robots by the beginning of what they send: people's apps have the word further behind.
 const BEGINNINGS: [&str; 2] = ["whatsapp/", "pinterest/0."];
@@ -71,7 +74,7 @@ pub(super) fn is_bot(agent: &[u8]) -> bool {
     let agent = agent.to_ascii_lowercase();
     let begins = |begin: &&str| agent.starts_with(begin.as_bytes());
     BEGINNINGS.iter().any(begins)
-        || FINDERS.iter().any(|mark| mark.find(&agent).is_some())
+        || MARKED.as_ref().is_some_and(|marks| marks.is_match(&agent))
         || has_bot(&agent)
 }
 

@@ -8,6 +8,9 @@ use rusqlite::ErrorCode;
 
 use crate::postback::{AttemptId, PostbackId, State};
 
+/// What is beneath an error; shared by everyone whom it answers.
+pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
+
 /// Why the ledger did not do what was asked. Clonable: one failed commit
 /// answers everyone whose work was in it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -23,7 +26,7 @@ pub enum Error {
     /// A command was asked to look into a ledger that is not there.
     #[error("there is no ledger at {path}")]
     Missing {
-        /// Where it should be.
+        /// Where it should be: the file, or the database's URL without its password.
         path: PathBuf,
     },
     /// The file, its lock file or its directory cannot be used.
@@ -34,10 +37,10 @@ pub enum Error {
         /// Why.
         source: Arc<std::io::Error>,
     },
-    /// An SQLite file, but of another program.
+    /// An SQLite file, or a database's schema `refgate`, but of another program.
     #[error("{path} is a database of another program, not a ledger")]
     Foreign {
-        /// The file.
+        /// The file, or the database's URL without its password.
         path: PathBuf,
     },
     /// A newer refgate wrote it.
@@ -56,31 +59,53 @@ pub enum Error {
         /// Ours.
         known: i64,
     },
-    /// SQLite did not take a setting that durability rests on.
-    #[error("SQLite runs with {setting} = {found}, {wanted} is needed")]
+    /// The database runs without a setting that durability rests on.
+    #[error("the ledger's database runs with {setting} = {found}, {wanted} is needed")]
     Weak {
-        /// The pragma.
+        /// Its name.
         setting: &'static str,
         /// What it is.
         found: String,
         /// What it must be.
         wanted: &'static str,
     },
-    /// Another process held the write lock for longer than the busy time-out.
+    /// Another process held a lock for longer than is waited for.
     #[error("the ledger is locked by another process")]
-    Locked(#[source] Arc<rusqlite::Error>),
+    Locked(#[source] Cause),
     /// No room on the disk.
     #[error("the disk is full")]
-    Full(#[source] Arc<rusqlite::Error>),
+    Full(#[source] Cause),
     /// The file or its directory cannot be written.
     #[error("the ledger cannot be written")]
-    ReadOnly(#[source] Arc<rusqlite::Error>),
+    ReadOnly(#[source] Cause),
     /// The file is damaged, or no SQLite file at all.
     #[error("the ledger's file is damaged or no ledger")]
-    Corrupt(#[source] Arc<rusqlite::Error>),
-    /// Anything else that SQLite reports, among it a failing disk.
+    Corrupt(#[source] Cause),
+    /// Anything else that the database reports, among it a failing disk.
     #[error("the ledger's database failed")]
-    Sqlite(#[source] Arc<rusqlite::Error>),
+    Database(#[source] Cause),
+    /// PostgreSQL cannot be reached, or takes too long. Nothing was done.
+    #[error("the ledger's database is away")]
+    Away(#[source] Cause),
+    /// PostgreSQL went away, or took too long, while it committed: what was asked may be done.
+    #[error("the ledger's database went away while it committed: what was asked may be done")]
+    InDoubt(#[source] Cause),
+    /// Other replicas changed the same rows, again and again. Nothing was done.
+    #[error("other replicas kept changing the same rows of the ledger")]
+    Contended(#[source] Cause),
+    /// PostgreSQL knows refgate's user, password or database not, or does not let it in.
+    #[error("the ledger's database refuses refgate")]
+    Denied(#[source] Cause),
+    /// The database holds another ledger than this process began with.
+    #[error(
+        "the database holds another ledger ({found}) than before ({known}): restart refgate if that is meant"
+    )]
+    Another {
+        /// Its `ledger_id`; empty if there is none.
+        found: String,
+        /// The `ledger_id` that this process began with.
+        known: String,
+    },
     /// A row holds what this refgate cannot read.
     #[error("the ledger's column {column} holds what cannot be read")]
     Row {
@@ -128,7 +153,7 @@ impl From<rusqlite::Error> for Error {
     /// By SQLite's result code (sqlite.org/rescode.html).
     fn from(error: rusqlite::Error) -> Self {
         let code = error.sqlite_error_code();
-        let source = Arc::new(error);
+        let source: Cause = Arc::new(error);
         match code {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(source),
             Some(ErrorCode::DiskFull) => Self::Full(source),
@@ -136,7 +161,7 @@ impl From<rusqlite::Error> for Error {
                 Self::ReadOnly(source)
             }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(source),
-            _ => Self::Sqlite(source),
+            _ => Self::Database(source),
         }
     }
 }

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use tokio::sync::Notify;
 
 use super::Role;
 use super::error::Error;
 use super::owner;
-use super::session::{Known, Session, Written};
+use super::row::Columns;
+use super::session::{Known, SWEPT, Session, Written};
 use super::story::{
     Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Settlement, Story, Told,
 };
@@ -24,7 +25,6 @@ use crate::session::Mark;
 mod enter;
 mod find;
 mod open;
-mod row;
 mod send;
 mod sessions;
 
@@ -156,10 +156,10 @@ impl Sqlite {
         let mut all = 0;
         loop {
             let gone = self
-                .write(move |db| sessions::sweep(db, now, sessions::SWEPT))
+                .write(move |db| sessions::sweep(db, now, SWEPT))
                 .await?;
             all += gone;
-            if gone < sessions::SWEPT {
+            if gone < SWEPT {
                 return Ok(all);
             }
         }
@@ -223,5 +223,23 @@ impl Sqlite {
         W: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     {
         self.writer.call(Kind::Write, work, |_| {}).await
+    }
+}
+
+impl Columns for Row<'_> {
+    fn number(&self, name: &'static str) -> Result<i64, Error> {
+        Ok(self.get(name)?)
+    }
+
+    fn maybe_number(&self, name: &'static str) -> Result<Option<i64>, Error> {
+        Ok(self.get(name)?)
+    }
+
+    fn text(&self, name: &'static str) -> Result<String, Error> {
+        Ok(self.get(name)?)
+    }
+
+    fn maybe_text(&self, name: &'static str) -> Result<Option<String>, Error> {
+        Ok(self.get(name)?)
     }
 }

@@ -126,7 +126,7 @@ fn answer_to<T>(reply: oneshot::Sender<Result<T, Error>>, answer: Result<T, Erro
 }
 
 /// Runs the writer; should it panic, that is told at once: no order is entered from then on.
-fn watched(run: impl FnOnce()) {
+pub(super) fn watched(run: impl FnOnce()) {
     // What it owns is gone with it, so nothing half changed is seen again.
     if catch_unwind(AssertUnwindSafe(run)).is_err() {
         tracing::error!(

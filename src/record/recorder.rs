@@ -1,6 +1,8 @@
 //! The recorder: a candidate into the ledger; where that fails, into the spool;
 //! where that fails too, into the log. Each step is counted and told.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +29,9 @@ const SPOOLING: usize = 4;
 
 /// How long a spool file may take before the order goes to the log too.
 const SPOOL_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often the spool is looked into while the ledger's database is here.
+const AGAIN: Duration = Duration::from_secs(15);
 
 /// Records orders. Clones share what they count and limit.
 #[derive(Clone, Debug)]
@@ -142,9 +147,27 @@ impl Recorder {
         }
     }
 
-    /// Enters what the spool holds, counted and told as if it came now: for the start of a
-    /// run, and for whenever the ledger is well again. Blocks on the disk.
-    pub async fn recover(&self) {
+    /// Enters what the spool holds, counted and told as if it came now: at the start and, where the ledger is a
+    /// database that can be away, whenever it comes back. Blocks on the disk.
+    pub async fn keep_up(&self) {
+        let mut told = HashSet::new();
+        let Some(mut away) = self.ledger.away() else {
+            return self.recover(&mut told).await;
+        };
+        loop {
+            if away.wait_for(Option::is_none).await.is_err() {
+                return;
+            }
+            self.recover(&mut told).await;
+            // An order that was refused at the last moment comes into the spool after this.
+            if let Ok(Err(_closed)) = tokio::time::timeout(AGAIN, away.changed()).await {
+                return;
+            }
+        }
+    }
+
+    /// Enters what the spool holds. Of files that stay it tells once.
+    async fn recover(&self, told: &mut HashSet<PathBuf>) {
         let imported = match spool::import(&self.spool, &self.ledger).await {
             Ok(imported) => imported,
             Err(error) => {
@@ -159,8 +182,10 @@ impl Recorder {
             self.entered(entered);
         }
         for (file, fault) in imported.kept {
-            let (file, cause) = (file.display().to_string(), Causes(&fault).to_string());
-            error!(file, cause, "a spool file stays: see `refgate import`");
+            if told.insert(file.clone()) {
+                let (file, cause) = (file.display().to_string(), Causes(&fault).to_string());
+                error!(file, cause, "a spool file stays: see `refgate import`");
+            }
         }
     }
 
@@ -199,11 +224,7 @@ impl Recorder {
         Recorded::Entered(Box::new(entered))
     }
 
-    async fn spool(
-        &self,
-        candidate: &Candidate,
-        cause: &Cause,
-    ) -> (Recorded, Option<std::path::PathBuf>) {
+    async fn spool(&self, candidate: &Candidate, cause: &Cause) -> (Recorded, Option<PathBuf>) {
         let sealed = match self.spool.seal(candidate) {
             Ok(sealed) => sealed,
             Err(error) => return (self.log(candidate, cause, Some(&error.into())), None),
@@ -230,18 +251,14 @@ impl Recorder {
         }
     }
 
-    async fn write(
-        &self,
-        candidate: &Candidate,
-        sealed: String,
-    ) -> Result<std::path::PathBuf, SpoolFault> {
+    async fn write(&self, candidate: &Candidate, sealed: String) -> Result<PathBuf, SpoolFault> {
         let _place = self.spooling.acquire().await;
         let (spool, at) = (self.spool.clone(), candidate.order.at);
         let written = tokio::task::spawn_blocking(move || spool.write(&sealed, at)).await?;
         Ok(written?)
     }
 
-    async fn forget(&self, file: Option<std::path::PathBuf>) {
+    async fn forget(&self, file: Option<PathBuf>) {
         let Some(path) = file else { return };
         let spool = self.spool.clone();
         let (name, gone) = (

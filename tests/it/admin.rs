@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::config::{Folder, shipped};
 use crate::support::office::{ASPIRE, Office};
-use crate::support::sale::{NOW, candidate, open};
+use crate::support::sale::{NOW, candidate, sqlite as open};
 
 fn spool(dir: &Path) -> Spool {
     let keys = Keys::parse(["ab".repeat(64).as_str()]).unwrap();

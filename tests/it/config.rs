@@ -1,7 +1,9 @@
 //! A configuration: read as meant, or refused with every fault told.
 
 mod consent;
+mod hand_over;
 mod keys;
+mod ledger;
 mod reference;
 mod returns;
 mod scope;
@@ -122,7 +124,9 @@ fn a_value_is_read_as_written() {
         Folder::with(&shipped().replace("max_amount: 5000", "max_amount: 1234.10")).loaded();
     let stores = loaded.settings.stores.all();
     assert_eq!(stores[0].max_amount.to_string(), "1234.10");
-    let path = &loaded.settings.ledger.path;
+    let refgate::ledger::Settings::Sqlite(path) = &loaded.settings.ledger else {
+        panic!("{}", loaded.settings.ledger)
+    };
     assert!(
         path.is_absolute() && path.ends_with("refgate.db"),
         "{path:?}"

@@ -1,16 +1,19 @@
-//! The ledger: once per order, durable, one owner.
+//! The ledger: once per order, durable, one owner. On SQLite, and on PostgreSQL where a server is given
+//! (`tests/postgres/run.py`).
 
 mod model;
 mod open;
+mod postgres;
 mod send;
 mod sessions;
 
 use refgate::ledger::{Entered, Role, SIGHTINGS};
 use refgate::order::OrderId;
+use refgate::postback::State;
 use rusqlite::Connection;
 use tokio::task::JoinSet;
 
-use crate::support::sale::{LEASE, NOW, aspire, candidate, open, usd};
+use crate::support::sale::{LEASE, NOW, aspire, candidate, click, open, sqlite, usd};
 
 #[tokio::test]
 async fn a_page_reloaded_twenty_times_in_parallel_is_one_order() {
@@ -102,7 +105,7 @@ async fn an_id_of_two_orders_stays_with_the_first_and_is_noted() {
 #[tokio::test]
 async fn entries_that_come_together_share_a_commit() {
     let dir = tempfile::tempdir().unwrap();
-    let ledger = open(dir.path(), Role::Run).unwrap();
+    let ledger = sqlite(dir.path(), Role::Run).unwrap();
     // While the file is locked everything queues up; then one commit takes what waits.
     let other = Connection::open(dir.path().join("refgate.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -152,6 +155,53 @@ async fn a_missing_amount_makes_the_held_postback_due() {
     assert_eq!(postback.amount, Some(usd("25.00")));
     assert_eq!((postback.doubt, postback.cause), (None, None));
     assert_eq!(postback.values["affiliate_id"], "123456");
+}
+
+#[tokio::test]
+async fn who_is_owed_one_order_is_told_the_values_of_his_own_click() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    let owed = |id: &str, amount| {
+        let mut candidate = candidate(id, amount);
+        let mut click = click();
+        click.network = "other".parse().unwrap();
+        click.values = [("ref".to_owned(), "2".to_owned())].into();
+        candidate
+            .sighting
+            .visit
+            .as_mut()
+            .unwrap()
+            .clicks
+            .push(click);
+        for list in [&mut candidate.postbacks, &mut candidate.quotes] {
+            let mut other = list[0].clone();
+            other.destination = "other".parse().unwrap();
+            list.push(other);
+        }
+        candidate
+    };
+    ledger.enter(owed("1001", Some("25.00"))).await.unwrap();
+    ledger.enter(owed("1002", None)).await.unwrap();
+    assert_eq!(
+        ledger.claim(&aspire(), NOW, LEASE, 9).await.unwrap().len(),
+        2
+    );
+    let completed = ledger.enter(owed("1002", Some("30.00"))).await.unwrap();
+    assert!(matches!(completed, Entered::Completed(_)), "{completed:?}");
+    for (id, amount) in [("1001", "25.00"), ("1002", "30.00")] {
+        let story = ledger.story(id.to_owned()).await.unwrap().remove(0);
+        let told = story.postbacks.iter().map(|told| &told.postback);
+        let told: Vec<_> = told
+            .map(|one| (one.destination.as_str(), one.state, one.amount, &one.values))
+            .collect();
+        let values = |name: &str, value: &str| [(name.to_owned(), value.to_owned())].into();
+        let (first, second) = (values("affiliate_id", "123456"), values("ref", "2"));
+        let expected = [
+            ("aspire", State::Due, Some(usd(amount)), &first),
+            ("other", State::Due, Some(usd(amount)), &second),
+        ];
+        assert_eq!(told, expected, "{id}");
+    }
 }
 
 #[tokio::test]

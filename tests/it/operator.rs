@@ -12,7 +12,7 @@ use refgate::postback::State;
 use refgate::record::spool::Spool;
 use refgate::seal::Keys;
 
-use crate::support::sale::{LEASE, NOW, aspire, candidate, click, open, settlement};
+use crate::support::sale::{LEASE, NOW, aspire, candidate, click, settlement, sqlite as open};
 
 /// The commands as an operator types them.
 #[derive(Debug, clap::Parser)]

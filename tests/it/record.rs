@@ -13,7 +13,7 @@ use refgate::seal::Keys;
 use rusqlite::Connection;
 use tokio::time::Instant;
 
-use crate::support::sale::{LEASE, NOW, aspire, candidate, open};
+use crate::support::sale::{LEASE, NOW, aspire, candidate, sqlite as open};
 
 /// A hold that no test waits for.
 const HOLD: Duration = Duration::from_secs(3600);
@@ -164,13 +164,13 @@ async fn the_next_run_enters_what_the_last_one_spooled() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = open(dir.path(), Role::Run).unwrap();
     let (recorder, counters) = recorder(dir.path(), &ledger, HOLD);
-    recorder.recover().await;
+    recorder.keep_up().await;
     let sealed = spool(dir.path())
         .seal(&candidate("1001", Some("25.00")))
         .unwrap();
     spool(dir.path()).write(&sealed, NOW).unwrap();
     for _ in 0..2 {
-        recorder.recover().await;
+        recorder.keep_up().await;
         assert_eq!(counters.get(Event::OrderEntered), 1);
         assert_eq!(counters.get(Event::OrderSeenAgain), 0);
     }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use crate::support::daemon::{Daemon, Start};
 use crate::support::front::get;
-use crate::support::sale::{candidate, open};
+use crate::support::sale::{candidate, sqlite as open};
 use crate::support::shop::{Shop, page};
 use crate::support::tls::{Authority, Client};
 use crate::support::wire::PATIENCE;

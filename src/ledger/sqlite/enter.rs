@@ -2,13 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::row::{self, OrderRow, money_words, standing_words, to_json, to_word};
 use super::send::{Change, note};
 use crate::ledger::error::Error;
+use crate::ledger::row::{self, OrderRow, money_words, standing_words, to_json, to_word};
 use crate::ledger::story::Entered;
 use crate::ledger::{ALIASES, SIGHTINGS};
 use crate::name::NetworkName;
-use crate::order::{Candidate, NewPostback, Order, OrderId, Sighting, fold};
+use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, Sighting, Standing, fold};
 use crate::postback::State;
 
 /// What the postbacks of an order wait for when its amount could not be read.
@@ -50,7 +50,7 @@ pub(super) fn order(db: &Connection, id: i64) -> Result<OrderRow, Error> {
     let mut aliases = db.prepare_cached(sql)?;
     let main = found.order.key.id.as_str();
     found.order.aliases = aliases
-        .query_and_then(params![id, main], row::order_id)?
+        .query_and_then(params![id, main], |row| row::order_id(row))?
         .collect::<Result<_, _>>()?;
     Ok(found)
 }
@@ -114,7 +114,12 @@ fn first(db: &Connection, candidate: &Candidate) -> Result<Entered, Error> {
 }
 
 fn again(db: &Connection, known: &OrderRow, candidate: &Candidate) -> Result<Entered, Error> {
-    let mut fold = fold(&known.order, &owed(db, known.id)?, candidate);
+    let owed = match known.order.standing {
+        Standing::Held(Doubt::Unreadable) => owed(db, known.id)?,
+        // There is nothing to complete.
+        _ => Vec::new(),
+    };
+    let mut fold = fold(&known.order, &owed, candidate);
     fold.order.aliases = keep_aliases(db, known.id, &known.order, candidate, &mut fold.notes)?;
     if known.seen < i64::from(SIGHTINGS) {
         keep_sighting(db, known.id, &candidate.sighting, &fold.notes)?;
@@ -135,7 +140,7 @@ fn again(db: &Connection, known: &OrderRow, candidate: &Candidate) -> Result<Ent
 fn owed(db: &Connection, id: i64) -> Result<Vec<NetworkName>, Error> {
     let sql = "SELECT destination FROM postbacks WHERE order_id = ?1 AND sequence = 0 ORDER BY id";
     db.prepare_cached(sql)?
-        .query_and_then([id], row::destination)?
+        .query_and_then([id], |row| row::destination(row))?
         .collect()
 }
 

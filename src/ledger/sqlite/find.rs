@@ -4,8 +4,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::enter;
-use super::row;
 use crate::ledger::error::Error;
+use crate::ledger::row;
 use crate::ledger::story::{Counts, OrderFilter, PostbackFilter, Seen, Story, Told};
 use crate::ledger::{LIST, SIGHTINGS};
 use crate::order::Order;
@@ -64,7 +64,9 @@ pub(super) fn postbacks(
     let (columns, clause) = (row::POSTBACK, &asked.clause);
     let sql = format!("SELECT {columns}{clause} ORDER BY postbacks.id DESC LIMIT ?");
     db.prepare_cached(&sql)?
-        .query_and_then(params_from_iter(asked.values(limit)), row::postback)?
+        .query_and_then(params_from_iter(asked.values(limit)), |row| {
+            row::postback(row)
+        })?
         .collect()
 }
 
@@ -120,7 +122,7 @@ fn story_of(db: &Connection, id: i64) -> Result<Story, Error> {
         ORDER BY id DESC LIMIT ?2) ORDER BY id";
     let history = db
         .prepare_cached(sql)?
-        .query_and_then(params![id, bounded(HISTORY)], row::transition)?
+        .query_and_then(params![id, bounded(HISTORY)], |row| row::transition(row))?
         .collect::<Result<_, _>>()?;
     Ok(Story {
         order: found.order,
@@ -162,7 +164,7 @@ pub(super) fn told(db: &Connection, id: PostbackId) -> Result<Told, Error> {
     );
     let attempts = db
         .prepare_cached(&sql)?
-        .query_and_then(params![id, bounded(HISTORY)], row::attempt)?
+        .query_and_then(params![id, bounded(HISTORY)], |row| row::attempt(row))?
         .collect::<Result<_, _>>()?;
     Ok(Told { postback, attempts })
 }

@@ -3,10 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::find;
-use super::row::{self, to_word};
 use crate::clock::Time;
 use crate::ledger::LIST;
 use crate::ledger::error::Error;
+use crate::ledger::row::{self, to_word};
 use crate::ledger::story::{Resend, Settlement};
 use crate::name::NetworkName;
 use crate::postback::{AttemptId, Postback, PostbackId, State, Verdict};
@@ -26,10 +26,9 @@ pub(super) fn claim(
     let limit = find::bounded(limit);
     let claimed: Vec<Postback> = db
         .prepare_cached(&sql)?
-        .query_and_then(
-            params![now.millis(), limit, destination.as_str()],
-            row::postback,
-        )?
+        .query_and_then(params![now.millis(), limit, destination.as_str()], |row| {
+            row::postback(row)
+        })?
         .collect::<Result<_, _>>()?;
     let mut lease = db.prepare_cached("UPDATE postbacks SET lease = ?2 WHERE id = ?1")?;
     for postback in &claimed {

@@ -2,18 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::row;
 use crate::clock::Time;
 use crate::ledger::error::Error;
-use crate::ledger::session::{Known, Session, Written};
+use crate::ledger::row;
+use crate::ledger::session::{BY_THE_WAY, Known, Session, Written};
 use crate::session::Mark;
 use crate::visit::Visit;
-
-/// Most that one piece of work sweeps away, so that no order waits for long.
-pub(super) const SWEPT: u64 = 1000;
-
-/// Swept by the way, with every piece of work that remembers: more than it adds.
-const BY_THE_WAY: u64 = 64;
 
 pub(super) fn remember(db: &Connection, sessions: &[Session]) -> Result<Vec<Written>, Error> {
     let written = sessions.iter().map(|session| remember_one(db, session));
@@ -25,23 +19,14 @@ pub(super) fn remember(db: &Connection, sessions: &[Session]) -> Result<Vec<Writ
 }
 
 fn remember_one(db: &Connection, session: &Session) -> Result<Written, Error> {
-    let (written, visit) = match find(db, &session.marks, session.at)? {
-        Known::Shared => (Written::SharedBefore, None),
-        Known::Visit(visit) if !visit.credits_as(&session.visit) => (Written::Shared, None),
-        Known::Visit(visit) => (Written::Remembered, Some(newer(visit, &session.visit))),
-        Known::Nothing => (Written::Remembered, Some(session.visit.clone())),
-    };
-    let visit = visit.map(|visit| row::to_json("sessions.visit", &visit));
-    let visit = visit.transpose()?;
-    let mut marks = session.marks.iter();
-    if let Some(first) = marks.next() {
-        write(db, first, visit.as_deref(), session)?;
-    }
-    if visit.is_none() {
-        // Whoever knows the older keys only finds it there.
-        for older in marks {
-            write(db, older, None, session)?;
-        }
+    let known = find(db, &session.marks, session.at)?;
+    let (written, visit) = session.written(known);
+    let text = visit
+        .as_ref()
+        .map(|visit| row::to_json("sessions.visit", visit));
+    let text = text.transpose()?;
+    for mark in session.written_under(visit.as_ref()) {
+        write(db, mark, text.as_deref(), session)?;
     }
     Ok(written)
 }
@@ -60,15 +45,6 @@ fn write(
     Ok(())
 }
 
-/// Requests may overtake one another: the visit with the newest click is the visit as it is.
-fn newer(known: Visit, now: &Visit) -> Visit {
-    let newest = |visit: &Visit| visit.clicks.iter().map(|click| click.at).max();
-    if newest(&known) > newest(now) {
-        return known;
-    }
-    now.clone()
-}
-
 /// What is known of it by all of its marks together.
 pub(super) fn find(db: &Connection, marks: &[Mark], now: Time) -> Result<Known, Error> {
     let sql = "SELECT visit FROM sessions WHERE mark = ?1 AND until > ?2";
@@ -78,16 +54,9 @@ pub(super) fn find(db: &Connection, marks: &[Mark], now: Time) -> Result<Known, 
         let found: Option<Option<String>> = find
             .query_row(params![mark.to_string(), now.millis()], |row| row.get(0))
             .optional()?;
-        let visit: Visit = match found {
-            None => continue,
-            Some(None) => return Ok(Known::Shared),
-            Some(Some(text)) => row::from_json("sessions.visit", &text)?,
-        };
-        known = match known {
-            Known::Visit(other) if !other.credits_as(&visit) => return Ok(Known::Shared),
-            Known::Visit(other) => Known::Visit(newer(other, &visit)),
-            _ => Known::Visit(visit),
-        };
+        let Some(text) = found else { continue };
+        let visit = text.map(|text| row::from_json::<Visit>("sessions.visit", &text));
+        known = known.and(visit.transpose()?);
     }
     Ok(known)
 }

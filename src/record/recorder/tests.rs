@@ -24,7 +24,7 @@ fn numbered(number: u32) -> Candidate {
 /// A recorder that is never in a hurry, on a ledger of its own.
 fn recorder(dir: &std::path::Path) -> (Ledger, Recorder) {
     let path = dir.join("refgate.db");
-    let ledger = Ledger::open(&Settings { path }, Role::Run, NOW).unwrap();
+    let ledger = Ledger::open(&Settings::Sqlite(path), Role::Run, NOW).unwrap();
     let keys = Keys::parse(["ab".repeat(64).as_str()]).unwrap();
     let spool = Spool::new(dir.join("spool"), keys);
     let hold = Duration::from_secs(3600);

@@ -5,6 +5,7 @@ use std::fs;
 use refgate::app::App;
 use refgate::clock::Time;
 use refgate::event::Event;
+use refgate::ledger::Settings;
 use refgate::postback::State;
 use rusqlite::Connection;
 
@@ -16,7 +17,7 @@ const THANKS: &str = "/checkout/thank-you/7";
 
 /// Another connection to the ledger that has done this.
 fn meddle(front: &Front, sql: &str) -> Connection {
-    let other = Connection::open(&front.settings.ledger.path).unwrap();
+    let other = Connection::open(front.ledger_file()).unwrap();
     other.execute_batch(sql).unwrap();
     other
 }
@@ -91,7 +92,7 @@ fn a_second_process_on_the_ledger_is_refused_with_words() {
     let front = Front::of(ordinary());
     let error = App::start(front.settings.clone(), Time::now()).unwrap_err();
     let words = refgate::cause::Causes(&error).to_string();
-    let path = front.settings.ledger.path.display().to_string();
+    let path = front.ledger_file().display().to_string();
     assert!(words.contains(&path), "{words}");
     assert!(words.contains(&std::process::id().to_string()), "{words}");
     // The first is none the worse for it.
@@ -102,16 +103,16 @@ fn a_second_process_on_the_ledger_is_refused_with_words() {
 #[test]
 fn a_ledger_that_cannot_be_opened_refuses_the_start_with_words() {
     let front = Front::of(ordinary());
-    let dir = front.settings.ledger.path.parent().unwrap();
+    let dir = front.ledger_file().parent().unwrap();
     let mut settings = front.settings.clone();
     fs::write(dir.join("file"), "x").unwrap();
     fs::create_dir(dir.join("folder")).unwrap();
     fs::write(dir.join("text"), "no database ".repeat(500)).unwrap();
     for name in ["file/refgate.db", "folder", "text"] {
-        settings.ledger.path = dir.join(name);
+        settings.ledger = Settings::Sqlite(dir.join(name));
         let error = App::start(settings.clone(), Time::now()).unwrap_err();
         let words = refgate::cause::Causes(&error).to_string();
-        let path = settings.ledger.path.display().to_string();
+        let path = settings.ledger.to_string();
         assert!(words.contains(&path), "{name}: {words}");
     }
 }

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use super::words;
 use crate::support::office::{ASPIRE, Office, PATIENCE, UNIQUE};
-use crate::support::sale;
+use crate::support::{postgres, sale};
 
 #[tokio::test]
 async fn no_more_are_under_way_than_allowed() {
@@ -44,6 +44,10 @@ async fn a_delayed_postback_goes_out_after_a_restart() {
 
 #[tokio::test]
 async fn a_crash_while_sending_leaves_it_unclear() {
+    if postgres::is_meant() {
+        // There a lease outlives its process: tests/postgres/run.py waits for its end.
+        return;
+    }
     let office = Office::open(ASPIRE).await;
     office.network.next([Manner::Hang]);
     let id = office.sell("A-1").await;
@@ -66,6 +70,10 @@ async fn a_crash_while_sending_leaves_it_unclear() {
 
 #[tokio::test]
 async fn a_crash_while_sending_is_repeated_where_the_network_deduplicates() {
+    if postgres::is_meant() {
+        // There a lease outlives its process: tests/postgres/run.py waits for its end.
+        return;
+    }
     let mut office = Office::open(UNIQUE).await;
     office.destination().dedupe = Dedupe::Order;
     office.settings.schedule = vec![Duration::from_millis(5)];

@@ -59,7 +59,7 @@ fn the_order_is_in_the_ledger_when_the_last_byte_comes() {
 
 /// Locks the ledger as another process can.
 fn lock(front: &Front) -> Connection {
-    let other = Connection::open(&front.settings.ledger.path).unwrap();
+    let other = Connection::open(front.ledger_file()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     other
 }

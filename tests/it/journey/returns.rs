@@ -242,7 +242,7 @@ fn keyed(front: &mut Front, digits: &[&str]) {
 
 /// How many sessions are in the ledger.
 fn rows(front: &Front) -> i64 {
-    let db = Connection::open(&front.settings.ledger.path).unwrap();
+    let db = Connection::open(front.ledger_file()).unwrap();
     let count = db.query_row("SELECT count(*) FROM sessions", [], |row| row.get(0));
     count.unwrap()
 }
@@ -299,7 +299,7 @@ fn short_and_plain_values_are_never_written() {
 fn a_ledger_that_takes_nothing_costs_the_credit_and_no_time() {
     let front = remembering("2h");
     let ours = front.click();
-    let other = Connection::open(&front.settings.ledger.path).unwrap();
+    let other = Connection::open(front.ledger_file()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let request = with(&format!("sid={SESSION}; {ours}"), "/checkout/pay");
     let direct = front.direct(with(&format!("sid={SESSION}"), "/checkout/pay"));
@@ -331,12 +331,12 @@ fn the_sessions_value_stands_nowhere() {
     front.ask(by_session("1", SESSION));
     front.ask(with(&format!("sid={SHORT}; {first}"), "/cart"));
     // One order goes into the spool.
-    let locked = Connection::open(&front.settings.ledger.path).unwrap();
+    let locked = Connection::open(front.ledger_file()).unwrap();
     locked.execute_batch("BEGIN IMMEDIATE").unwrap();
     front.ask(by_session("2", SESSION));
     assert_eq!(front.count(Event::OrderSpooled), 1);
     locked.execute_batch("ROLLBACK").unwrap();
-    let folder = front.settings.ledger.path.parent().unwrap().to_owned();
+    let folder = front.ledger_file().parent().unwrap().to_owned();
     let looked = files(&folder, &mut |path, bytes| {
         for value in [SESSION, OTHER, SHORT] {
             let found = bytes.windows(value.len()).any(|it| it == value.as_bytes());

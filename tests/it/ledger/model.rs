@@ -8,6 +8,7 @@ use refgate::ledger::{Entered, Ledger, Role, Settlement};
 use refgate::order::OrderKey;
 use refgate::postback::{AttemptId, PostbackId, State};
 
+use crate::support::postgres;
 use crate::support::sale::{NOW, aspire, candidate, open, settlement};
 
 /// One deed.
@@ -218,7 +219,8 @@ proptest! {
                     Deed::Reopen => {
                         drop(ledger);
                         ledger = open(dir.path(), Role::Run).unwrap();
-                        for row in &mut model.rows {
+                        // On PostgreSQL another replica may have the lease, so it ends by time alone.
+                        for row in model.rows.iter_mut().filter(|_| !postgres::is_meant()) {
                             row.lease = row.lease.map(|_| Time::from_millis(0));
                         }
                     }

@@ -1,4 +1,4 @@
-//! Opening: one owner, its own file, a schema it knows, settings that last.
+//! Opening the SQLite file: one owner, its own file, a schema it knows, settings that last.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -13,7 +13,9 @@ use refgate::session::{Mark, Marker};
 use refgate::visit::{Visit, VisitId};
 use rusqlite::Connection;
 
-use crate::support::sale::{LEASE, NOW, aspire, candidate, click, later, open, settlement};
+use crate::support::sale::{
+    LEASE, NOW, aspire, candidate, click, later, settlement, sqlite as open,
+};
 
 /// Makes a ledger and runs SQL on its file.
 fn changed(dir: &Path, sql: &str) {
@@ -40,7 +42,7 @@ async fn a_second_run_is_refused_with_the_owners_pid_and_a_tool_is_not() {
 
     let linked = dir.path().join("another-name.db");
     std::os::unix::fs::symlink(dir.path().join("refgate.db"), &linked).unwrap();
-    let error = Ledger::open(&Settings { path: linked }, Role::Run, NOW).unwrap_err();
+    let error = Ledger::open(&Settings::Sqlite(linked), Role::Run, NOW).unwrap_err();
     assert!(
         matches!(error, Error::InUse { .. }),
         "by its other name: {error:?}"

@@ -13,13 +13,13 @@ use refgate::visit::{Visit, VisitId};
 use crate::support::sale::{NOW, click, later, open};
 
 /// The marks of a session by the keys that these digits stand for.
-fn marks(keys: &[&str], session: u8) -> Vec<Mark> {
+pub(super) fn marks(keys: &[&str], session: u8) -> Vec<Mark> {
     let texts: Vec<String> = keys.iter().map(|pair| pair.repeat(64)).collect();
     let keys = Keys::parse(texts.iter().map(String::as_str)).unwrap();
     Marker::new(&keys, &GroupName::default(), &"main".parse().unwrap()).marks(&[session])
 }
 
-fn visit(id: u128, clicked: Time) -> Visit {
+pub(super) fn visit(id: u128, clicked: Time) -> Visit {
     let mut click = click();
     click.at = clicked;
     // Two visits have different clicks, but where one store hands them over to another.
@@ -29,7 +29,7 @@ fn visit(id: u128, clicked: Time) -> Visit {
     Visit::new(VisitId(id), click)
 }
 
-fn session(marks: Vec<Mark>, visit: Visit, at: Time) -> Session {
+pub(super) fn session(marks: Vec<Mark>, visit: Visit, at: Time) -> Session {
     let until = at.plus(MEMORY);
     Session {
         marks,

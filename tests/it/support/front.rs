@@ -1,6 +1,7 @@
 //! The whole app by its front door: a raw client, the app, a raw shop and a test network.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use refgate::clock::Time;
 use refgate::config::Settings;
 use refgate::demo::network::{Call, Network};
 use refgate::event::Event;
-use refgate::ledger::{Ledger, OrderFilter, Role, Story, Told};
+use refgate::ledger::{self, Ledger, OrderFilter, Role, Story, Told};
 use refgate::order::Order;
 use refgate::postback::State;
 use refgate::visit::{Visit, VisitId};
@@ -51,13 +52,23 @@ impl Front {
 
     /// The same, with the top-level keys of `piece` in place of the usual ones.
     pub(crate) fn with(piece: &str, shop: Shop) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = ledger::Settings::Sqlite(dir.path().join("refgate.db"));
+        Self::in_folder(dir, ledger, piece, shop)
+    }
+
+    /// The same, on this ledger.
+    pub(crate) fn on(ledger: ledger::Settings, piece: &str, shop: Shop) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), ledger, piece, shop)
+    }
+
+    fn in_folder(dir: TempDir, ledger: ledger::Settings, piece: &str, shop: Shop) -> Self {
         let (network, playing, address) = Playing::start();
         let text = over(BASE, piece)
             .replace("SHOP", &shop.addr().to_string())
             .replace("NETWORK", &address);
         let mut settings = Folder::with(&text).loaded().settings;
-        let dir = tempfile::tempdir().unwrap();
-        settings.ledger.path = dir.path().join("refgate.db");
+        settings.ledger = ledger;
         settings.record.spool = dir.path().join("spool");
         let proxy = run(settings.clone(), tempfile::tempdir().unwrap());
         Self {
@@ -84,6 +95,14 @@ impl Front {
 
     fn running(&self) -> &Running {
         self.proxy.as_ref().unwrap()
+    }
+
+    /// The ledger's SQLite file.
+    pub(crate) fn ledger_file(&self) -> &Path {
+        let ledger::Settings::Sqlite(path) = &self.settings.ledger else {
+            panic!("{}", self.settings.ledger)
+        };
+        path
     }
 
     pub(crate) fn count(&self, event: Event) -> u64 {
@@ -170,7 +189,7 @@ impl Front {
     }
 
     /// Looks into the ledger as a tool does, beside the app.
-    fn look<T>(&self, ask: impl AsyncFnOnce(Ledger) -> Result<T, refgate::ledger::Error>) -> T {
+    fn look<T>(&self, ask: impl AsyncFnOnce(Ledger) -> Result<T, ledger::Error>) -> T {
         let ledger = Ledger::open(&self.settings.ledger, Role::Tool, Time::now()).unwrap();
         runtime().block_on(ask(ledger)).unwrap()
     }

@@ -14,6 +14,8 @@ use refgate::order::{
 use refgate::postback::{AttemptId, Outcome, Postback, State, Verdict};
 use refgate::visit::{Visit, VisitId};
 
+use super::postgres;
+
 /// The moment at which the tests begin.
 pub(crate) const NOW: Time = Time::from_millis(1_795_392_000_000);
 
@@ -25,10 +27,18 @@ pub(crate) fn later(seconds: u64) -> Time {
     NOW.plus(Duration::from_secs(seconds))
 }
 
-/// Opens the ledger `name` in `dir`.
+/// Opens the ledger of `dir`: on PostgreSQL where the tests are to run on it, otherwise in SQLite.
 pub(crate) fn open(dir: &Path, role: Role) -> Result<Ledger, refgate::ledger::Error> {
+    match postgres::of(dir) {
+        Some(url) => Ledger::open(&postgres::settings(&url), role, NOW),
+        None => sqlite(dir, role),
+    }
+}
+
+/// Opens the SQLite file in `dir`.
+pub(crate) fn sqlite(dir: &Path, role: Role) -> Result<Ledger, refgate::ledger::Error> {
     let path = dir.join("refgate.db");
-    Ledger::open(&Settings { path }, role, NOW)
+    Ledger::open(&Settings::Sqlite(path), role, NOW)
 }
 
 /// The network that the orders of the tests are owed to.

@@ -1,19 +1,30 @@
-//! Rows as words: each column read by its own parser; what cannot be read names its column.
+//! Rows as words, of both engines: each column read by its own parser; what cannot be read names its column.
 
 use std::str::FromStr;
 use std::sync::Arc;
 
-use rusqlite::Row;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::error::Error;
+use super::story::Transition;
 use crate::clock::Time;
-use crate::ledger::error::Error;
-use crate::ledger::story::Transition;
 use crate::money::Money;
 use crate::name::NetworkName;
 use crate::order::{Doubt, Order, OrderId, OrderKey, Standing};
 use crate::postback::{Attempt, Outcome, Postback, State, Verdict};
+
+/// A row of either engine: whole numbers and texts, by the names of their columns.
+pub(super) trait Columns {
+    /// A number.
+    fn number(&self, name: &'static str) -> Result<i64, Error>;
+    /// A number, or nothing.
+    fn maybe_number(&self, name: &'static str) -> Result<Option<i64>, Error>;
+    /// A text.
+    fn text(&self, name: &'static str) -> Result<String, Error>;
+    /// A text, or nothing.
+    fn maybe_text(&self, name: &'static str) -> Result<Option<String>, Error>;
+}
 
 /// A word that no state, standing or doubt has.
 #[derive(Debug, thiserror::Error)]
@@ -32,29 +43,29 @@ pub(super) struct OrderRow {
     pub(super) order: Order,
 }
 
-pub(super) fn order(row: &Row<'_>) -> Result<OrderRow, Error> {
-    let standing: String = row.get("standing")?;
+pub(super) fn order(row: &dyn Columns) -> Result<OrderRow, Error> {
+    let standing = row.text("standing")?;
     let standing = match (standing.as_str(), doubt(row, "orders.doubt")?) {
         ("credited", _) => Standing::Credited,
         ("organic", _) => Standing::Organic,
         ("held", Some(doubt)) => Standing::Held(doubt),
         _ => return Err(unreadable("orders.standing", Unknown(standing))),
     };
-    let click: Option<String> = row.get("click")?;
-    let visit: Option<String> = row.get("visit")?;
+    let click = row.maybe_text("click")?;
+    let visit = row.maybe_text("visit")?;
     let order = Order {
         key: OrderKey {
             namespace: parse(row, "namespace", "orders.namespace")?,
             id: parse(row, "number", "orders.number")?,
         },
         aliases: Vec::new(),
-        at: Time::from_millis(row.get("at")?),
+        at: Time::from_millis(row.number("at")?),
         store: parse(row, "store", "orders.store")?,
         rule: parse(row, "rule", "orders.rule")?,
         amount: money(row)?,
-        working: row.get("working")?,
+        working: row.maybe_text("working")?,
         standing,
-        why: row.get("why")?,
+        why: row.text("why")?,
         click: click
             .map(|text| from_json("orders.click", &text))
             .transpose()?,
@@ -63,8 +74,8 @@ pub(super) fn order(row: &Row<'_>) -> Result<OrderRow, Error> {
             .transpose()?,
     };
     Ok(OrderRow {
-        id: row.get("id")?,
-        seen: row.get("seen")?,
+        id: row.number("id")?,
+        seen: row.number("seen")?,
         order,
     })
 }
@@ -76,73 +87,76 @@ pub(super) const POSTBACK: &str = "postbacks.id, orders.namespace, orders.number
     postbacks.at, postbacks.due, postbacks.attempts, postbacks.spent \
     FROM postbacks JOIN orders ON orders.id = postbacks.order_id";
 
-pub(super) fn postback(row: &Row<'_>) -> Result<Postback, Error> {
-    let captured: String = row.get("captured")?;
-    let due: Option<i64> = row.get("due")?;
+pub(super) fn postback(row: &dyn Columns) -> Result<Postback, Error> {
+    let captured = row.text("captured")?;
+    let due = row.maybe_number("due")?;
     Ok(Postback {
-        id: row.get("id")?,
+        id: row.number("id")?,
         order: OrderKey {
             namespace: parse(row, "namespace", "orders.namespace")?,
             id: parse(row, "number", "orders.number")?,
         },
         destination: destination(row)?,
-        event: row.get("event")?,
-        sequence: row.get("sequence")?,
+        event: row.text("event")?,
+        sequence: small("postbacks.sequence", row.number("sequence")?)?,
         values: from_json("postbacks.captured", &captured)?,
         amount: money(row)?,
         state: state(row)?,
         doubt: doubt(row, "postbacks.doubt")?,
-        cause: row.get("cause")?,
-        at: Time::from_millis(row.get("at")?),
+        cause: row.maybe_text("cause")?,
+        at: Time::from_millis(row.number("at")?),
         due: due.map(Time::from_millis),
-        attempts: row.get("attempts")?,
-        spent: row.get("spent")?,
+        attempts: small("postbacks.attempts", row.number("attempts")?)?,
+        spent: small("postbacks.spent", row.number("spent")?)?,
     })
 }
 
 /// The columns that [`attempt`] reads.
 pub(super) const ATTEMPT: &str = "id, postback_id, begun, url, ended, status, words, verdict";
 
-pub(super) fn attempt(row: &Row<'_>) -> Result<Attempt, Error> {
-    let ended: Option<i64> = row.get("ended")?;
+pub(super) fn attempt(row: &dyn Columns) -> Result<Attempt, Error> {
+    let ended = row.maybe_number("ended")?;
     let outcome = match ended {
         None => None,
         Some(at) => Some(Outcome {
             at: Time::from_millis(at),
-            status: row.get("status")?,
-            words: row.get::<_, Option<String>>("words")?.unwrap_or_default(),
-            verdict: word::<Verdict>("attempts.verdict", row.get("verdict")?)?,
+            status: row
+                .maybe_number("status")?
+                .map(|status| small("attempts.status", status))
+                .transpose()?,
+            words: row.maybe_text("words")?.unwrap_or_default(),
+            verdict: word::<Verdict>("attempts.verdict", row.text("verdict")?)?,
         }),
     };
     Ok(Attempt {
-        id: row.get("id")?,
-        postback: row.get("postback_id")?,
-        begun: Time::from_millis(row.get("begun")?),
-        url: row.get("url")?,
+        id: row.number("id")?,
+        postback: row.number("postback_id")?,
+        begun: Time::from_millis(row.number("begun")?),
+        url: row.text("url")?,
         outcome,
     })
 }
 
-pub(super) fn transition(row: &Row<'_>) -> Result<Transition, Error> {
+pub(super) fn transition(row: &dyn Columns) -> Result<Transition, Error> {
     Ok(Transition {
-        postback: row.get("postback_id")?,
-        at: Time::from_millis(row.get("at")?),
-        was: row.get("was")?,
-        became: row.get("became")?,
-        cause: row.get("cause")?,
+        postback: row.maybe_number("postback_id")?,
+        at: Time::from_millis(row.number("at")?),
+        was: row.maybe_text("was")?,
+        became: row.text("became")?,
+        cause: row.maybe_text("cause")?,
     })
 }
 
-pub(super) fn order_id(row: &Row<'_>) -> Result<OrderId, Error> {
+pub(super) fn order_id(row: &dyn Columns) -> Result<OrderId, Error> {
     parse(row, "number", "aliases.number")
 }
 
-pub(super) fn destination(row: &Row<'_>) -> Result<NetworkName, Error> {
+pub(super) fn destination(row: &dyn Columns) -> Result<NetworkName, Error> {
     parse(row, "destination", "postbacks.destination")
 }
 
-pub(super) fn state(row: &Row<'_>) -> Result<State, Error> {
-    let word: String = row.get("state")?;
+pub(super) fn state(row: &dyn Columns) -> Result<State, Error> {
+    let word = row.text("state")?;
     State::from_word(&word).ok_or_else(|| unreadable("postbacks.state", Unknown(word)))
 }
 
@@ -185,14 +199,13 @@ fn word<T: DeserializeOwned>(column: &'static str, text: String) -> Result<T, Er
         .map_err(|error| unreadable(column, error))
 }
 
-fn doubt(row: &Row<'_>, column: &'static str) -> Result<Option<Doubt>, Error> {
-    let text: Option<String> = row.get("doubt")?;
+fn doubt(row: &dyn Columns, column: &'static str) -> Result<Option<Doubt>, Error> {
+    let text = row.maybe_text("doubt")?;
     text.map(|text| word(column, text)).transpose()
 }
 
-fn money(row: &Row<'_>) -> Result<Option<Money>, Error> {
-    let amount: Option<String> = row.get("amount")?;
-    let currency: Option<String> = row.get("currency")?;
+fn money(row: &dyn Columns) -> Result<Option<Money>, Error> {
+    let (amount, currency) = (row.maybe_text("amount")?, row.maybe_text("currency")?);
     let (Some(amount), Some(currency)) = (amount, currency) else {
         return Ok(None);
     };
@@ -202,13 +215,12 @@ fn money(row: &Row<'_>) -> Result<Option<Money>, Error> {
     }))
 }
 
-fn parse<T>(row: &Row<'_>, name: &str, column: &'static str) -> Result<T, Error>
+fn parse<T>(row: &dyn Columns, name: &'static str, column: &'static str) -> Result<T, Error>
 where
     T: FromStr,
     T::Err: std::error::Error + Send + Sync + 'static,
 {
-    let text: String = row.get(name)?;
-    parse_text(column, &text)
+    parse_text(column, &row.text(name)?)
 }
 
 fn parse_text<T>(column: &'static str, text: &str) -> Result<T, Error>
@@ -219,7 +231,16 @@ where
     text.parse().map_err(|error| unreadable(column, error))
 }
 
-fn unreadable<E>(column: &'static str, source: E) -> Error
+/// A number that must fit into fewer bits than the column has.
+fn small<T>(column: &'static str, number: i64) -> Result<T, Error>
+where
+    T: TryFrom<i64>,
+    T::Error: std::error::Error + Send + Sync + 'static,
+{
+    T::try_from(number).map_err(|error| unreadable(column, error))
+}
+
+pub(super) fn unreadable<E>(column: &'static str, source: E) -> Error
 where
     E: std::error::Error + Send + Sync + 'static,
 {

@@ -1,0 +1,275 @@
+//! Entering: a candidate becomes a new order by one statement, or one more sighting of one that is known.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::connection::Connection;
+use super::first::first;
+use super::send::{Change, note};
+use super::work::Pace;
+use crate::ledger::error::Error;
+use crate::ledger::row::{
+    self, Columns as _, OrderRow, money_words, standing_words, to_json, to_word,
+};
+use crate::ledger::story::Entered;
+use crate::ledger::{ALIASES, SIGHTINGS};
+use crate::name::NetworkName;
+use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, Sighting, Standing, fold};
+use crate::postback::State;
+
+/// What the postbacks of an order wait for when its amount could not be read.
+const UNREADABLE: &str = "unreadable";
+
+pub(super) async fn enter(
+    db: &Connection,
+    candidate: &Candidate,
+    pace: Pace,
+) -> Result<Option<Entered>, Error> {
+    if pace == Pace::Together {
+        return first(db, candidate).await;
+    }
+    if let Some(id) = known(db, candidate).await? {
+        return again(db, id, candidate).await.map(Some);
+    }
+    match first(db, candidate).await? {
+        Some(entered) => Ok(Some(entered)),
+        // Another replica has entered it at this moment; whoever looks again finds it.
+        None => Err(Error::Contended(Arc::new(std::io::Error::from(
+            std::io::ErrorKind::AlreadyExists,
+        )))),
+    }
+}
+
+/// The order that goes by the candidate's id, or by another of its ids: the first of them that is known.
+async fn known(db: &Connection, candidate: &Candidate) -> Result<Option<i64>, Error> {
+    let key = &candidate.order.key;
+    let ids: Vec<&str> = std::iter::once(&key.id)
+        .chain(candidate.order.aliases.iter().take(ALIASES))
+        .map(OrderId::as_str)
+        .collect();
+    let sql = "SELECT number, order_id FROM aliases WHERE namespace = $1 AND number = ANY ($2)";
+    let rows = db.rows(sql, &[&key.namespace.as_str(), &ids]).await?;
+    let mut found: Vec<(Option<usize>, i64)> = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let number = row.text("number")?;
+        let place = ids.iter().position(|id| *id == number);
+        found.push((place, row.number("order_id")?));
+    }
+    Ok(found.into_iter().min().map(|(_place, id)| id))
+}
+
+/// An order with its aliases.
+pub(super) async fn order(db: &Connection, id: i64) -> Result<OrderRow, Error> {
+    let sql = format!("SELECT {} FROM orders WHERE id = $1", row::ORDER);
+    let found = db.row(&sql, &[&id]).await?;
+    with_aliases(db, found).await
+}
+
+/// What an alias refers to is there: no order is ever deleted.
+async fn with_aliases(
+    db: &Connection,
+    row: Option<tokio_postgres::Row>,
+) -> Result<OrderRow, Error> {
+    let row = row.ok_or_else(|| {
+        Error::Database(Arc::new(std::io::Error::from(std::io::ErrorKind::NotFound)))
+    })?;
+    let mut found = row::order(&row)?;
+    let sql = "SELECT number FROM aliases WHERE order_id = $1 AND number <> $2
+        ORDER BY number COLLATE \"C\"";
+    let main = found.order.key.id.as_str();
+    let rows = db.rows(sql, &[&found.id, &main]).await?;
+    let aliases = rows.iter().map(|row| row::order_id(row));
+    found.order.aliases = aliases.collect::<Result<_, _>>()?;
+    Ok(found)
+}
+
+/// Counts the sighting first: from then on the order is this transaction's.
+async fn again(db: &Connection, id: i64, candidate: &Candidate) -> Result<Entered, Error> {
+    let sql = format!(
+        "UPDATE orders SET seen = seen + 1 WHERE id = $1 RETURNING {}",
+        row::ORDER
+    );
+    let found = db.row(&sql, &[&id]).await?;
+    let known = with_aliases(db, found).await?;
+    let owed = match known.order.standing {
+        Standing::Held(Doubt::Unreadable) => owed(db, known.id).await?,
+        // There is nothing to complete.
+        _ => Vec::new(),
+    };
+    let mut fold = fold(&known.order, &owed, candidate);
+    fold.order.aliases = keep_aliases(db, &known, candidate, &mut fold.notes).await?;
+    if known.seen <= i64::from(SIGHTINGS) {
+        keep_sighting(db, known.id, &candidate.sighting, &fold.notes).await?;
+    }
+    let Some(postbacks) = fold.completed else {
+        return Ok(Entered::Again(fold.order));
+    };
+    complete_order(db, &known, &fold.order, &candidate.sighting).await?;
+    for postback in &postbacks {
+        complete_postback(db, known.id, postback, &candidate.sighting).await?;
+    }
+    Ok(Entered::Completed(fold.order))
+}
+
+/// Those who have a postback of an order.
+async fn owed(db: &Connection, id: i64) -> Result<Vec<NetworkName>, Error> {
+    let sql = "SELECT destination FROM postbacks WHERE order_id = $1 AND sequence = 0 ORDER BY id";
+    let rows = db.rows(sql, &[&id]).await?;
+    rows.iter().map(|row| row::destination(row)).collect()
+}
+
+/// Keeps the candidate's other ids, as long as there is room and no other order goes by them.
+async fn keep_aliases(
+    db: &Connection,
+    known: &OrderRow,
+    candidate: &Candidate,
+    notes: &mut Vec<String>,
+) -> Result<Vec<OrderId>, Error> {
+    let order = &known.order;
+    let mut kept = order.aliases.clone();
+    let seen = std::iter::once(&candidate.order.key.id).chain(&candidate.order.aliases);
+    for alias in seen {
+        if *alias == order.key.id || kept.contains(alias) {
+            continue;
+        }
+        if kept.len() >= ALIASES {
+            notes.push(format!("{ALIASES} other ids are kept, {alias} is not"));
+            break;
+        }
+        let sql = "INSERT INTO aliases (namespace, number, order_id) VALUES ($1, $2, $3)
+            ON CONFLICT DO NOTHING";
+        let namespace = order.key.namespace.as_str();
+        let inserted = db
+            .run(sql, &[&namespace, &alias.as_str(), &known.id])
+            .await?;
+        if inserted == 1 {
+            kept.push(alias.clone());
+        } else {
+            notes.push(format!("another order goes by {alias} too"));
+        }
+    }
+    kept.sort();
+    Ok(kept)
+}
+
+async fn keep_sighting(
+    db: &Connection,
+    id: i64,
+    sighting: &Sighting,
+    notes: &[String],
+) -> Result<(), Error> {
+    let sql = "INSERT INTO sightings (order_id, at, rule, body, notes) VALUES ($1, $2, $3, $4, $5)";
+    let body = to_json("sightings.body", sighting)?;
+    let notes = to_json("sightings.notes", &notes)?;
+    let (at, rule) = (sighting.at.millis(), sighting.rule.as_str());
+    db.run(sql, &[&id, &at, &rule, &body, &notes]).await?;
+    Ok(())
+}
+
+async fn complete_order(
+    db: &Connection,
+    known: &OrderRow,
+    order: &Order,
+    sighting: &Sighting,
+) -> Result<(), Error> {
+    let (amount, currency) = money_words(order.amount);
+    let (was, _doubt) = standing_words(&known.order.standing)?;
+    let (standing, doubt) = standing_words(&order.standing)?;
+    let sql = "UPDATE orders SET amount = $2, currency = $3, working = $4, standing = $5, doubt = $6, why = $7
+        WHERE id = $1";
+    let working = order.working.as_deref().map(clean);
+    let why = clean(&order.why);
+    db.run(
+        sql,
+        &[
+            &known.id, &amount, &currency, &working, &standing, &doubt, &why,
+        ],
+    )
+    .await?;
+    let entry = Change {
+        order: known.id,
+        postback: None,
+        at: sighting.at,
+        was: Some(was),
+        became: standing,
+        cause: Some(&order.why),
+    };
+    note(db, &entry).await
+}
+
+async fn complete_postback(
+    db: &Connection,
+    order: i64,
+    postback: &NewPostback,
+    sighting: &Sighting,
+) -> Result<(), Error> {
+    let (amount, currency) = money_words(postback.amount);
+    let stand = Stand::of(postback, sighting.at.millis())?;
+    let sql = "UPDATE postbacks SET amount = $5, currency = $6, state = $7, doubt = $8, cause = $9, due = $10
+        WHERE order_id = $1 AND destination = $2 AND event = $3 AND sequence = $4
+          AND state = 'held' AND doubt = $11 RETURNING id";
+    let waiting = db
+        .row(
+            sql,
+            &[
+                &order,
+                &postback.destination.as_str(),
+                &clean(&postback.event),
+                &i64::from(postback.sequence),
+                &amount,
+                &currency,
+                &stand.state.as_str(),
+                &stand.doubt,
+                &stand.cause,
+                &stand.due,
+                &UNREADABLE,
+            ],
+        )
+        .await?;
+    let Some(row) = waiting else { return Ok(()) };
+    let entry = Change {
+        order,
+        postback: Some(row.number("id")?),
+        at: sighting.at,
+        was: Some(State::Held.as_str()),
+        became: stand.state.as_str(),
+        cause: stand.cause.as_deref(),
+    };
+    note(db, &entry).await
+}
+
+/// How a postback that is entered or completed stands: due at once, or held.
+pub(super) struct Stand<'a> {
+    pub(super) state: State,
+    pub(super) doubt: Option<String>,
+    pub(super) cause: Option<Cow<'a, str>>,
+    pub(super) due: Option<i64>,
+}
+
+impl<'a> Stand<'a> {
+    pub(super) fn of(postback: &'a NewPostback, at: i64) -> Result<Self, Error> {
+        Ok(match &postback.held {
+            None => Self {
+                state: State::Due,
+                doubt: None,
+                cause: None,
+                due: Some(at),
+            },
+            Some((doubt, cause)) => Self {
+                state: State::Held,
+                doubt: Some(to_word("postbacks.doubt", doubt)?),
+                cause: Some(clean(cause)),
+                due: None,
+            },
+        })
+    }
+}
+
+/// A text as PostgreSQL takes it: it has no NUL. Ids and names have none either, and JSON writes it in letters.
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}").into()
+    } else {
+        text.into()
+    }
+}
