@@ -49,8 +49,6 @@
 //! It does not judge: what an order is worth and to whom it is owed is `record`'s, what an
 //! answer means is `deliver`'s.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,12 +64,14 @@ mod owner;
 pub mod postgres;
 mod row;
 mod session;
+mod settings;
 mod sqlite;
 mod story;
 mod writer;
 
 pub use error::{Cause, Error, Owner};
 pub use session::{Known, Session, Written};
+pub use settings::Settings;
 pub use story::{
     Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Seen, Settlement, Story,
     Told, Transition,
@@ -91,25 +91,6 @@ pub const ALIASES: usize = 16;
 
 /// Longest list that a verb returns.
 pub const LIST: usize = 10_000;
-
-/// Where the ledger is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settings {
-    /// In this SQLite file, for one process.
-    Sqlite(PathBuf),
-    /// In a PostgreSQL database, for several replicas.
-    Postgres(postgres::Server),
-}
-
-impl fmt::Display for Settings {
-    /// The file, or the database's URL without its password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => path.display().fmt(f),
-            Self::Postgres(server) => server.fmt(f),
-        }
-    }
-}
 
 /// What a process wants of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
