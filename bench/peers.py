@@ -112,7 +112,7 @@ class Site:
 
 class Running:
     """A started proxy. `wrap` are words to put before its command (valgrind); `single` asks for one process; `lines`
-    makes further stores and rules for refgate, from the shop's port."""
+    makes further stores, rules and sections for refgate, from the shop's port."""
 
     def __init__(self, site, peer, tls=False, workers=1, cores="1", wrap=(), single=False, lines=None):
         self.site, self.peer, self.tls = site, peer, tls
@@ -121,7 +121,7 @@ class Running:
             "PORT": self.port, "SHOP_PORT": site.shop_port, "ADMIN_PORT": free_port(), "WORKERS": workers,
             "SCHEME": "https" if tls else "http", "MASTER": "off" if single else "on",
             "CERTIFICATE": site.certificate, "KEY": site.key, "TLS": peer.tls(site) if tls else "",
-            "LISTEN": refgate_listen(self.port, tls, site), "STORES": "", "RULES": "",
+            "LISTEN": refgate_listen(self.port, tls, site), "STORES": "", "RULES": "", "MORE": "",
             "SPLICE": peer.setting,
             **(lines(site.shop_port) if lines else {}),
         }

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 import attribution
+import hand_over
 import peers
 import report
 import scenarios
@@ -15,7 +16,7 @@ from instructions import per_request, under_callgrind
 from load import Failed, Work
 from suite import Suite
 
-COUNTED = ("syscalls", "instructions", "idle", "attribution", "scaling")
+COUNTED = ("syscalls", "instructions", "idle", "attribution", "hand-over", "scaling")
 IDLE = 10_000
 # What instructions are counted for, one connection and one request at a time.
 COUNTED_WORK = {
@@ -164,6 +165,7 @@ def main():
         tables = shown(bench.timed(arguments.only))
         for name, measured in (("instructions", bench.instructions), ("idle", bench.idle),
                                ("attribution", lambda: attribution.tables(bench)),
+                               ("hand-over", lambda: hand_over.tables(bench)),
                                ("scaling", lambda: attribution.scaling(bench))):
             if name in arguments.only:
                 tables += shown(measured())

@@ -15,6 +15,7 @@ mod later;
 pub mod navigation;
 mod place;
 pub mod query;
+mod referer;
 mod remember;
 pub mod token;
 mod visiting;
@@ -82,7 +83,7 @@ pub struct Head<'a> {
     pub target: &'a str,
     /// The `Host`, as sent.
     pub host: &'a str,
-    /// Its fields; our cookie is taken out.
+    /// Its fields; our cookie is taken out, and our token out of the `Referer`.
     pub fields: &'a mut Fields,
 }
 
@@ -120,6 +121,8 @@ pub struct Captured {
     pub target: Option<String>,
     /// What the browser is told.
     pub answer: answer::Answer,
+    /// A token that is not read here: for the page of this host that a redirect leads to.
+    pub onward: Option<String>,
 }
 
 /// Whose request it is. Most requests need not know: a cookie is opened for those that do, once.
@@ -160,13 +163,15 @@ impl Settings {
     /// Reads `head` as a request to a store.
     pub fn capture(&self, head: &mut Head<'_>, by: By<'_>) -> Captured {
         let ours = cookies::take(head.fields, &self.cookie);
+        let before = self.hide_token(head.fields, by.place);
         let store = by.place.store;
         let apart = query::take_apart(head.target, |name, value| {
             self.parameter_named(name, value, store)
         });
         if apart.ours.is_empty() {
-            return self.without_parameter(head, ours, by);
+            return self.without_parameter(head, (ours, &before), by);
         }
+        let onward = self.onward(head, &apart.ours, by);
         let mut visiting = Visiting::begin(self, head, &ours, by);
         visiting.answer.personal = true;
         if navigation::is_document(head.method, head.fields) {
@@ -187,6 +192,7 @@ impl Settings {
             visitor: Visitor::known(ours, true, visit),
             target,
             answer,
+            onward,
         }
     }
 

@@ -19,7 +19,7 @@ use std::mem;
 use bytes::Bytes;
 use encoding_rs::Encoding;
 
-use crate::hand_over::url::Siblings;
+use crate::hand_over::url::{self, Siblings};
 use crate::store::Scheme;
 use gzip::{Gunzip, Gzip};
 use page::Page;
@@ -27,6 +27,21 @@ use page::Page;
 /// Most bytes of a page that one call of [`Decorator::read`] reads, coded or not: a chunk of gzip
 /// may be a thousand times as much.
 const BLOCK: usize = 32 * 1024;
+
+/// A `Refresh` field's value with the token in its address, as in the page's `<meta>`; none if it
+/// gets none.
+pub fn refreshed(
+    value: &str,
+    scheme: Scheme,
+    parameter: &str,
+    siblings: &mut impl Siblings,
+) -> Option<String> {
+    let range = refresh::address(value)?;
+    let address = value.get(range.clone())?.trim_ascii_end();
+    let decorated = url::decorate(address, scheme, parameter, siblings)?;
+    let behind = value.get(range.start + address.len()..)?;
+    Some([value.get(..range.start)?, &decorated, behind].concat())
+}
 
 /// In which coding the shop sends a page that can be decorated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -95,6 +95,8 @@ events! {
     CookieExpired = "cookies_expired";
     /// Capturing panicked; the request went on untouched.
     CaptureFailed = "capture_failed";
+    /// Decorating panicked; the page broke off, or went on as it was.
+    DecoratorFailed = "decorator_failed";
     /// A rule meant the request of one who is excluded; nothing was read.
     ExchangeExcluded = "exchanges_excluded";
     /// A shopper's session and visit were written down at a checkout route.

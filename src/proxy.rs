@@ -30,7 +30,7 @@ use crate::store::{Scheme, Store, Stores, hosts};
 use crate::watch::{self, Watcher};
 
 use account::Account;
-use hand_over::Handing;
+use hand_over::{Handing, Onward};
 
 pub use body::{Body, Error};
 
@@ -62,6 +62,8 @@ struct Prepared<'s> {
     watched: Option<Box<watch::Watched>>,
     /// What the answer may carry over to sibling stores.
     handing: Option<Box<Handing>>,
+    /// What a redirect within the store carries on.
+    onward: Option<Box<Onward>>,
 }
 
 /// One worker's request path.
@@ -101,6 +103,7 @@ impl Service {
                 mut answer,
                 watched,
                 handing,
+                onward,
             }) => {
                 let mut response = match watched {
                     None => {
@@ -112,7 +115,10 @@ impl Service {
                     Some(watched) => Box::pin(self.watch(store, request, *watched)).await,
                 };
                 if let Some(handing) = handing {
-                    response = handing.hand_over(response, &mut answer);
+                    response = handing.hand_over(response, &mut answer, &self.counters);
+                }
+                if let Some(onward) = onward {
+                    onward.carry(&mut response.head);
                 }
                 if let Some(answer) = answer {
                     let head = &mut response.head;
@@ -161,6 +167,8 @@ impl Service {
         };
         let captured = self.capture(&request, head);
         if let Some(response) = visitor::redirected(&captured.answer) {
+            // The line is to show no parameter of ours.
+            account.asks(&head.target, None);
             return Err(Box::new(response));
         }
         let asker = self.asker(peer, store, &host, head.version);
@@ -176,12 +184,21 @@ impl Service {
         }
         account.asks(&head.target, id.as_deref());
         let handing = self.handing(&request, head, &captured.visitor);
-        let Captured { answer, .. } = captured;
+        let Captured { answer, onward, .. } = captured;
+        let onward = onward.map(|token| {
+            Box::new(Onward::new(
+                store,
+                &host,
+                &self.settings.capture.hand_over.parameter,
+                token,
+            ))
+        });
         Ok(Prepared {
             store,
             answer: answer.changes().then(|| Box::new(answer)),
             watched: watched.map(Box::new),
             handing: handing.map(Box::new),
+            onward,
         })
     }
 

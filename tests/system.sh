@@ -49,6 +49,7 @@ suite 180 trace   "python3=python3 strace=strace"                          tests
 suite 360 crash   "python3=python3"                                        tests/crash/run.py
 suite 400 oscar   "python3=python3"                                        tests/shops/oscar/run.py
 suite 180 browser "chromium=chromium chromedriver=chromium-driver"         tests/browser/run.py
+suite 260 stores  "chromium=chromium chromedriver=chromium-driver openssl=openssl certutil=libnss3-tools" tests/browser/stores.py
 suite 260 acme    "python3=python3 openssl=openssl pebble=pebble"          tests/acme/run.py
 suite 600 postgres "python3=python3 openssl=openssl setpriv=util-linux pg_ctl=postgresql" tests/postgres/run.py
 suite 420 conformance "python3=python3 openssl=openssl prlimit=util-linux" tests/conformance/run.py --limit 400

@@ -38,6 +38,13 @@ impl Settings {
         if visitor.told || visitor.ours.have(head.fields, self.cookie.asked(store)) {
             return None;
         }
+        // He has been asked about with the page before, and keeps no cookies.
+        if navigation::is_from_here(head.fields)
+            && visitor.ours.is_empty(head.fields)
+            && !head.fields.contains("cookie")
+        {
+            return None;
+        }
         let visit = self.visit((visitor, head.fields), store, now, by.counters);
         if visit.is_some() || !self.may_keep_any(store, head.fields) {
             return None;

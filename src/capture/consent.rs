@@ -36,7 +36,7 @@ pub(super) fn is_withdrawn(choice: Choice, head: &Head<'_>) -> bool {
 
 impl Settings {
     /// Whether `click` is one that only a visitor who agrees is remembered for.
-    fn needs_consent(&self, click: &Click) -> bool {
+    pub(super) fn needs_consent(&self, click: &Click) -> bool {
         let mut networks = self.networks.iter();
         let network = networks.find(|network| network.name == click.network);
         network.is_none_or(|network| network.consent.is_of(&click.values))

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
 use tracing::{debug, info};
 
 use super::ask::ANSWERED;
@@ -13,10 +14,12 @@ use super::hops::Hops;
 use super::query::Found;
 use super::token::{Message, Way};
 use super::visiting::Visiting;
-use super::{By, Settings};
+use super::{By, Head, Settings, Visitor, consent, navigation};
 use crate::click::Click;
 use crate::clock::Time;
-use crate::event::Event;
+use crate::consent::Choice;
+use crate::event::{Counters, Event};
+use crate::message::Fields;
 use crate::name::StoreName;
 use crate::store::{Store, hosts};
 use crate::visit::{Visit, is_live};
@@ -46,31 +49,71 @@ pub(super) fn with_parameter(address: &str, name: &str, value: &str) -> String {
     format!("{address}{mark}{name}={value}")
 }
 
+/// The value of the parameter `name`, if it is among these.
+pub(super) fn one<'f>(found: &'f [Found<'_>], name: &str) -> Option<Result<&'f str, &'static str>> {
+    let mut of_it = found.iter().filter(|found| found.name == name);
+    let (first, second) = (of_it.next()?, of_it.next());
+    let value = first.value.as_deref().filter(|_| second.is_none());
+    Some(value.ok_or("it is repeated or no text"))
+}
+
 impl Settings {
+    /// The clicks of a captured request's visitor that may go along to other stores; none if there
+    /// are none. What is remembered of one who has not said yes stays here.
+    pub fn to_go_along(
+        &self,
+        known: (&Visitor, &Fields),
+        store: &Store,
+        now: Time,
+        counters: &Counters,
+    ) -> Option<Vec<Click>> {
+        let choice = consent::choice(store, known.1);
+        let visit = self.visit(known, store, now, counters)?;
+        let clicks = visit.clicks.iter();
+        let free = clicks.filter(|click| choice == Choice::Given || !self.needs_consent(click));
+        let free: Vec<_> = free.cloned().collect();
+        (!free.is_empty()).then_some(free)
+    }
+
+    /// The token of a form that is sent by POST. Browsers send no cookie of ours with one from another
+    /// site, so what is known here already cannot be seen: the next page reads it.
+    pub(super) fn onward(
+        &self,
+        head: &Head<'_>,
+        found: &[Found<'_>],
+        by: By<'_>,
+    ) -> Option<String> {
+        if *head.method != Method::POST || !navigation::is_page(head.fields) {
+            return None;
+        }
+        let store = by.place.store;
+        let way = Way {
+            group: &store.group,
+            host: hosts::name(head.host),
+        };
+        let token = one(found, &self.hand_over.parameter)?.ok()?;
+        let (keys, lifetime) = (self.keys_of(store), self.hand_over.lifetime);
+        let message = way.open(keys, token, lifetime, by.now)?;
+        matches!(message, Message::Carry { .. }).then(|| token.to_owned())
+    }
+
     /// The token that carries a visitor's clicks to `host` of the store `to`; none if it has none.
     pub fn token(&self, (to, host): (&Store, &str), clicks: &[Click], now: Time) -> Option<String> {
         let way = Way {
             group: &to.group,
             host,
         };
-        let clicks = clicks.to_vec();
-        way.seal(self.keys_of(to), Message::Carry { clicks }, now)
+        way.carry(self.keys_of(to), clicks, now)
     }
 }
 
 impl Visiting<'_> {
     /// Reads the token among the parameters that a document was asked for with, if there is one.
     pub(super) fn arrive(&mut self, parameters: &[Found<'_>]) {
-        let name = &self.settings.hand_over.parameter;
-        let mut tokens = parameters.iter().filter(|found| found.name == name);
-        let (Some(first), second) = (tokens.next(), tokens.next()) else {
+        let Some(token) = one(parameters, &self.settings.hand_over.parameter) else {
             return;
         };
-        let token = first.value.as_deref().filter(|_| second.is_none());
-        if let Err(words) = token
-            .ok_or("it is repeated or no text")
-            .and_then(|token| self.read(token))
-        {
+        if let Err(words) = token.and_then(|token| self.read(token)) {
             self.by.counters.add(Event::TokenRefused);
             debug!(store = %self.by.place.store.name,
                 "a token of another store is not taken: {words}");
@@ -89,32 +132,36 @@ impl Visiting<'_> {
         let message = way(here)
             .open(keys, token, hand_over.lifetime, now)
             .ok_or("it is not whole, not for this host, or too old")?;
-        if (self.by.is_excluded)(self.head.fields) {
-            return Err("the one who asks is excluded");
-        }
+        let is_excluded = (self.by.is_excluded)(self.head.fields);
         match message {
+            Message::Carry { .. } | Message::Answer { .. } if is_excluded => {
+                return Err("the one who asks is excluded");
+            }
             Message::Carry { clicks } => {
                 let of_a_page_of_ours = place.sibling_before(here, self.head.fields).is_some();
                 self.adopt(clicks, !of_a_page_of_ours);
             }
             Message::Ask { back, from, nonce } => {
-                let answer = |clicks| {
-                    let nonce = nonce.clone();
-                    way(&from).seal(keys, Message::Answer { clicks, nonce }, now)
-                };
-                let known = self.visit.as_ref().map(|visit| visit.clicks.clone());
-                let token = answer(known.unwrap_or_default()).or_else(|| answer(Vec::new()));
+                // Whoever he is, he is sent back: what he asked for is there.
+                let known = self.visit.iter().filter(|_| !is_excluded);
+                let known = known.flat_map(|visit| &visit.clicks);
+                let known = known.filter(|click| self.may_keep(click)).cloned();
+                let known: Vec<_> = known.collect();
+                let token = way(&from).answer(keys, &known, &nonce, now);
                 let token = token.ok_or("no answer can be made")?;
                 let back = with_parameter(&back, &hand_over.parameter, &token);
                 self.answer.redirect = Some(back);
             }
             Message::Answer { clicks, nonce } => {
                 let marker = self.settings.cookie.asked(place.store);
-                let mut markers = self.ours.all(self.head.fields, marker);
+                let mut markers = self.ours.all(self.head.fields, marker).peekable();
+                // Of several tabs that asked at once one has the marker: all have come back.
+                if markers.peek().is_some() {
+                    hand_over.hops.returned(now);
+                }
                 if !markers.any(|marker| marker == nonce.as_bytes()) {
                     return Err("this browser has not asked");
                 }
-                hand_over.hops.returned(now);
                 let answered = self.settings.marker(place.store, ANSWERED);
                 self.answer.set_cookies.push(answered);
                 self.adopt(clicks, false);
@@ -123,8 +170,9 @@ impl Visiting<'_> {
         Ok(())
     }
 
-    /// Takes clicks of another store into the visit, or begins one with them.
-    fn adopt(&mut self, clicks: Vec<Click>, somebody_elses: bool) {
+    /// Takes clicks of another store into the visit, or begins one with them; whether it took any.
+    pub(super) fn adopt(&mut self, clicks: Vec<Click>, somebody_elses: bool) -> bool {
+        let mut any = false;
         let By { place, now, .. } = self.by;
         let Settings {
             networks,
@@ -146,11 +194,13 @@ impl Visiting<'_> {
                 }
             };
             if taken {
+                any = true;
                 self.changed = true;
                 self.by.counters.add(Event::ClickHandedOver);
                 info!(store = %place.store.name, network = %told.0, click = ?told.1, at = %told.2,
                     "a click came along from another store");
             }
         }
+        any
     }
 }

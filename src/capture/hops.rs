@@ -16,13 +16,16 @@ const SPAN: Duration = Duration::from_secs(60);
 /// So many spans are looked at, beside the present one.
 const SPANS: usize = 10;
 
+/// Spans that began longer ago say nothing of today.
+const REACH: Duration = Duration::from_secs(11 * 60);
+
 /// Fewer hops than these prove nothing.
 const ENOUGH: u32 = 20;
 
 /// How long nobody is asked after most hops went wrong.
 const REST: Duration = Duration::from_secs(60 * 60);
 
-/// The hops of the last minutes. One per process.
+/// The hops of the last minutes, by one configuration.
 #[derive(Debug, Default)]
 pub struct Hops(Mutex<Tally>);
 
@@ -104,7 +107,8 @@ impl Tally {
                 fresh
             }
         };
-        while self.spans.len() > SPANS {
+        let is_old = |span: &Span| now.since(span.began) > REACH;
+        while self.spans.len() > SPANS || self.spans.front().is_some_and(is_old) {
             self.spans.pop_front();
         }
         self.spans.push_back_mut(present)
@@ -154,6 +158,11 @@ mod tests {
         for minute in 0..100 {
             assert_eq!(hops.ask(at(minute * 61)), Verdict::Ask, "{minute}");
         }
+        for day in 1..100 {
+            let hop = play(&hops, day * 86_400, 15, i64::MAX);
+            assert_eq!(hop, None, "{day}");
+        }
+        let hops = Hops::default();
         for minute in 0..40 {
             // Two a minute are twenty in ten.
             let verdict = hops.ask(at(10_000 + minute * 30));

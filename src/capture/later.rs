@@ -2,31 +2,44 @@
 //!
 //! The only request that carries a link's parameter is the landing, before any choice. The next
 //! page still tells of it in its `Referer`, which browsers send whole within one origin (domain.md
-//! §5, §7). The same for a landing that was fetched ahead of time and then shown.
+//! §5, §7). The same for a landing that was fetched ahead of time and then shown, and for one that
+//! carried another store's token.
 
 use memchr::memchr;
 
+use super::referer::Before;
 use super::visiting::Visiting;
 use super::{By, Captured, Head, Settings, Visitor, consent, cookies, navigation, query};
 use crate::consent::Consent;
 use crate::event::Event;
+
+/// What a request tells beside its target; perhaps only that consent is gone.
+struct News<'h> {
+    /// The page before, as a target, if a parameter of a network may be in it.
+    landing: Option<&'h str>,
+    /// The page before's token.
+    token: Option<String>,
+}
 
 impl Settings {
     /// Reads a request whose target has no parameter of ours.
     pub(super) fn without_parameter(
         &self,
         head: &Head<'_>,
-        ours: cookies::Ours,
+        (ours, before): (cookies::Ours, &Before),
         by: By<'_>,
     ) -> Captured {
-        let Some(landing) = self.news(head, &ours, by) else {
+        let Some(news) = self.news(head, (&ours, before), by) else {
             return Captured {
                 visitor: Visitor::sealed(ours),
                 ..Captured::default()
             };
         };
         let mut visiting = Visiting::begin(self, head, &ours, by);
-        if let Some(landing) = landing {
+        if let Some(token) = news.token {
+            visiting.arrive_late(&token);
+        }
+        if let Some(landing) = news.landing {
             visiting.take_late(landing);
         }
         let (visit, answer) = visiting.end();
@@ -34,24 +47,25 @@ impl Settings {
             visitor: Visitor::known(ours, false, visit),
             target: None,
             answer,
+            onward: None,
         }
     }
 
-    /// Whether a page's request tells something beside its target; then also the page before, if a
-    /// parameter of ours may be in it. Most tell nothing, which is found out at once.
+    /// What a page's request tells beside its target. Most tell nothing, which is found out at once.
     fn news<'h>(
         &self,
         head: &'h Head<'_>,
-        ours: &cookies::Ours,
+        (ours, before): (&cookies::Ours, &Before),
         by: By<'_>,
-    ) -> Option<Option<&'h str>> {
+    ) -> Option<News<'h>> {
         let store = by.place.store;
         let asks = matches!(store.consent, Consent::Told(_)) && !ours.is_empty(head.fields);
         let told = head
             .fields
             .get("referer")
             .is_some_and(|url| self.mentions(url));
-        if !(asks || told) || !navigation::is_document(head.method, head.fields) {
+        let had_token = before.had_token(head.fields);
+        if !(asks || told || had_token) || !navigation::is_document(head.method, head.fields) {
             return None;
         }
         let landing = match told {
@@ -62,7 +76,9 @@ impl Settings {
             let choice = consent::choice(store, head.fields);
             asks && consent::is_withdrawn(choice, head)
         };
-        (landing.is_some() || withdrawn()).then_some(landing)
+        let token = self.token_before(head, before);
+        let is_news = landing.is_some() || token.is_some() || withdrawn();
+        is_news.then_some(News { landing, token })
     }
 
     /// Whether a parameter of ours may be in the query of `url`. One whose name is written with

@@ -64,6 +64,11 @@ pub fn is_from_within(fields: &Fields, host: &str) -> bool {
     }
 }
 
+/// Whether the browser says that a page of this very origin leads here.
+pub fn is_from_here(fields: &Fields) -> bool {
+    fields.text("sec-fetch-site") == Some("same-origin")
+}
+
 /// Path and query of the page that the request came from, if that is one of this host.
 ///
 /// Browsers that send `Sec-Fetch-Site` must say there that it is of the same origin.

@@ -31,7 +31,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let (tls, acme) = tls::read(root, &addresses, &stores);
     let cookie = cookie::read(root, &known);
     let networks = networks::read(root);
-    let hand_over = hand_over::read(root, &known, &cookie.name, &networks.captured);
+    let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
     let exclude = exclude::read(root);
     let rules = rules::read(root, &known);
     let ledger = ledger::read(root);

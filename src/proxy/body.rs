@@ -1,12 +1,14 @@
 //! What the client gets: the shop's bytes as they come, with tokens in their links where they lead
 //! to a sibling store, or a few words of our own.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::account::Tail;
+use super::hand_over::OF_THE_BYTES;
 use crate::decorate::{Broken, Decorator};
 use crate::event::Event;
 use crate::forward;
@@ -23,6 +25,9 @@ pub enum Error {
     /// A page to be decorated is not in the coding that it says.
     #[error(transparent)]
     Broken(#[from] Broken),
+    /// Decorating a page panicked. What it kept back is lost, so the page cannot go on as it is.
+    #[error("decorating a page panicked; it breaks off")]
+    Panicked,
 }
 
 /// The body of every answer.
@@ -51,6 +56,8 @@ struct Decorated {
     /// The shop has sent all of it.
     whole: bool,
     ended: bool,
+    /// It has broken off: nothing comes any more.
+    broken: bool,
 }
 
 impl Body {
@@ -81,6 +88,7 @@ impl Body {
             trailers: None,
             whole: false,
             ended: false,
+            broken: false,
         }));
         self
     }
@@ -93,6 +101,10 @@ impl Body {
                 tail.bytes = tail.bytes.saturating_add(length);
             }
             Some(Ok(Frame::Trailers(_))) => {}
+            Some(Err(Error::Panicked)) => {
+                tail.service.counters.add(Event::DecoratorFailed);
+                error!("{}", Error::Panicked);
+            }
             Some(Err(error)) => {
                 // The client sees it too: its connection ends without the end of the body. The task
                 // that watches has said so itself.
@@ -161,8 +173,26 @@ impl Kind {
 
 impl Decorated {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
+        if self.broken || self.ended {
+            return Poll::Ready(None);
+        }
+        let frame = ready!(self.poll_next(cx));
+        self.broken = matches!(frame, Some(Err(_)));
+        Poll::Ready(frame)
+    }
+
+    /// What can be given out. Others' code reads the page: where it panics, only this page ends.
+    fn read(&mut self) -> Result<Option<Bytes>, Error> {
+        let reading = AssertUnwindSafe(|| self.decorator.read());
+        match catch_unwind(reading) {
+            Ok(read) => Ok(read?),
+            Err(_panic) => Err(Error::Panicked),
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
         loop {
-            match self.decorator.read() {
+            match self.read() {
                 Ok(Some(bytes)) => return Poll::Ready(Some(Ok(Frame::Data(bytes)))),
                 Ok(None) if self.whole => {
                     let trailers = self
@@ -173,11 +203,16 @@ impl Decorated {
                     return Poll::Ready(trailers);
                 }
                 Ok(None) => {}
-                Err(broken) => return Poll::Ready(Some(Err(broken.into()))),
+                Err(error) => return Poll::Ready(Some(Err(error))),
             }
             match ready!(self.page.poll_frame(cx)) {
                 Some(Ok(Frame::Data(data))) => self.decorator.write(data),
-                Some(Ok(Frame::Trailers(trailers))) => self.trailers = Some(trailers),
+                Some(Ok(Frame::Trailers(mut trailers))) => {
+                    for name in OF_THE_BYTES {
+                        trailers.remove(name);
+                    }
+                    self.trailers = Some(trailers);
+                }
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => {
                     self.decorator.end();
@@ -216,5 +251,44 @@ impl Drop for Body {
         if let Some(tail) = &mut self.tail {
             tail.end(tail.ended || whole);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::decorate::Coding;
+    use crate::hand_over::url::Origin;
+    use crate::message::body::next;
+    use crate::store::Scheme;
+
+    /// Lets go of a page with a link of which this is the token.
+    fn page(token: fn() -> Option<Arc<str>>) -> Body {
+        let siblings = move |_: &Origin<'_>| token();
+        let decorator = Decorator::new(Coding::Identity, Scheme::Https, "rg", siblings);
+        let text = Bytes::from_static(b"<p>a<a href=https://b.test/>b</a>c");
+        Body::own(text).decorated(Box::new(decorator))
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_decorating_breaks_off_the_page_alone() {
+        let mut body = page(|| panic!("a fault in somebody's code"));
+        let frame = next(&mut body).await.unwrap();
+        assert!(matches!(frame, Err(Error::Panicked)), "{frame:?}");
+        assert!(next(&mut body).await.is_none());
+        assert!(!body.is_end(), "it did not come to its end");
+    }
+
+    #[tokio::test]
+    async fn a_page_comes_to_its_end() {
+        let mut body = page(|| Some("T".into()));
+        let mut whole = Vec::new();
+        while let Some(frame) = next(&mut body).await {
+            whole.extend_from_slice(&frame.unwrap().into_data().unwrap());
+        }
+        assert_eq!(whole, b"<p>a<a href=https://b.test/?rg=T>b</a>c");
+        assert!(body.is_end());
     }
 }

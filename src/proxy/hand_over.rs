@@ -1,9 +1,11 @@
-//! What an answer carries over to sibling stores: a token in its `Location`, or in the links of
-//! its page. Only for somebody with a visit who opens a page; all other answers stay as they are.
+//! What an answer carries over to sibling stores: a token in its `Location` or `Refresh`, or in the
+//! links of its page. Only for somebody with a visit who opens a page; all other answers stay as they are.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
+use tracing::error;
 
 use super::Settings;
 use super::body::Body;
@@ -11,10 +13,11 @@ use crate::capture::Place;
 use crate::capture::answer::Answer;
 use crate::click::Click;
 use crate::clock::Time;
-use crate::decorate::{Coding, Decorator};
+use crate::decorate::{self, Coding, Decorator};
+use crate::event::{Counters, Event};
 use crate::hand_over::url::{self, Minted, Origin};
 use crate::message::{Body as _, Fields, Response, ResponseHead};
-use crate::store::{Store, hosts};
+use crate::store::{Scheme, Store, hosts};
 
 /// A visitor's clicks on their way to sibling stores.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ pub(super) struct Handing {
 
 /// What vouches for bytes that are changed here, or offers a part of them (RFC 9110 §8.8, §14.3;
 /// RFC 9530).
-const OF_THE_BYTES: [&str; 8] = [
+pub(super) const OF_THE_BYTES: [&str; 8] = [
     "accept-ranges",
     "content-digest",
     "content-length",
@@ -52,18 +55,12 @@ impl Handing {
         clicks: Vec<Click>,
         now: Time,
     ) -> Self {
-        let name = hosts::name(host);
-        let port = host
-            .get(name.len()..)
-            .and_then(|port| port.strip_prefix(':'));
-        let port = port.and_then(|port| port.parse().ok());
-        let port = port.unwrap_or_else(|| store.scheme.port());
         Self {
             page: settings.capture.hand_over.links && *method != Method::HEAD,
-            host: name.to_ascii_lowercase(),
+            host: hosts::name(host).to_ascii_lowercase(),
+            port: port(host, store.scheme),
             settings,
             store,
-            port,
             clicks,
             now,
         }
@@ -102,14 +99,25 @@ impl Handing {
         self,
         mut response: Response<Body>,
         answer: &mut Option<Box<Answer>>,
+        counters: &Counters,
     ) -> Response<Body> {
         if response.tunnel.is_some() {
             return response;
         }
         let is_empty = response.body.is_end();
-        match self.write(&mut response.head, is_empty) {
+        let handed = match catch_unwind(AssertUnwindSafe(|| {
+            self.write(&mut response.head, is_empty)
+        })) {
+            Ok(handed) => handed,
+            Err(_panic) => {
+                counters.add(Event::DecoratorFailed);
+                error!("handing over panicked; the page goes on as it is");
+                Handed::Nothing
+            }
+        };
+        match handed {
             Handed::Nothing => return response,
-            Handed::Location => {}
+            Handed::Head => {}
             Handed::Page(decorator) => response = response.map(|body| body.decorated(decorator)),
         }
         answer.get_or_insert_default().personal = true;
@@ -119,9 +127,14 @@ impl Handing {
     /// Puts the token into the answer's head; or says how its page is to be decorated, unless it
     /// `is_empty`. Neither, if the answer stays as it is.
     fn write(self, head: &mut ResponseHead, is_empty: bool) -> Handed {
-        if head.status.is_redirection() {
-            return self.location(&mut head.fields);
+        if head.status == StatusCode::NOT_MODIFIED {
+            return Handed::Nothing;
         }
+        if head.status.is_redirection() {
+            let handed = self.lead("location", &mut head.fields);
+            return handed.unwrap_or(Handed::Nothing);
+        }
+        let refreshed = self.lead("refresh", &mut head.fields);
         let is_whole = !matches!(
             head.status,
             StatusCode::PARTIAL_CONTENT | StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT
@@ -136,7 +149,7 @@ impl Handing {
             }
         });
         let Some(coding) = coding.filter(|_| self.page && is_whole && may && !is_empty) else {
-            return Handed::Nothing;
+            return refreshed.unwrap_or(Handed::Nothing);
         };
         for name in OF_THE_BYTES {
             head.fields.remove(name);
@@ -149,21 +162,19 @@ impl Handing {
         )))
     }
 
-    /// With two of them nobody knows where it goes.
-    fn location(self, fields: &mut Fields) -> Handed {
+    /// Puts the token into the one field that leads somewhere else: with two of them nobody knows
+    /// where it goes. What is handed then; none if the field stays.
+    fn lead(&self, field: &str, fields: &mut Fields) -> Option<Handed> {
         let hand_over = &self.settings.capture.hand_over;
-        let Some(to) = one(fields, "location").filter(|_| hand_over.redirects) else {
-            return Handed::Nothing;
-        };
+        let to = one(fields, field).filter(|_| hand_over.redirects)?;
         let mut siblings = |origin: &Origin<'_>| self.token(origin).map(Into::into);
-        let scheme = self.store.scheme;
-        match url::decorate(to, scheme, &hand_over.parameter, &mut siblings) {
-            Some(decorated) => {
-                fields.set("location", decorated.as_bytes());
-                Handed::Location
-            }
-            None => Handed::Nothing,
-        }
+        let (scheme, parameter) = (self.store.scheme, &hand_over.parameter);
+        let decorated = match field {
+            "refresh" => decorate::refreshed(to, scheme, parameter, &mut siblings),
+            _ => url::decorate(to, scheme, parameter, &mut siblings),
+        };
+        fields.set(field, decorated?.as_bytes());
+        Some(Handed::Head)
     }
 
     /// The token for `origin`, if a sibling store is there.
@@ -186,13 +197,68 @@ impl Handing {
     }
 }
 
+/// A token on its way through a redirect of the shop within its own store.
+#[derive(Debug)]
+pub(super) struct Onward {
+    /// Scheme and `Host`, as a browser puts them before a path.
+    base: String,
+    scheme: Scheme,
+    host: String,
+    port: u16,
+    parameter: String,
+    token: String,
+}
+
+impl Onward {
+    pub(super) fn new(store: &Store, host: &str, parameter: &str, token: String) -> Self {
+        Self {
+            base: format!("{}://{host}", store.scheme),
+            scheme: store.scheme,
+            host: hosts::name(host).to_ascii_lowercase(),
+            port: port(host, store.scheme),
+            parameter: parameter.to_owned(),
+            token,
+        }
+    }
+
+    /// Puts the token into a `Location` that leads to a page of the very host.
+    pub(super) fn carry(self, head: &mut ResponseHead) {
+        if !head.status.is_redirection() {
+            return;
+        }
+        if let Some(to) = one(&head.fields, "location").and_then(|to| self.decorated(to)) {
+            head.fields.set("location", to.as_bytes());
+        }
+    }
+
+    fn decorated(&self, to: &str) -> Option<String> {
+        let mut here = |origin: &Origin<'_>| {
+            let is_here = (origin.scheme, origin.host, origin.port)
+                == (self.scheme, self.host.as_str(), self.port);
+            is_here.then(|| self.token.as_str().into())
+        };
+        let mut decorate = |url: &str| url::decorate(url, self.scheme, &self.parameter, &mut here);
+        if !to.starts_with('/') || to.starts_with("//") {
+            return decorate(to);
+        }
+        let whole = decorate(&format!("{}{to}", self.base))?;
+        whole.strip_prefix(&self.base).map(str::to_owned)
+    }
+}
+
+/// The port that is written in a `Host`, or the scheme's.
+fn port(host: &str, scheme: Scheme) -> u16 {
+    let (_, port) = host.rsplit_once(':').unwrap_or_default();
+    port.parse().unwrap_or_else(|_none| scheme.port())
+}
+
 /// What has become of an answer.
 #[derive(Debug)]
 enum Handed {
     /// It stays as it is.
     Nothing,
-    /// Its `Location` carries a token.
-    Location,
+    /// Its `Location` or its `Refresh` carries a token.
+    Head,
     /// Its body is to go through this.
     Page(Box<Decorator>),
 }

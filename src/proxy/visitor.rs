@@ -5,6 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use http::Method;
 use tracing::{debug, error};
 
 use super::body::Body;
@@ -126,12 +127,13 @@ impl Service {
         let (capture, store) = (&self.settings.capture, request.store);
         let hand_over = &capture.hand_over;
         let is_on = store.scope.siblings && (hand_over.redirects || hand_over.links);
-        if !is_on || visitor.is_stranger(&head.fields) || !navigation::is_page(&head.fields) {
+        let may_be_page = head.method != Method::HEAD && navigation::is_page(&head.fields);
+        if !is_on || visitor.is_stranger(&head.fields) || !may_be_page {
             return None;
         }
         let now = Time::now();
-        let known = || capture.visit((visitor, &head.fields), store, now, &self.counters);
-        let clicks = self.guarded(store, known)?.clicks.clone();
+        let known = || capture.to_go_along((visitor, &head.fields), store, now, &self.counters);
+        let clicks = self.guarded(store, known)?;
         let settings = Arc::clone(&self.settings);
         let asked = (&head.method, request.host);
         let handing = Handing::new(settings, Arc::clone(store), asked, clicks, now);

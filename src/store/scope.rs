@@ -93,7 +93,7 @@ impl Store {
 
     /// Whether one of `all` is of the same group, with a host that is not sent the cookie of one of
     /// this store's.
-    pub(super) fn has_siblings(&self, all: &[Self]) -> bool {
+    pub fn has_siblings(&self, all: &[Self]) -> bool {
         let of_group = || all.iter().filter(|other| other.group == self.group);
         self.hosts.iter().any(|host| {
             of_group().any(|other| {

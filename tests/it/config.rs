@@ -1,6 +1,7 @@
 //! A configuration: read as meant, or refused with every fault told.
 
 mod consent;
+mod hand_over;
 mod keys;
 mod ledger;
 mod reference;

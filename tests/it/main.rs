@@ -16,6 +16,7 @@ mod cookie;
 mod deliver;
 mod demo;
 mod forward;
+mod hand_over;
 mod house;
 mod http1;
 mod journey;

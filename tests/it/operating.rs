@@ -338,3 +338,18 @@ fn the_introduction_comes_before_tls() {
             .is_err()
     );
 }
+
+#[test]
+fn an_answer_of_our_own_leaves_no_parameter_in_the_log() {
+    let shop = ordinary();
+    let mut daemon = daemon(&shop, "access_log: json\ncookie: { parameter: redirect }");
+    let mut lines = daemon.stdout().lines();
+    let mut client = daemon.connect();
+    for target in ["/a?affiliate_id=123456&b=1", "/a?b=1&refgate=nonsense"] {
+        client.say(get(target, ""));
+        assert_eq!(client.message(false).status(), 302);
+        let line: serde_json::Value =
+            serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!(line["target"], "/a?b=1", "{line}");
+    }
+}

@@ -21,16 +21,18 @@ class Fault(Exception):
 class Browser:
     """One session with a profile of its own, driven by the ChromeDriver that listens on `port`."""
 
-    def __init__(self, port, profile):
+    def __init__(self, port, profile, flags=(), settings=None):
+        """`flags` are further ones of the command line, `settings` of the profile."""
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self.session = ""
-        options = {"binary": "/usr/bin/chromium", "args": FLAGS + ["--user-data-dir=" + os.path.abspath(profile)]}
+        options = {"binary": "/usr/bin/chromium", "args": [*FLAGS, "--user-data-dir=" + os.path.abspath(profile), *flags],
+                   "prefs": settings or {}}
         made = self._call("POST", "", {"capabilities": {"alwaysMatch": {
             "browserName": "chrome", "goog:chromeOptions": options,
             "goog:loggingPrefs": {"performance": "ALL"}, "pageLoadStrategy": "normal"}}})
         self.session, self.version = "/" + made["sessionId"], made["capabilities"]["browserVersion"]
         self.process = made["capabilities"]["goog:processID"]
-        self.got, self._requests = [], {}
+        self.got, self._documents, self._requests = [], [], {}
 
     def _call(self, method, path, body=None):
         self.connection.request(method, "/session" + self.session + path,
@@ -73,6 +75,10 @@ class Browser:
     def script(self, code):
         return self._call("POST", "/execute/sync", {"script": code, "args": []})
 
+    def devtools(self, command, **parameters):
+        """A command of the DevTools protocol (https://chromedevtools.github.io/devtools-protocol/)."""
+        return self._call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
     def screenshot(self, path):
         with open(path, "wb") as file:
             file.write(base64.b64decode(self._call("GET", "/screenshot")))
@@ -83,17 +89,26 @@ class Browser:
 
     def traffic(self):
         """The documents' heads so far, as the wire had them: (url, status or None, response headers)."""
+        self._listen()
+        return [seen[1:] for seen in self.got]
+
+    def documents(self):
+        """The URLs of all documents so far that were asked for, redirects too."""
+        self._listen()
+        return list(self._documents)
+
+    def _listen(self):
         for entry in self._call("POST", "/se/log", {"type": "performance"}):
             message = json.loads(entry["message"])["message"]
             params = message["params"]
             if message["method"] == "Network.requestWillBeSent" and params.get("type") == "Document":
                 self._requests.setdefault(params["requestId"], []).append(params["request"]["url"])
+                self._documents.append(params["request"]["url"])
             elif message["method"] == "Network.responseReceivedExtraInfo" and params["requestId"] in self._requests:
                 urls = self._requests[params["requestId"]]
                 at = sum(1 for seen in self.got if seen[0] == params["requestId"])
                 self.got.append((params["requestId"], urls[min(at, len(urls) - 1)], params["statusCode"],
                                  {name.lower(): value for name, value in params["headers"].items()}))
-        return [seen[1:] for seen in self.got]
 
     def __enter__(self):
         return self

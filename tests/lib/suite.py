@@ -33,7 +33,7 @@ class Suite:
         else:
             self.failed += 1
             print("FAILED  %s" % text, flush=True)
-            print("        %s" % (detail() if callable(detail) else detail), flush=True)
+            print("        %s" % str(detail() if callable(detail) else detail), flush=True)
         return holds
 
     def equal(self, text, found, expected):

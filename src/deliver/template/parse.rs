@@ -29,6 +29,9 @@ pub enum Error {
     /// `#`: a server is never sent what follows it.
     #[error("'#' in a postback URL: what follows it is never sent")]
     Fragment,
+    /// `https:///`: WHATWG URL would take the first path segment for the host.
+    #[error("no host behind the :// of a postback URL")]
+    Host,
     /// A user name or password before the host.
     #[error("a user name or password before the host of a postback URL")]
     Userinfo,
@@ -121,6 +124,9 @@ fn split_origin(text: &str) -> Result<(&str, &str), Error> {
     }
     let end = after.find(['/', '?']).unwrap_or(after.len());
     let (authority, rest) = after.split_at_checked(end).ok_or(Error::Scheme)?;
+    if authority.is_empty() {
+        return Err(Error::Host);
+    }
     if authority.contains('@') {
         return Err(Error::Userinfo);
     }

@@ -108,6 +108,8 @@ fn bad_templates_are_refused_with_words() {
             "http://AMOUNT.n/",
             "AMOUNT in the host or port of a postback URL: values may stand in path and query only",
         ),
+        ("http:///{sub}/", "no host behind the :// of a postback URL"),
+        ("https://?a=b", "no host behind the :// of a postback URL"),
         (
             "http://u:p@n/",
             "a user name or password before the host of a postback URL",
@@ -155,7 +157,7 @@ fn words_that_would_go_out_bare_are_refused() {
             "http://n/a/%2E./b",
             "a path segment '.' or '..' in a postback URL",
         ),
-        ("http://", "a postback URL that is none"),
+        ("http://", "no host behind the :// of a postback URL"),
         ("http://n:99999/", "a postback URL that is none"),
     ];
     refuses(&cases);

@@ -6,8 +6,8 @@ use refgate::order::Standing;
 
 use super::consent::{GIVEN, LANDING, REFUSED, asking};
 use super::{set_cookie, target};
-use crate::support::front::{Front, cookie, get, with};
-use crate::support::shop::ordinary;
+use crate::support::front::{Front, cookie, from, get, with};
+use crate::support::shop::{Shop, ordinarily, ordinary, path, response};
 
 const FROM_LANDING: &str = "Referer: http://us.test/?a=1&affiliate_id=123456\r\n";
 
@@ -99,4 +99,41 @@ fn a_click_that_is_live_is_not_replaced_by_the_page_before() {
     let known = cookie(&front.ask(get("/?affiliate_id=7", ""))).unwrap();
     let later = front.ask(get("/p", &format!("Cookie: {known}\r\n{FROM_LANDING}")));
     assert_eq!(set_cookie(&later), [""; 0]);
+}
+
+#[test]
+fn consent_that_comes_after_a_hand_over_takes_its_click_in_on_the_next_page() {
+    let ca = "  ca:\n    hosts: [ca.test]\n    scheme: http\n    insecure_http: true\n    \
+              upstream: http://SHOP\n    currency: CAD\n    number_format: '1,234.56'\n    \
+              max_amount: 5000\n    orders: test\n    consent: not_needed\n";
+    let shop = Shop::new(|request| match path(request) {
+        "/switch" => response("302 Found", "Location: http://us.test/p\r\n", ""),
+        _ => ordinarily(request),
+    });
+    let front = Front::with(&format!("{}{ca}hand_over: {{}}", asking("complianz")), shop);
+    let known = cookie(&front.ask(from("ca.test", LANDING, ""))).unwrap();
+    let before = front.visit(&known);
+    let switch = from("ca.test", "/switch", &format!("Cookie: {known}\r\n"));
+    let address = front.ask(switch).all("location").remove(0);
+    let address = String::from_utf8(address).unwrap();
+    let arrival = address.strip_prefix("http://us.test").unwrap();
+    assert_eq!(cookie(&front.ask(get(arrival, ""))), None);
+    assert_eq!(target(&front), "/p");
+
+    let next = |cookies: &str, more: &str| {
+        let fields = format!("Cookie: {cookies}\r\nReferer: {address}\r\n{more}");
+        cookie(&front.ask(get("/q", &fields)))
+    };
+    assert_eq!(next(REFUSED, ""), None);
+    assert_eq!(next("x=y", ""), None);
+    assert_eq!(next(GIVEN, "Sec-Fetch-Site: cross-site\r\n"), None);
+    assert_eq!(next(GIVEN, "User-Agent: Googlebot/2.1\r\n"), None);
+    assert_eq!(front.count(Event::ClickHandedOver), 0);
+    let sealed = next(GIVEN, "Sec-Fetch-Site: same-origin\r\n").unwrap();
+    let after = front.visit(&sealed);
+    assert_eq!(after.clicks, before.clicks);
+    assert_ne!(after.id, before.id);
+    assert_eq!(next(&format!("{GIVEN}; {sealed}"), ""), None, "once");
+    assert_eq!(front.count(Event::ClickHandedOver), 1);
+    assert_eq!(front.count(Event::TokenRefused), 0);
 }

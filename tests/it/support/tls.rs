@@ -110,6 +110,11 @@ impl Client {
         Self::of(config.with_no_client_auth(), &[])
     }
 
+    /// The same for a client that does not block.
+    pub(crate) fn connector(&self) -> tokio_rustls::TlsConnector {
+        Arc::clone(&self.0).into()
+    }
+
     fn of(mut config: ClientConfig, alpn: &[&str]) -> Self {
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         config.resumption = Resumption::in_memory_sessions(8);
