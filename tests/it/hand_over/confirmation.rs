@@ -69,7 +69,7 @@ fn its_end_waits_for_the_ledger() {
     for version in ["HTTP/1.1", "HTTP/1.0"] {
         let front = front("", "", confirming());
         for id in ["1", "2", "3"] {
-            let other = Connection::open(&front.settings.ledger.path).unwrap();
+            let other = Connection::open(front.ledger_file()).unwrap();
             other.execute_batch("BEGIN IMMEDIATE").unwrap();
             let mut client = ask(&front, id, version);
             let head = client.head();
