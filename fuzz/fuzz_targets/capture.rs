@@ -23,8 +23,14 @@ thread_local! {
     }) };
 }
 
-/// The cookie's name in a store of `https`, and those that it may have had.
-const NAMES: [&str; 3] = ["__Host-refgate", "__Secure-refgate", "refgate"];
+/// The cookie's name in a store of `https`, those that it may have had, and the marker's.
+const NAMES: [&str; 5] = [
+    "__Host-refgate",
+    "__Secure-refgate",
+    "refgate",
+    "refgate-asked",
+    "__Host-refgate-asked",
+];
 
 // Lines: the target; the `Cookie` field; what is behind is sealed and stands in a cookie of ours.
 fuzz_target!(|bytes: &[u8]| {
