@@ -1,4 +1,4 @@
-//! Where the ledger is, as the configuration says.
+//! Where the ledger is kept: by one process, or by several.
 
 use std::fmt;
 use std::path::PathBuf;
