@@ -130,8 +130,10 @@ def tls_minimum(t):
     t.check(False, "TLS 1.2 was spoken")
 
 
-def two_shops(t, more=""):
+def two_shops(t, more="", script=None):
+    """The other of them plays `script`, if there is one, from its first connection."""
     other = Upstream()
+    other.script = script or other.script
     text = t.proxy.text.replace(
         "upstream: http://127.0.0.1:@UPSTREAM@",
         "upstream: [\"http://127.0.0.1:@UPSTREAM@\", \"http://127.0.0.1:%d\"]%s" % (other.port, more),
