@@ -67,6 +67,7 @@ mod row;
 mod session;
 mod settings;
 mod sqlite;
+mod stand;
 mod story;
 mod writer;
 

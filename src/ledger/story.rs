@@ -8,7 +8,7 @@ use crate::click::Click;
 use crate::clock::Time;
 use crate::name::{Namespace, NetworkName, StoreName};
 use crate::order::{Order, Sighting};
-use crate::postback::{Attempt, AttemptId, Outcome, Postback, PostbackId, State};
+use crate::postback::{Attempt, AttemptId, Outcome, Postback, PostbackId, State, Verdict};
 
 /// What became of an entered sighting. The order as it now stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +45,31 @@ pub struct Settlement {
     pub due: Option<Time>,
     /// Why, in words.
     pub cause: Option<String>,
+}
+
+impl Settlement {
+    /// Whether it is the network's answer, so that it stands where it comes late: to an attempt that
+    /// was taken for interrupted. It says more than "unclear".
+    pub(super) const fn is_answer(&self) -> bool {
+        matches!(
+            (self.outcome.verdict, self.state),
+            (Verdict::Accepted, State::Accepted)
+                | (Verdict::Rejected, State::Rejected)
+                | (Verdict::Duplicate, State::Duplicate)
+        )
+    }
+
+    /// What the postback becomes by a late answer, if it does: only what waits for the operator or
+    /// for a repeat does, which is then not sent again.
+    pub(super) fn late(&self, was: State) -> Option<State> {
+        matches!(was, State::Unclear | State::Due).then_some(self.state)
+    }
+
+    /// Why, where it comes late.
+    pub(super) fn late_cause(&self) -> String {
+        let (attempt, words) = (self.attempt, &self.outcome.words);
+        format!("late answer to attempt {attempt}: {words}")
+    }
 }
 
 /// The operator's word that a postback is sent again.

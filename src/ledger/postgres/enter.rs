@@ -8,9 +8,8 @@ use super::first::first;
 use super::send::{Change, note};
 use super::work::Pace;
 use crate::ledger::error::Error;
-use crate::ledger::row::{
-    self, Columns as _, OrderRow, money_words, standing_words, to_json, to_word,
-};
+use crate::ledger::row::{self, Columns as _, OrderRow, money_words, standing_words, to_json};
+use crate::ledger::stand::Stand;
 use crate::ledger::story::Entered;
 use crate::ledger::{ALIASES, SIGHTINGS};
 use crate::name::NetworkName;
@@ -220,7 +219,7 @@ async fn complete_postback(
                 &currency,
                 &stand.state.as_str(),
                 &stand.doubt,
-                &stand.cause,
+                &stand.cause.map(clean),
                 &stand.due,
                 &UNREADABLE,
             ],
@@ -233,36 +232,9 @@ async fn complete_postback(
         at: sighting.at,
         was: Some(State::Held.as_str()),
         became: stand.state.as_str(),
-        cause: stand.cause.as_deref(),
+        cause: stand.cause,
     };
     note(db, &entry).await
-}
-
-/// How a postback that is entered or completed stands: due at once, or held.
-pub(super) struct Stand<'a> {
-    pub(super) state: State,
-    pub(super) doubt: Option<String>,
-    pub(super) cause: Option<Cow<'a, str>>,
-    pub(super) due: Option<i64>,
-}
-
-impl<'a> Stand<'a> {
-    pub(super) fn of(postback: &'a NewPostback, at: i64) -> Result<Self, Error> {
-        Ok(match &postback.held {
-            None => Self {
-                state: State::Due,
-                doubt: None,
-                cause: None,
-                due: Some(at),
-            },
-            Some((doubt, cause)) => Self {
-                state: State::Held,
-                doubt: Some(to_word("postbacks.doubt", doubt)?),
-                cause: Some(clean(cause)),
-                due: None,
-            },
-        })
-    }
 }
 
 /// A text as PostgreSQL takes it: it has no NUL. Ids and names have none either, and JSON writes it in letters.

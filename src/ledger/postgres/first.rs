@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use super::connection::Connection;
-use super::enter::{Stand, clean};
+use super::enter::clean;
 use crate::ledger::ALIASES;
 use crate::ledger::error::Error;
 use crate::ledger::row::{money_words, standing_words, to_json};
+use crate::ledger::stand::Stand;
 use crate::ledger::story::Entered;
 use crate::order::{Candidate, Order, OrderId};
 
@@ -158,7 +159,7 @@ impl<'a> Owed<'a> {
             owed.currencies.push(currency);
             owed.states.push(stand.state.as_str());
             owed.doubts.push(stand.doubt);
-            owed.causes.push(stand.cause);
+            owed.causes.push(stand.cause.map(clean));
             owed.dues.push(stand.due);
         }
         Ok(owed)

@@ -14,7 +14,7 @@ use crate::ledger::error::Error;
 use crate::ledger::row::{self, Columns as _, to_word};
 use crate::ledger::story::{Resend, Settlement};
 use crate::name::NetworkName;
-use crate::postback::{AttemptId, Postback, PostbackId, State, Verdict};
+use crate::postback::{AttemptId, Postback, PostbackId, State};
 
 pub(super) async fn claim(
     db: &Connection,
@@ -125,13 +125,7 @@ pub(super) async fn settle(
 /// stands; and what was waiting for the operator or for a repeat is not sent again.
 async fn settle_late(db: &Connection, end: &Settlement) -> Result<(), Error> {
     let outcome = &end.outcome;
-    let says = matches!(
-        (outcome.verdict, end.state),
-        (Verdict::Accepted, State::Accepted)
-            | (Verdict::Rejected, State::Rejected)
-            | (Verdict::Duplicate, State::Duplicate)
-    );
-    if !says {
+    if !end.is_answer() {
         return Err(Error::NotOpen(end.attempt));
     }
     // Ended in doubt and without an answer: so end the interrupted, and no sender ends twice.
@@ -154,9 +148,8 @@ async fn settle_late(db: &Connection, end: &Settlement) -> Result<(), Error> {
         return Err(Error::NotOpen(end.attempt));
     }
     let (order, was) = locked(db, end.postback).await?;
-    let waits = matches!(was, State::Unclear | State::Due);
-    let became = if waits { end.state } else { was };
-    let cause = format!("late answer to attempt {}: {}", end.attempt, outcome.words);
+    let late = end.late(was);
+    let (waits, became, cause) = (late.is_some(), late.unwrap_or(was), end.late_cause());
     if waits {
         let sql =
             "UPDATE postbacks SET state = $2, due = NULL, cause = $3, lease = NULL WHERE id = $1";

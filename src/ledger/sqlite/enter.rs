@@ -4,7 +4,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::send::{Change, note};
 use crate::ledger::error::Error;
-use crate::ledger::row::{self, OrderRow, money_words, standing_words, to_json, to_word};
+use crate::ledger::row::{self, OrderRow, money_words, standing_words, to_json};
+use crate::ledger::stand::Stand;
 use crate::ledger::story::Entered;
 use crate::ledger::{ALIASES, SIGHTINGS};
 use crate::name::NetworkName;
@@ -314,31 +315,4 @@ fn complete_postback(
         cause: stand.cause,
     };
     note(db, &entry)
-}
-
-/// How a postback that is entered or completed stands: due at once, or held.
-struct Stand<'a> {
-    state: State,
-    doubt: Option<String>,
-    cause: Option<&'a str>,
-    due: Option<i64>,
-}
-
-impl<'a> Stand<'a> {
-    fn of(postback: &'a NewPostback, at: i64) -> Result<Self, Error> {
-        Ok(match &postback.held {
-            None => Self {
-                state: State::Due,
-                doubt: None,
-                cause: None,
-                due: Some(at),
-            },
-            Some((doubt, cause)) => Self {
-                state: State::Held,
-                doubt: Some(to_word("postbacks.doubt", doubt)?),
-                cause: Some(cause),
-                due: None,
-            },
-        })
-    }
 }

@@ -9,7 +9,7 @@ use crate::ledger::error::Error;
 use crate::ledger::row::{self, to_word};
 use crate::ledger::story::{Resend, Settlement};
 use crate::name::NetworkName;
-use crate::postback::{AttemptId, Postback, PostbackId, State, Verdict};
+use crate::postback::{AttemptId, Postback, PostbackId, State};
 
 pub(super) fn claim(
     db: &Connection,
@@ -118,12 +118,6 @@ pub(super) fn settle(db: &Connection, end: &Settlement) -> Result<(), Error> {
 /// stands; and what was waiting for the operator or for a repeat is not sent again.
 fn settle_late(db: &Connection, end: &Settlement, verdict: &str) -> Result<(), Error> {
     let outcome = &end.outcome;
-    let says = matches!(
-        (outcome.verdict, end.state),
-        (Verdict::Accepted, State::Accepted)
-            | (Verdict::Rejected, State::Rejected)
-            | (Verdict::Duplicate, State::Duplicate)
-    );
     // Ended in doubt and without an answer: so end the interrupted, and no sender ends twice.
     let sql = "UPDATE attempts SET ended = ?3, status = ?4, words = ?5, verdict = ?6
          WHERE id = ?1 AND postback_id = ?2 AND verdict = 'unclear' AND status IS NULL";
@@ -135,13 +129,12 @@ fn settle_late(db: &Connection, end: &Settlement, verdict: &str) -> Result<(), E
         outcome.words,
         verdict,
     ];
-    if !says || db.prepare_cached(sql)?.execute(late)? == 0 {
+    if !end.is_answer() || db.prepare_cached(sql)?.execute(late)? == 0 {
         return Err(Error::NotOpen(end.attempt));
     }
     let was = find::told(db, end.postback)?.postback.state;
-    let waits = matches!(was, State::Unclear | State::Due);
-    let became = if waits { end.state } else { was };
-    let cause = format!("late answer to attempt {}: {}", end.attempt, outcome.words);
+    let late = end.late(was);
+    let (waits, became, cause) = (late.is_some(), late.unwrap_or(was), end.late_cause());
     let sql =
         "UPDATE postbacks SET state = ?2, due = iif(?4, NULL, due), cause = iif(?4, ?3, cause),
          lease = iif(?4, NULL, lease) WHERE id = ?1 RETURNING order_id";
