@@ -18,7 +18,7 @@
 //! # On disk
 //!
 //! One SQLite file (`application_id` [`APPLICATION`], `user_version` [`SCHEMA`], tables in
-//! `ledger/schema.sql` and `ledger/sessions.sql`) in WAL mode, so `-wal` and `-shm` stand beside it, and
+//! `ledger/schema.sql`, `ledger/sessions.sql` and `ledger/steering.sql`) in WAL mode, so `-wal` and `-shm` stand beside it, and
 //! `.lock`, which the owner locks and writes its process id into:
 //!
 //! ```text
@@ -32,6 +32,9 @@
 //! transitions  order, postback        was, became, when, why
 //! remembered   (store, visitor, field)
 //! sessions     mark                   the visit that a shop's session came with, or none; until
+//! actions      at, actor, verb        what was done by hand, beside a postback's own transitions
+//! pauses       destination            nothing is sent to it until somebody says so
+//! known_orders (namespace, mark)      imported, or older than the retention
 //! ```
 //!
 //! # Writing
@@ -80,7 +83,7 @@ pub use story::{
 };
 
 /// The schema this refgate writes.
-pub const SCHEMA: i64 = 2;
+pub const SCHEMA: i64 = 3;
 
 /// Marks the file as a ledger: `rfgt`.
 pub const APPLICATION: i64 = 0x7266_6774;

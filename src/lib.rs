@@ -8,6 +8,7 @@ pub mod current;
 pub mod shards;
 
 // The words: parsed, bounded, pure.
+pub mod actor;
 pub mod cause;
 pub mod clock;
 pub mod consent;

@@ -15,7 +15,7 @@ use crate::ledger::row::Columns as _;
 use crate::ledger::story::Durability;
 
 /// The schema that this refgate writes.
-pub const SCHEMA: i64 = 1;
+pub const SCHEMA: i64 = 2;
 
 /// How long a statement may take: longer is as if the database were away.
 pub(super) const STATEMENT: Duration = Duration::from_secs(5);

@@ -25,6 +25,9 @@ const TABLES: &str = include_str!("../schema.sql");
 /// What version 2 adds.
 const SESSIONS: &str = include_str!("../sessions.sql");
 
+/// What version 3 adds.
+const STEERING: &str = include_str!("../steering.sql");
+
 /// How what is due is found. An index is no version: a refgate that does not know it keeps it up all the same.
 const DUE: &str = "DROP INDEX IF EXISTS postbacks_due;
     CREATE INDEX IF NOT EXISTS postbacks_waiting ON postbacks (destination, due, id) WHERE state = 'due';";
@@ -196,6 +199,9 @@ fn migrate(db: &mut Connection, now: Time) -> Result<(), Error> {
     }
     if found < 2 {
         step.execute_batch(SESSIONS)?;
+    }
+    if found < 3 {
+        step.execute_batch(STEERING)?;
     }
     step.execute_batch(DUE)?;
     step.pragma_update(None, "user_version", SCHEMA)?;
