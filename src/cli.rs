@@ -8,6 +8,7 @@ pub mod demo;
 pub mod explain;
 pub mod import;
 pub mod key;
+pub mod known;
 pub mod log;
 pub mod orders;
 pub mod postbacks;
@@ -25,6 +26,7 @@ use clap::{Parser, Subcommand};
 use tokio::runtime;
 
 use crate::accept::passed::Passed;
+use crate::actor::Actor;
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::config::keys::Missing;
@@ -79,7 +81,7 @@ enum Command {
     Demo(demo::Args),
     /// Make a key that seals cookies
     Key(key::Args),
-    /// List the orders, newest first
+    /// List the orders, newest first; import ids that are to be known
     Orders(orders::Args),
     /// Tell the whole story of an order: click, sightings, credit, postbacks, answers
     Explain(explain::Args),
@@ -201,6 +203,17 @@ impl Cli {
             .build()?;
         runtime.block_on(async {
             match &self.command {
+                Command::Orders(orders::Args {
+                    command: Some(orders::Command::ImportKnown(args)),
+                    ..
+                }) => {
+                    let import = known::Import {
+                        stores: &settings.stores,
+                        actor: actor(env),
+                        now: Time::now(),
+                    };
+                    known::run(args, &import, &ledger, self.json, out).await
+                }
                 Command::Orders(args) => orders::run(args, &ledger, self.json, out).await,
                 Command::Explain(args) => explain::run(args, &ledger, self.json, out).await,
                 Command::Postbacks(args) => {
@@ -222,6 +235,13 @@ impl Cli {
     fn path(&self) -> PathBuf {
         self.config.clone().unwrap_or_else(|| "proxy.yaml".into())
     }
+}
+
+/// Whoever called this command, as far as the environment says.
+fn actor(env: Environment<'_>) -> Actor {
+    let named = ["SUDO_USER", "USER"].into_iter().filter_map(env);
+    let named = named.flat_map(|name| name.parse()).next();
+    named.unwrap_or_else(Actor::refgate)
 }
 
 /// Every fault on a line of its own, then how many.
