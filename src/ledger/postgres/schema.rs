@@ -53,8 +53,6 @@ pub(super) async fn prepare(
     connection.script(SETTINGS).await?;
     make_durable(connection).await?;
     let ledger = find_or_make(connection, server, (role, now), known).await?;
-    let key = meta(connection, "known_key").await?;
-    connection.mark_by(Marker::read(key.as_deref())?);
     match &known.ledger {
         None if role == Role::Run => count_run(connection).await?,
         Some(before) if *before != ledger => {
@@ -65,6 +63,8 @@ pub(super) async fn prepare(
         }
         _ => {}
     }
+    let key = meta(connection, "known_key").await?;
+    connection.mark_by(Marker::read(key.as_deref())?);
     Ok(Known {
         ledger: Some(ledger),
     })

@@ -116,7 +116,7 @@ async fn a_newer_versions_tables_are_used_where_they_say_so() {
     let Some((_dir, url)) = empty() else { return };
     drop(open(&url, Role::Run).unwrap());
     let newer = format!(
-        "UPDATE refgate.meta SET value = '{}' WHERE key = 'schema'",
+        "UPDATE refgate.meta SET value = '{}' WHERE key IN ('schema', 'compatible_from')",
         SCHEMA + 1
     );
     run(&url, &newer);
