@@ -34,7 +34,7 @@ pub struct Args {
     /// The order namespace (`orders:` of a store) that they are unique in
     #[arg(long)]
     pub namespace: Option<Namespace>,
-    /// Who does it, for the record [default: SUDO_USER or USER]
+    /// Who does it, for the record [default: the caller's name]
     #[arg(long)]
     pub actor: Option<Actor>,
 }

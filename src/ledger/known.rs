@@ -4,6 +4,8 @@
 //! and no change of the cookie's keys makes an old order a new one. Who has the ledger alone can try ids against it; the
 //! hash hides them from who sees the rows without it.
 
+use std::sync::Arc;
+
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +83,7 @@ impl std::ops::AddAssign for Learned {
 
 /// Makes the marks of ids: HMAC-SHA-256 (RFC 2104) of namespace and id, in hexadecimal.
 #[derive(Clone)]
-pub(super) struct Marker(hmac::Key);
+pub(super) struct Marker(Arc<hmac::Key>);
 
 impl Marker {
     /// By the key as `meta` has it; none if it is no key.
@@ -93,7 +95,8 @@ impl Marker {
             .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
             .collect();
         let bytes = bytes.filter(|bytes| !bytes.is_empty())?;
-        Some(Self(hmac::Key::new(HMAC_SHA256, &bytes)))
+        let key = hmac::Key::new(HMAC_SHA256, &bytes);
+        Some(Self(Arc::new(key)))
     }
 
     /// By the key as a row of `meta` has it.
