@@ -1,4 +1,4 @@
-//! The operator's listener: health and counters, on loopback.
+//! The operator's listener: health, alarms and counters, on loopback.
 
 mod metrics;
 
@@ -117,6 +117,7 @@ async fn answer(
     Ok(match (request.uri().path(), request.method()) {
         ("/healthz", &Method::GET) => admin.health().await,
         ("/metrics", &Method::GET) => admin.metrics().await,
+        ("/alarms", &Method::GET) => admin.alarms(),
         // A browser says so of itself: a page somewhere must not do what its operator may.
         ("/reload", &Method::POST) if request.headers().contains_key("sec-fetch-site") => {
             plain(StatusCode::FORBIDDEN, "not from a browser\n")
@@ -125,11 +126,11 @@ async fn answer(
             Ok(words) => plain(StatusCode::OK, &format!("{words}\n")),
             Err(words) => plain(StatusCode::CONFLICT, &format!("{words}\n")),
         },
-        ("/healthz" | "/metrics", _) => return not_allowed("GET only\n"),
+        ("/healthz" | "/metrics" | "/alarms", _) => return not_allowed("GET only\n"),
         ("/reload", _) => return not_allowed("POST only\n"),
         _ => plain(
             StatusCode::NOT_FOUND,
-            "here are /healthz, /metrics and /reload\n",
+            "here are /healthz, /alarms, /metrics and /reload\n",
         ),
     })
 }
@@ -177,8 +178,26 @@ impl Admin {
             "postbacks_unclear": count(Event::PostbackUnclear),
             "networks_down": self.networks_down(),
             "paused": self.pauses().await.map(names),
+            "alarms": self.alarm_names(),
         });
         page(status, "application/json", format!("{health}\n"))
+    }
+
+    /// What stands, for the operator to look at; no reason either.
+    fn alarm_names(&self) -> Vec<&'static str> {
+        let standing = self.counters.alarms().standing().into_iter();
+        let mut names: Vec<_> = standing.map(|one| one.alarm.name()).collect();
+        names.dedup();
+        names
+    }
+
+    /// Every alarm that stands, with all that is known of it.
+    fn alarms(&self) -> Response<Full<Bytes>> {
+        let alarms = serde_json::json!({
+            "time": Time::now().to_string(),
+            "alarms": self.counters.alarms().standing(),
+        });
+        page(StatusCode::OK, "application/json", format!("{alarms}\n"))
     }
 
     /// The networks that nothing, or little, is sent to; this is no reason not to serve shoppers.
@@ -229,6 +248,7 @@ impl Admin {
             let count = self.counters.get(*event);
             text.single(&name, Kind::Counter, event.help().trim(), count);
         }
+        metrics::alarms(&mut text, &self.counters.alarms().standing());
         self.passing(&mut text);
         if let Some(waiting) = self.spooled().await {
             let help = "Orders that wait in the spool for the ledger.";

@@ -3,6 +3,8 @@
 //! Exit codes: 0 done, 1 not done, 64 the configuration or the command is wrong
 //! (`EX_USAGE`).
 
+pub mod alarms;
+pub mod ask;
 pub mod by;
 pub mod check;
 pub mod demo;
@@ -99,6 +101,8 @@ enum Command {
     Import,
     /// Have the one that runs read its configuration again; nobody is cut off
     Reload,
+    /// List what is wrong with the one that runs, and where the manual says what to do
+    Alarms,
 }
 
 /// Why a command was not done.
@@ -120,6 +124,8 @@ enum Error {
     Demo(#[from] demo::Error),
     #[error(transparent)]
     Reload(#[from] reload::Error),
+    #[error(transparent)]
+    Alarms(#[from] alarms::Error),
     #[error("cannot write the answer")]
     Write(#[from] io::Error),
 }
@@ -192,6 +198,10 @@ impl Cli {
             Command::Reload => {
                 let path = self.path();
                 reload::run(config::admin(&path, env)?, self.json, out)?;
+            }
+            Command::Alarms => {
+                let path = self.path();
+                alarms::run(config::admin(&path, env)?, self.json, out)?;
             }
             Command::Key(args) => key::run(args, self.json, out)?,
             Command::Orders(_)

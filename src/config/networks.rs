@@ -34,6 +34,18 @@ pub(super) struct Networks {
     pub(super) places: Vec<(NetworkName, Place)>,
 }
 
+impl Networks {
+    /// Every host that postbacks go to.
+    pub(super) fn hosts(&self) -> Vec<String> {
+        let destinations = self.delivered.values();
+        let hosts = destinations.filter_map(|destination| destination.template.host());
+        let mut hosts: Vec<String> = hosts.map(str::to_ascii_lowercase).collect();
+        hosts.sort();
+        hosts.dedup();
+        hosts
+    }
+}
+
 /// Longest parameter name, and longest value that may be allowed, in bytes. What is captured must
 /// fit into a cookie (browsers keep 4,096 bytes).
 const NAME_LIMIT: usize = 64;

@@ -11,6 +11,7 @@ use super::settle::{settle, settlement};
 use super::template::{Fill, FillError};
 use super::verdict::{self, Judged};
 use super::{Dedupe, Deliver, Destination, Way};
+use crate::alarm::Alarm;
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::event::Event;
@@ -151,14 +152,12 @@ fn listen(deliver: &Deliver, way: &Way, network: &NetworkName, judged: &Judged) 
     match changed {
         Some(Change::Rests(wait)) => {
             deliver.counters.add(Event::NetworkRests);
-            warn!(
-                %network,
-                seconds = wait.as_secs(),
-                words = judged.words,
-                "a network is down: nothing is sent to it for a while, and no attempt of a postback is spent"
-            );
+            deliver.rests(network, wait, &judged.words);
         }
-        Some(Change::Answers) => info!(%network, "a network is up again"),
+        Some(Change::Answers) => {
+            let alarms = deliver.counters.alarms();
+            alarms.clear(Alarm::DestinationRests, network.as_str(), Time::now());
+        }
         None => {}
     }
 }
