@@ -39,6 +39,7 @@ mod enter;
 mod find;
 mod first;
 mod known;
+mod pauses;
 mod reader;
 mod schema;
 mod send;

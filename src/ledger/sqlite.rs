@@ -28,6 +28,7 @@ mod enter;
 mod find;
 mod known;
 mod open;
+mod pauses;
 mod send;
 mod sessions;
 
