@@ -4,6 +4,7 @@
 mod contended;
 mod model;
 mod open;
+mod pauses;
 mod postgres;
 mod send;
 mod sessions;
