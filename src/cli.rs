@@ -32,7 +32,6 @@ use clap::{Parser, Subcommand};
 use tokio::runtime;
 
 use crate::accept::passed::Passed;
-use crate::actor::Actor;
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::config::keys::Missing;
@@ -233,7 +232,7 @@ impl Cli {
                 }) => {
                     let import = known::Import {
                         stores: &settings.stores,
-                        actor: actor(env),
+                        actor: args.by.actor(env),
                         now: Time::now(),
                     };
                     known::run(args, &import, &ledger, self.json, out).await
@@ -268,13 +267,6 @@ impl Cli {
     fn path(&self) -> PathBuf {
         self.config.clone().unwrap_or_else(|| "proxy.yaml".into())
     }
-}
-
-/// Whoever called this command, as far as the environment says.
-fn actor(env: Environment<'_>) -> Actor {
-    let named = ["SUDO_USER", "USER"].into_iter().filter_map(env);
-    let named = named.flat_map(|name| name.parse()).next();
-    named.unwrap_or_else(Actor::refgate)
 }
 
 /// Every fault on a line of its own, then how many.

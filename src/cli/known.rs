@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::by::By;
 use super::say::{Error, inert, json};
 use crate::actor::Actor;
 use crate::clock::Time;
@@ -34,9 +35,9 @@ pub struct Args {
     /// The order namespace (`orders:` of a store) that they are unique in
     #[arg(long)]
     pub namespace: Option<Namespace>,
-    /// Who does it, for the record [default: the caller's name]
-    #[arg(long)]
-    pub actor: Option<Actor>,
+    /// Who is recorded.
+    #[command(flatten)]
+    pub by: By,
 }
 
 /// Whose ids a file may hold, and who imports them when.
@@ -44,7 +45,7 @@ pub struct Args {
 pub struct Import<'a> {
     /// The stores of the configuration.
     pub stores: &'a Stores,
-    /// Who is recorded if nobody is named.
+    /// Who does it.
     pub actor: Actor,
     /// The time.
     pub now: Time,
@@ -87,7 +88,7 @@ pub async fn run(
     }
     let Learned { new, known, orders } = report.learned;
     let deed = Deed {
-        actor: args.actor.clone().unwrap_or_else(|| import.actor.clone()),
+        actor: import.actor.clone(),
         verb: "import-known",
         subject: Some(namespace.to_string()),
         reason: Some(format!(
