@@ -10,7 +10,9 @@
     clippy::print_stdout,
     clippy::as_conversions,
     clippy::float_arithmetic,
-    clippy::cast_precision_loss,
+    clippy::disallowed_types,
+    clippy::indexing_slicing,
+    clippy::panic,
     reason = "a bench stops where what it needs is not there, and prints what it found"
 )]
 

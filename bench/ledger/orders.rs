@@ -3,7 +3,9 @@
 use refgate::click::Click;
 use refgate::clock::Time;
 use refgate::money::Money;
-use refgate::order::{Candidate, Field, FoundBy, NewPostback, Order, OrderKey, Sighting, Standing};
+use refgate::order::{
+    Candidate, Field, FoundBy, NewPostback, Order, OrderKey, Sighting, Standing, Timing,
+};
 use refgate::visit::{Visit, VisitId};
 
 /// How a shop numbers its orders.
@@ -25,7 +27,7 @@ impl Numbers {
     }
 }
 
-/// A number that looks like chance: the finaliser of SplitMix64, which maps no two to one.
+/// A number that looks like chance: the finaliser of `SplitMix64`, which maps no two to one.
 fn scramble(count: u64) -> u64 {
     let mixed = (count ^ (count >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -35,17 +37,7 @@ fn scramble(count: u64) -> u64 {
 /// An order that is owed to a click.
 pub(crate) fn candidate(id: &str) -> Candidate {
     let at = Time::now();
-    let values = [
-        ("affiliate_id", "123456"),
-        ("transaction_id", "102f4a6b8c0d2e4f6a8b0c2d4e6f80"),
-    ];
-    let click = Click {
-        network: "aspire".parse().unwrap(),
-        values: values
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
-        at,
-    };
+    let click = click(at);
     let amount = Some(Money {
         amount: "1249.95".parse().unwrap(),
         currency: "USD".parse().unwrap(),
@@ -61,6 +53,7 @@ pub(crate) fn candidate(id: &str) -> Candidate {
         sequence: 0,
         amount,
         held: None,
+        timing: Timing::default(),
     };
     let order = Order {
         key: key.clone(),
@@ -97,6 +90,19 @@ pub(crate) fn candidate(id: &str) -> Candidate {
         order,
         postbacks: vec![postback.clone()],
         quotes: vec![postback],
+    }
+}
+
+fn click(at: Time) -> Click {
+    let values = [
+        ("affiliate_id", "123456"),
+        ("transaction_id", "102f4a6b8c0d2e4f6a8b0c2d4e6f80"),
+    ];
+    let values = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Click {
+        network: "aspire".parse().unwrap(),
+        values: values.into(),
+        at,
     }
 }
 

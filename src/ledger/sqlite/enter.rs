@@ -2,8 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::known;
 use super::send::{Change, note};
 use crate::ledger::error::Error;
+use crate::ledger::known::Marker;
 use crate::ledger::row::{self, OrderRow, money_words, standing_words, to_json};
 use crate::ledger::stand::Stand;
 use crate::ledger::story::Entered;
@@ -50,11 +52,14 @@ impl Texts {
 
 pub(super) fn enter(
     db: &Connection,
-    candidate: &Candidate,
-    texts: &Texts,
+    marker: &Marker,
+    (candidate, texts): (&Candidate, &Texts),
 ) -> Result<Entered, Error> {
-    match known(db, candidate)? {
-        Some(known) => again(db, &known, candidate, texts),
+    if let Some(known) = known(db, candidate)? {
+        return again(db, &known, candidate, texts);
+    }
+    match known::of(db, marker, candidate)? {
+        Some(known) => Ok(Entered::Known(candidate.order.clone(), known)),
         None => first(db, candidate, texts),
     }
 }
@@ -171,7 +176,7 @@ fn again(
     };
     complete_order(db, known, &fold.order, &candidate.sighting)?;
     for postback in &postbacks {
-        complete_postback(db, known.id, postback, &candidate.sighting)?;
+        complete_postback(db, known, postback, &candidate.sighting)?;
     }
     Ok(Entered::Completed(fold.order))
 }
@@ -243,7 +248,7 @@ fn insert_postback(
     (postback, captured): (&NewPostback, &str),
 ) -> Result<(), Error> {
     let (amount, currency) = money_words(postback.amount);
-    let stand = Stand::of(postback, order.at.millis())?;
+    let stand = Stand::of(postback, order.at, order.at)?;
     db.prepare_cached(
         "INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount,
            currency, state, doubt, cause, at, due)
@@ -269,7 +274,7 @@ fn insert_postback(
         at: order.at,
         was: None,
         became: stand.state.as_str(),
-        cause: stand.cause,
+        cause: stand.cause.as_deref(),
     };
     note(db, &entry)
 }
@@ -309,12 +314,12 @@ fn complete_order(
 
 fn complete_postback(
     db: &Connection,
-    order: i64,
+    known: &OrderRow,
     postback: &NewPostback,
     sighting: &Sighting,
 ) -> Result<(), Error> {
     let (amount, currency) = money_words(postback.amount);
-    let stand = Stand::of(postback, sighting.at.millis())?;
+    let stand = Stand::of(postback, known.order.at, sighting.at)?;
     let waiting: Option<i64> = db
         .prepare_cached(
             "UPDATE postbacks SET amount = ?5, currency = ?6, state = ?7, doubt = ?8, cause = ?9,
@@ -324,7 +329,7 @@ fn complete_postback(
         )?
         .query_row(
             params![
-                order,
+                known.id,
                 postback.destination.as_str(),
                 postback.event,
                 postback.sequence,
@@ -341,12 +346,12 @@ fn complete_postback(
         .optional()?;
     let Some(id) = waiting else { return Ok(()) };
     let entry = Change {
-        order,
+        order: known.id,
         postback: Some(id),
         at: sighting.at,
         was: Some(State::Held.as_str()),
         became: stand.state.as_str(),
-        cause: stand.cause,
+        cause: stand.cause.as_deref(),
     };
     note(db, &entry)
 }
