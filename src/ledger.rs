@@ -74,6 +74,7 @@ mod sqlite;
 mod stand;
 mod state;
 mod story;
+mod tally;
 mod version;
 mod writer;
 
@@ -118,6 +119,7 @@ pub enum Role {
 pub struct Ledger {
     engine: Arc<Engine>,
     due: Arc<Notify>,
+    tally: tally::Tally,
 }
 
 /// Where the ledger is kept.
@@ -146,6 +148,7 @@ impl Ledger {
         Ok(Self {
             engine: Arc::new(engine),
             due: Arc::new(Notify::new()),
+            tally: tally::Tally::default(),
         })
     }
 
