@@ -15,7 +15,7 @@ fn the_report_says_what_a_webhook_is_told_of() {
     );
     let folder = Folder::with(&text)
         .file("crm.secret", &format!("{SECRET}\n"))
-        .var("TOKEN", "open sesame")
+        .var("TOKEN", "open-sesame")
         .var("SECRET", SECRET);
     let loaded = folder.loaded();
     assert_eq!(loaded.warnings, []);
