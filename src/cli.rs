@@ -236,7 +236,7 @@ impl Cli {
                 }) => {
                     let import = known::Import {
                         stores: &settings.stores,
-                        actor: args.by.actor(env),
+                        actor: args.by.name(env),
                         now: Time::now(),
                     };
                     known::run(args, &import, &ledger, self.json, out).await
@@ -247,11 +247,11 @@ impl Cli {
                     postbacks::run(args, &ledger, Time::now(), self.json, out).await
                 }
                 Command::Pause(args) => {
-                    let who = args.by.actor(env);
+                    let who = args.by.name(env);
                     pause::run(args, (&settings.deliver, &ledger), who, self.json, out).await
                 }
                 Command::Go(args) => {
-                    let who = args.by.actor(env);
+                    let who = args.by.name(env);
                     go::run(args, (&settings.deliver, &ledger), who, self.json, out).await
                 }
                 Command::ShadowReport(args) => {
