@@ -149,6 +149,10 @@ fn scattered(turn: usize, orders: u64) -> String {
     format!("{:09}", place + 1)
 }
 
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap()
+}
+
 /// Orders that have gone their way to accepted, each with what it leaves; the last thousandth is still due.
 fn fill(path: &Path, orders: u64) {
     let mut db = raw::open(path);
@@ -157,7 +161,8 @@ fn fill(path: &Path, orders: u64) {
     )
     .unwrap();
     let texts = Texts::new();
-    let due = orders - (orders / 1000).max(1000);
+    let at = texts.at - 100_000_000_000;
+    let due = signed(orders - (orders / 1000).max(1000));
     for begin in (0..orders).step_by(usize::try_from(BATCH).unwrap()) {
         let end = orders.min(begin + BATCH);
         let step = db.transaction().unwrap();
@@ -167,7 +172,7 @@ fn fill(path: &Path, orders: u64) {
         .unwrap();
         step.execute(
             "WITH RECURSIVE c (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM c WHERE n < ?2) INSERT INTO n SELECT n FROM c",
-            params![begin + 1, end],
+            params![signed(begin + 1), signed(end)],
         )
         .unwrap();
         let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| step.execute(sql, values).unwrap();
@@ -176,7 +181,7 @@ fn fill(path: &Path, orders: u64) {
                network, click, visit, seen)
              SELECT n, 'us', printf('%09d', n), ?1 + n, 'us', 'thank-you', '1249.95', 'USD', 'total 1249.95 = 1249.95',
                'credited', 'last click, of aspire', 'aspire', ?2, ?3, 1 FROM n",
-            params![texts.at - 100_000_000_000, texts.click, texts.visit],
+            params![at, texts.click, texts.visit],
         );
         run(
             "INSERT INTO aliases SELECT 'us', printf('%09d', n), n FROM n",
@@ -185,31 +190,37 @@ fn fill(path: &Path, orders: u64) {
         run(
             "INSERT INTO sightings (order_id, at, rule, body, notes)
              SELECT n, ?1 + n, 'thank-you', replace(?2, '000000000', printf('%09d', n)), '[]' FROM n",
-            params![texts.at - 100_000_000_000, texts.body("000000000")],
+            params![at, texts.body("000000000")],
         );
         run(
             "INSERT INTO postbacks (id, order_id, destination, event, sequence, captured, amount, currency, state, at,
                due, attempts)
              SELECT n, n, 'aspire', 'sale', 0, ?2, '1249.95', 'USD', iif(n > ?3, 'due', 'accepted'), ?1 + n,
                iif(n > ?3, ?1 + n, NULL), n <= ?3 FROM n",
-            params![texts.at - 100_000_000_000, texts.captured, due],
+            params![at, texts.captured, due],
         );
-        run(
+        sent(&step, at, due);
+        step.commit().unwrap();
+    }
+    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+}
+
+/// What sending leaves of each: an attempt, and the changes of its postback.
+fn sent(step: &rusqlite::Transaction<'_>, at: i64, due: i64) {
+    let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| step.execute(sql, values).unwrap();
+    run(
             "INSERT INTO attempts (postback_id, begun, url, ended, status, words, verdict)
              SELECT n, ?1 + n, 'https://network.example/aff_lsr?offer_id=12&amount=1249.95&adv_sub=' || n || '&secret=***',
                ?1 + n + 200, 200, 'success=true;', 'accepted' FROM n WHERE n <= ?2",
-            params![texts.at - 100_000_000_000, due],
+            params![at, due],
         );
-        run(
+    run(
             "INSERT INTO transitions (order_id, postback_id, at, was, became, cause)
              SELECT n, iif(step.was IS NULL AND step.became = 'credited', NULL, n), ?1 + n, step.was, step.became, step.cause
              FROM n CROSS JOIN (SELECT 1 AS turn, NULL AS was, 'credited' AS became, 'last click, of aspire' AS cause
                UNION ALL SELECT 2, NULL, 'due', NULL UNION ALL SELECT 3, 'due', 'sending', NULL
                UNION ALL SELECT 4, 'sending', 'accepted', 'success=true;') AS step
              WHERE step.turn <= 2 OR n <= ?2 ORDER BY n, step.turn",
-            params![texts.at - 100_000_000_000, due],
+            params![at, due],
         );
-        step.commit().unwrap();
-    }
-    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
 }
