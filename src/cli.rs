@@ -6,6 +6,7 @@
 pub mod check;
 pub mod demo;
 pub mod explain;
+pub mod held;
 pub mod import;
 pub mod key;
 pub mod log;
@@ -14,8 +15,10 @@ pub mod postbacks;
 pub mod reload;
 pub mod run;
 pub mod say;
+pub mod steer;
 pub mod supervisor;
 pub mod test;
+pub mod which;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -83,8 +86,10 @@ enum Command {
     Orders(orders::Args),
     /// Tell the whole story of an order: click, sightings, credit, postbacks, answers
     Explain(explain::Args),
-    /// List postbacks, show one, send one again
+    /// List postbacks, show one; resend, hold, release, cancel or accept them
     Postbacks(postbacks::Args),
+    /// The review queue: list what is held, show one; release or refuse it
+    Held(held::Args),
     /// Enter the orders that were spooled while the ledger failed
     Import,
     /// Have the one that runs read its configuration again; nobody is cut off
@@ -184,7 +189,11 @@ impl Cli {
                 reload::run(config::admin(&path, env)?, self.json, out)?;
             }
             Command::Key(args) => key::run(args, self.json, out)?,
-            Command::Orders(_) | Command::Explain(_) | Command::Postbacks(_) | Command::Import => {
+            Command::Orders(_)
+            | Command::Explain(_)
+            | Command::Postbacks(_)
+            | Command::Held(_)
+            | Command::Import => {
                 self.look(env, out)?;
             }
         }
@@ -199,13 +208,15 @@ impl Cli {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let hand = steer::Hand::of(env);
         runtime.block_on(async {
             match &self.command {
                 Command::Orders(args) => orders::run(args, &ledger, self.json, out).await,
                 Command::Explain(args) => explain::run(args, &ledger, self.json, out).await,
                 Command::Postbacks(args) => {
-                    postbacks::run(args, &ledger, Time::now(), self.json, out).await
+                    postbacks::run(args, &ledger, &hand, self.json, out).await
                 }
+                Command::Held(args) => held::run(args, &ledger, &hand, self.json, out).await,
                 _ => {
                     let spool = Spool::new(settings.record.spool, settings.capture.keys);
                     import::run(&spool, &ledger, self.json, out).await

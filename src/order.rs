@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::IntoDeserializer as _;
+pub use serde::de::value::Error as WordError;
 use serde::{Deserialize, Serialize};
 
 use crate::click::Click;
@@ -172,6 +174,23 @@ pub enum Doubt {
     Unproven,
     /// The destination is a dry run (`send: false`).
     DryRun,
+    /// The operator took it back while it was due.
+    Operator,
+}
+
+impl fmt::Display for Doubt {
+    /// Its word in the ledger: `over_max_amount`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl FromStr for Doubt {
+    type Err = WordError;
+
+    fn from_str(word: &str) -> Result<Self, WordError> {
+        Self::deserialize(word.into_deserializer())
+    }
 }
 
 /// Where an order stands.

@@ -9,12 +9,11 @@ use tokio::sync::Notify;
 
 use super::Role;
 use super::error::Error;
+use super::filter::{OrderFilter, PostbackFilter};
 use super::owner;
 use super::row::Columns;
 use super::session::{Known, SWEPT, Session, Written};
-use super::story::{
-    Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Settlement, Story, Told,
-};
+use super::story::{Counts, Durability, Entered, Settlement, Story, Told};
 use super::writer::{Kind, Writer};
 use crate::clock::Time;
 use crate::name::NetworkName;
@@ -27,6 +26,7 @@ mod find;
 mod open;
 mod send;
 mod sessions;
+mod steer;
 
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -96,18 +96,6 @@ impl Sqlite {
             }
         };
         self.writer.call(Kind::Write, work, after).await
-    }
-
-    pub(super) async fn resend(
-        &self,
-        resend: Resend,
-        now: Time,
-        due: Arc<Notify>,
-    ) -> Result<Postback, Error> {
-        let work = move |db: &Connection| send::resend(db, &resend, now);
-        self.writer
-            .call(Kind::Write, work, move |_| due.notify_one())
-            .await
     }
 
     pub(super) async fn interrupted(&self, now: Time) -> Result<Vec<(Postback, AttemptId)>, Error> {

@@ -340,6 +340,7 @@ const fn held(doubt: Doubt) -> &'static str {
         Doubt::NotPositive => "held: not positive",
         Doubt::Unproven => "held: unproven",
         Doubt::DryRun => "held: dry run",
+        Doubt::Operator => "held: by the operator",
     }
 }
 

@@ -20,6 +20,7 @@ mod backlog;
 mod course;
 mod egress;
 mod lanes;
+mod steering;
 
 fn verdict(told: &Told) -> Verdict {
     told.attempts

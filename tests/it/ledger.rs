@@ -6,6 +6,7 @@ mod open;
 mod postgres;
 mod send;
 mod sessions;
+mod steer;
 
 use refgate::ledger::{Entered, Role, SIGHTINGS};
 use refgate::order::OrderId;

@@ -138,7 +138,7 @@ impl Error {
     pub(super) const fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::NoPostback(_) | Self::NotPossible { .. } | Self::NoAmount(_) | Self::NotOpen(_)
+            Self::NoPostback(_) | Self::NotPossible { .. } | Self::NotOpen(_)
         )
     }
 }
