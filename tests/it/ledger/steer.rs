@@ -363,10 +363,8 @@ async fn only_what_was_asked_for_is_sent_again() {
     assert_eq!((postback.attempts, postback.spent), (1, 1));
 }
 
-#[tokio::test]
-async fn a_filter_means_what_it_says() {
-    let dir = tempfile::tempdir().unwrap();
-    let desk = desk(&dir);
+/// Three orders that differ in everything that a filter asks for.
+async fn three(desk: &Desk) {
     let mut sales = Vec::new();
     for (number, partner) in [(1, "7"), (2, "77"), (3, "\"7")] {
         let mut sale = candidate(&format!("n{number}"), Some("25.00"));
@@ -389,6 +387,13 @@ async fn a_filter_means_what_it_says() {
     for sale in sales {
         desk.0.enter(sale).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_filter_means_what_it_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let desk = desk(&dir);
+    three(&desk).await;
     let none = PostbackFilter::default;
     let pair = |name: &str, value: &str| Some((name.to_owned(), value.to_owned()));
     #[rustfmt::skip]
@@ -415,22 +420,25 @@ async fn a_filter_means_what_it_says() {
         let found: Vec<_> = found.iter().map(|one| one.order.id.as_str()).collect();
         assert_eq!(found, expected, "{filter:?}");
     }
-    // When it was held counts, not when it came in.
-    let held = desk.story("n1").await.postbacks[0].postback.id;
-    desk.0
-        .steer(steer(Action::Hold, &[held]), later(500))
-        .await
-        .unwrap();
-    let since = |at| PostbackFilter {
-        held_before: Some(at),
-        doubt: Some(Doubt::Operator),
-        ..none()
+}
+
+#[tokio::test]
+async fn when_it_was_held_counts_and_not_when_it_came_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let desk = desk(&dir);
+    let id = desk.claimed("1001").await.id;
+    let hold = steer(Action::Hold, &[id]);
+    desk.0.steer(hold, later(500)).await.unwrap();
+    let since = async |at| {
+        let filter = PostbackFilter {
+            held_before: Some(at),
+            doubt: Some(Doubt::Operator),
+            ..PostbackFilter::default()
+        };
+        desk.0.postbacks(filter, 9).await.unwrap().len()
     };
-    assert_eq!(desk.0.postbacks(since(later(499)), 9).await.unwrap(), []);
-    assert_eq!(
-        desk.0.postbacks(since(later(500)), 9).await.unwrap().len(),
-        1
-    );
+    assert_eq!(since(later(499)).await, 0);
+    assert_eq!(since(later(500)).await, 1);
 }
 
 #[tokio::test]
