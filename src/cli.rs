@@ -3,18 +3,24 @@
 //! Exit codes: 0 done, 1 not done, 64 the configuration or the command is wrong
 //! (`EX_USAGE`).
 
+pub mod alarms;
+pub mod ask;
+pub mod by;
 pub mod check;
 pub mod demo;
 pub mod explain;
+pub mod go;
 pub mod held;
 pub mod import;
 pub mod key;
 pub mod log;
 pub mod orders;
+pub mod pause;
 pub mod postbacks;
 pub mod reload;
 pub mod run;
 pub mod say;
+pub mod status;
 pub mod steer;
 pub mod supervisor;
 pub mod test;
@@ -90,10 +96,18 @@ enum Command {
     Postbacks(postbacks::Args),
     /// The review queue: list what is held, show one; release or refuse it
     Held(held::Args),
+    /// Send nothing more to a network or webhook, from now on and until `go`
+    Pause(pause::Args),
+    /// Send to a paused network or webhook again: what is due goes out
+    Go(go::Args),
+    /// Say of every network and webhook whether it is told, and how much waits for it
+    Status,
     /// Enter the orders that were spooled while the ledger failed
     Import,
     /// Have the one that runs read its configuration again; nobody is cut off
     Reload,
+    /// List what is wrong with the one that runs, and where the manual says what to do
+    Alarms,
 }
 
 /// Why a command was not done.
@@ -115,6 +129,8 @@ enum Error {
     Demo(#[from] demo::Error),
     #[error(transparent)]
     Reload(#[from] reload::Error),
+    #[error(transparent)]
+    Alarms(#[from] alarms::Error),
     #[error("cannot write the answer")]
     Write(#[from] io::Error),
 }
@@ -188,14 +204,19 @@ impl Cli {
                 let path = self.path();
                 reload::run(config::admin(&path, env)?, self.json, out)?;
             }
+            Command::Alarms => {
+                let path = self.path();
+                alarms::run(config::admin(&path, env)?, self.json, out)?;
+            }
             Command::Key(args) => key::run(args, self.json, out)?,
             Command::Orders(_)
             | Command::Explain(_)
             | Command::Postbacks(_)
             | Command::Held(_)
-            | Command::Import => {
-                self.look(env, out)?;
-            }
+            | Command::Pause(_)
+            | Command::Go(_)
+            | Command::Status
+            | Command::Import => self.look(env, out)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -217,6 +238,15 @@ impl Cli {
                     postbacks::run(args, &ledger, &hand, self.json, out).await
                 }
                 Command::Held(args) => held::run(args, &ledger, &hand, self.json, out).await,
+                Command::Pause(args) => {
+                    let who = args.by.actor(env);
+                    pause::run(args, (&settings.deliver, &ledger), who, self.json, out).await
+                }
+                Command::Go(args) => {
+                    let who = args.by.actor(env);
+                    go::run(args, (&settings.deliver, &ledger), who, self.json, out).await
+                }
+                Command::Status => status::run(&settings, &ledger, self.json, out).await,
                 _ => {
                     let spool = Spool::new(settings.record.spool, settings.capture.keys);
                     import::run(&spool, &ledger, self.json, out).await

@@ -167,6 +167,7 @@ async fn show_one(
         let postback = told.postback;
         return json(out, &Held { postback, story });
     }
+    let pauses = ledger.pauses().await?;
     writeln!(
         out,
         "Held for {}, {}: {}\n",
@@ -175,8 +176,8 @@ async fn show_one(
         inert(postback.cause.as_deref().unwrap_or("no reason is known")),
     )?;
     match &story {
-        Some(story) => explain::tell(story, out)?,
-        None => show(&told, out)?,
+        Some(story) => explain::tell(story, &pauses, out)?,
+        None => show(&told, &pauses, out)?,
     }
     writeln!(
         out,

@@ -2,11 +2,12 @@
 
 use std::io;
 
+use super::pause::words;
 use super::say::{Error, inert, json, table};
 use super::steer::{self, Hand, Order, Targets};
 use super::which::Filter;
 use crate::actor::Reason;
-use crate::ledger::{Action, Ledger, Told};
+use crate::ledger::{Action, Ledger, Pause, Told};
 use crate::postback::{Postback, PostbackId, Verdict};
 
 /// What to do with postbacks.
@@ -107,7 +108,7 @@ pub async fn run(
             return if as_json {
                 json(out, &told)
             } else {
-                show(&told, out)
+                show(&told, &ledger.pauses().await?, out)
             };
         }
         Command::Resend(again) => resend(again),
@@ -201,7 +202,7 @@ pub(super) fn amount(postback: &Postback) -> String {
 }
 
 /// Writes one postback with its attempts.
-pub(super) fn show(told: &Told, out: &mut dyn io::Write) -> Result<(), Error> {
+pub(super) fn show(told: &Told, pauses: &[Pause], out: &mut dyn io::Write) -> Result<(), Error> {
     let postback = &told.postback;
     let Postback {
         id,
@@ -221,6 +222,12 @@ pub(super) fn show(told: &Told, out: &mut dyn io::Write) -> Result<(), Error> {
     }
     if let Some(due) = postback.due {
         writeln!(out, "  due      {due}")?;
+        let paused = pauses
+            .iter()
+            .find(|pause| pause.destination == *destination);
+        if let Some(pause) = paused {
+            writeln!(out, "  paused   {}", words(pause))?;
+        }
     }
     for attempt in &told.attempts {
         writeln!(out, "  attempt {} at {}", attempt.id, attempt.begun)?;

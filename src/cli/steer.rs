@@ -6,6 +6,7 @@ use std::io;
 use serde::Serialize;
 
 use super::Environment;
+use super::by::By;
 use super::postbacks::table_of;
 use super::say::{Error, json};
 use super::which::Filter;
@@ -21,23 +22,17 @@ const SHOWN: usize = 20;
 /// Whose hand it is, and when.
 #[derive(Clone, Debug)]
 pub struct Hand {
-    /// Who is recorded, unless `--actor` names another.
+    /// Who is recorded, unless `--by` names another.
     pub actor: Actor,
     /// The time.
     pub now: Time,
 }
 
 impl Hand {
-    /// Whoever called this command: before `sudo` (`SUDO_USER`), by `USER`, or the user's number.
+    /// Whoever called this command, now.
     pub fn of(env: Environment<'_>) -> Self {
-        let named = ["SUDO_USER", "USER"].into_iter().filter_map(env);
-        let actor = named.flat_map(|name| name.parse()).next();
-        let number = || {
-            let user = rustix::process::getuid().as_raw();
-            format!("uid {user}").parse().ok()
-        };
         Self {
-            actor: actor.or_else(number).unwrap_or_else(Actor::refgate),
+            actor: By::default().actor(env),
             now: Time::now(),
         }
     }
@@ -54,9 +49,9 @@ pub struct Targets {
     /// With a filter: do it. Without it what would be done is shown, and nothing is done
     #[arg(long)]
     pub yes: bool,
-    /// Who does it, kept in the order's history [default: `SUDO_USER`, `USER` or the user's number]
-    #[arg(long)]
-    pub actor: Option<Actor>,
+    /// Who says so.
+    #[command(flatten)]
+    pub by: By,
 }
 
 /// What is to be done.
@@ -113,7 +108,7 @@ pub(super) async fn run(
         action: order.action,
         from: order.from,
         reason: order.reason,
-        actor: targets.actor.clone().unwrap_or_else(|| hand.actor.clone()),
+        actor: targets.by.by.clone().unwrap_or_else(|| hand.actor.clone()),
     };
     let action = steer.action;
     let steered = ledger.steer(steer, hand.now).await?;

@@ -35,6 +35,7 @@ mod connection;
 mod enter;
 mod find;
 mod first;
+mod pauses;
 mod reader;
 mod schema;
 mod send;

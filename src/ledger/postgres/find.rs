@@ -8,7 +8,7 @@ use super::enter;
 use crate::ledger::error::Error;
 use crate::ledger::filter::{Given, OrderFilter, PostbackFilter};
 use crate::ledger::row::{self, Columns as _};
-use crate::ledger::story::{Counts, Seen, Story, Told};
+use crate::ledger::story::{Counts, Seen, Story, Told, Unsettled};
 use crate::ledger::{LIST, SIGHTINGS};
 use crate::order::Order;
 use crate::postback::{Postback, PostbackId, State};
@@ -18,6 +18,11 @@ const HISTORY: usize = 1000;
 
 /// Orders that are asked for without waiting for each other.
 const TOGETHER: usize = 200;
+
+pub(super) async fn unsettled(db: &Connection) -> Result<Vec<Unsettled>, Error> {
+    let rows = db.rows(Unsettled::SQL, &[]).await?;
+    rows.iter().map(|row| Unsettled::read(row)).collect()
+}
 
 pub(super) async fn orders(
     db: &Connection,
