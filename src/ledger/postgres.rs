@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use tokio::runtime;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 
 use super::Role;
 use super::error::Error;
@@ -56,6 +56,8 @@ const QUEUE: usize = 1024;
 pub(super) struct Postgres {
     jobs: Option<mpsc::Sender<Job>>,
     looks: Option<mpsc::Sender<Look>>,
+    /// One piece of work at a time remembers sessions: two in one commit would lock theirs in no order.
+    remembering: Mutex<()>,
     thread: Option<JoinHandle<()>>,
     clock: Clock,
     commits: Arc<AtomicU64>,
@@ -105,6 +107,7 @@ impl Postgres {
         let postgres = Self {
             jobs: Some(jobs),
             looks: Some(looks),
+            remembering: Mutex::new(()),
             thread: Some(thread),
             clock,
             commits,
@@ -170,6 +173,7 @@ impl Postgres {
             Pace::Together => Ok(None),
             Pace::Alone => sessions::remember(db, &sessions).await.map(Some),
         };
+        let _turn = self.remembering.lock().await;
         self.write("s".to_owned(), work, |_| {}).await
     }
 
