@@ -2,6 +2,7 @@
 //! (`tests/postgres/run.py`).
 
 mod contended;
+mod known;
 mod model;
 mod open;
 mod pauses;
@@ -9,6 +10,7 @@ mod postgres;
 mod send;
 mod sessions;
 mod steer;
+mod versions;
 
 use refgate::ledger::{Entered, Role, SIGHTINGS};
 use refgate::order::OrderId;
