@@ -12,6 +12,7 @@ use crate::clock::Time;
 use crate::ledger::error::Error;
 use crate::ledger::row::{self, Columns as _, to_word};
 use crate::ledger::steer::{Moved, Refusal, Steer, Steered};
+use crate::order::SALE;
 use crate::postback::{Postback, PostbackId, State};
 
 /// Its place in a group: after the orders, which it locks first too.
@@ -115,7 +116,7 @@ async fn write(
     Ok(())
 }
 
-/// What becomes of their orders' standing.
+/// What becomes of their orders' standing. What a webhook was told of them does not count.
 async fn turn(
     db: &Connection,
     steer: &Steer,
@@ -123,10 +124,10 @@ async fn turn(
     now: Time,
 ) -> Result<(), Error> {
     let sql = "SELECT id, standing, (SELECT count(*) FROM postbacks WHERE order_id = orders.id
-          AND NOT (state = 'dead' AND attempts = 0)) AS alive FROM orders
-        WHERE id IN (SELECT order_id FROM postbacks WHERE id = ANY ($1))";
+          AND event = $2 AND NOT (state = 'dead' AND attempts = 0)) AS alive FROM orders
+        WHERE id IN (SELECT order_id FROM postbacks WHERE id = ANY ($1) AND event = $2)";
     let (mut turned, mut became) = (Vec::new(), None);
-    for row in db.rows(sql, &[&moved]).await? {
+    for row in db.rows(sql, &[&moved, &SALE]).await? {
         let standing = row.text("standing")?;
         if let Some(standing) = steer.turns(&standing, row.number("alive")?) {
             turned.push(row.number("id")?);

@@ -12,6 +12,7 @@ use crate::ledger::error::Error;
 use crate::ledger::row::to_word;
 use crate::ledger::steer::{Moved, Refusal, Steer, Steered};
 use crate::ledger::writer::Kind;
+use crate::order::SALE;
 use crate::postback::{PostbackId, State};
 
 impl Sqlite {
@@ -82,17 +83,19 @@ fn one(
         cause: postback.cause.as_deref(),
     };
     note_by(db, &change, Some(&steer.actor))?;
-    turn(db, steer, order, now)?;
+    if postback.event == SALE {
+        turn(db, steer, order, now)?;
+    }
     Ok(Ok(Moved { was, postback }))
 }
 
-/// What becomes of the order's standing.
+/// What becomes of the order's standing. What a webhook was told of it does not count.
 fn turn(db: &Connection, steer: &Steer, order: i64, now: Time) -> Result<(), Error> {
     let sql = "SELECT standing, (SELECT count(*) FROM postbacks WHERE order_id = orders.id
-          AND NOT (state = 'dead' AND attempts = 0)) AS alive FROM orders WHERE id = ?1";
+          AND event = ?2 AND NOT (state = 'dead' AND attempts = 0)) AS alive FROM orders WHERE id = ?1";
     let (standing, alive): (String, i64) = db
         .prepare_cached(sql)?
-        .query_row([order], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        .query_row(params![order, SALE], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let Some(became) = steer.turns(&standing, alive) else {
         return Ok(());
     };
