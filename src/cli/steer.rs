@@ -22,7 +22,7 @@ const SHOWN: usize = 20;
 /// Whose hand it is, and when.
 #[derive(Clone, Debug)]
 pub struct Hand {
-    /// Who is recorded, unless `--by` names another.
+    /// Who is recorded, unless `--actor` names another.
     pub actor: Actor,
     /// The time.
     pub now: Time,
@@ -32,7 +32,7 @@ impl Hand {
     /// Whoever called this command, now.
     pub fn of(env: Environment<'_>) -> Self {
         Self {
-            actor: By::default().actor(env),
+            actor: By::default().name(env),
             now: Time::now(),
         }
     }
@@ -108,7 +108,11 @@ pub(super) async fn run(
         action: order.action,
         from: order.from,
         reason: order.reason,
-        actor: targets.by.by.clone().unwrap_or_else(|| hand.actor.clone()),
+        actor: targets
+            .by
+            .actor
+            .clone()
+            .unwrap_or_else(|| hand.actor.clone()),
     };
     let action = steer.action;
     let steered = ledger.steer(steer, hand.now).await?;

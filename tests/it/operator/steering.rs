@@ -106,7 +106,7 @@ async fn the_review_queue_tells_why_how_old_how_much_and_whose() {
     ] {
         assert!(show.contains(part), "{part:?} is not in\n{show}");
     }
-    let refusal = said(&ledger, "held refuse 2 3 --reason a-test --by bob").await;
+    let refusal = said(&ledger, "held refuse 2 3 --reason a-test --actor bob").await;
     assert!(
         refusal.contains("2 postbacks refused: 50.00 USD"),
         "{refusal}"
