@@ -13,7 +13,7 @@ use refgate::click::Click;
 use refgate::clock::Time;
 use refgate::ledger::{Ledger, Role, Settings};
 use refgate::money::Money;
-use refgate::order::{Candidate, FoundBy, NewPostback, Order, OrderKey, Sighting, Standing};
+use refgate::order::{Candidate, FoundBy, NewPostback, Order, OrderKey, Proof, Sighting, Standing};
 use refgate::visit::{Visit, VisitId};
 use tokio::task::JoinSet;
 
@@ -53,6 +53,7 @@ fn candidate(id: &str) -> Candidate {
         why: "last click, of aspire".to_owned(),
         click: Some(click.clone()),
         visit: Some(VisitId(7)),
+        proof: Some(Proof::Checkout(at)),
     };
     let sighting = Sighting {
         at,

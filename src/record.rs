@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use crate::money::{Currency, Decimal};
 use crate::name::{NetworkName, StoreName};
+use crate::observe::rule::PathPattern;
 use crate::visit::Attribution;
 
 mod judge;
@@ -28,7 +29,7 @@ pub mod spool;
 
 pub use judge::judge;
 pub use recorder::{BACKLOG, PATIENCE, Recorded, Recorder};
-pub use returns::{Checkout, Returns};
+pub use returns::{Returns, Sessions};
 
 /// How orders are judged and kept.
 #[derive(Clone, Debug)]
@@ -41,8 +42,12 @@ pub struct Settings {
     pub window: Duration,
     /// Which click wins.
     pub attribution: Attribution,
-    /// The stores whose sessions are remembered, by name.
-    pub returns: HashMap<StoreName, Checkout>,
+    /// How old a click must be at the order; an order that comes sooner is held.
+    pub min_click_age: Duration,
+    /// The paths of the stores' checkouts.
+    pub checkouts: HashMap<StoreName, Vec<PathPattern>>,
+    /// The stores whose sessions are remembered there.
+    pub returns: HashMap<StoreName, Sessions>,
     /// Who may be told, in which money.
     pub destinations: HashMap<NetworkName, Destination>,
 }

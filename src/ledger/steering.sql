@@ -2,6 +2,8 @@
 
 ALTER TABLE transitions ADD COLUMN actor TEXT; -- none: refgate itself
 
+ALTER TABLE orders ADD COLUMN proof TEXT;      -- JSON: what shows that the visit bought
+
 -- What was done to more than one order's story: a pause, a ledger accepted, orders imported.
 CREATE TABLE actions (
   id      INTEGER PRIMARY KEY,

@@ -198,11 +198,11 @@ impl Watcher {
             self.counters.add(Event::RuleUnreadable);
             seen.complain(&reading, &faults);
         }
-        let doubt = reading.doubt;
+        let (doubt, evidence) = (reading.doubt, reading.evidence.clone());
         let sighting = seen.sighting(reading, faults)?;
         Some(record::judge(
             sighting,
-            doubt,
+            (doubt, &evidence),
             seen.store,
             &self.record,
             seen.now,
@@ -262,6 +262,7 @@ mod tests {
     use tracing::subscriber::with_default;
 
     use super::*;
+    use crate::order::Evidence;
     use crate::store::{Protocol, Scheme, Upstream};
 
     /// What is logged of a rule that could not read everything.
@@ -295,6 +296,7 @@ mod tests {
             working: None,
             faults: Vec::new(),
             doubt: None,
+            evidence: Evidence::default(),
         };
         let seen = Seen {
             store: &store,

@@ -128,6 +128,7 @@ class Crash:
     def buy(self, this):
         """The shopper: gets the page, or a part of it."""
         headers, _body = self.get("/?affiliate_id=123456")
+        headers, _body = self.get("/checkout", headers["Set-Cookie"].partition(";")[0])
         cookie = headers["Set-Cookie"].partition(";")[0]
         try:
             _headers, body = self.get("/checkout/thank-you/" + this.order, cookie)

@@ -69,10 +69,12 @@ fn first(db: &Connection, candidate: &Candidate) -> Result<Entered, Error> {
     let click_json = click
         .map(|click| to_json("orders.click", click))
         .transpose()?;
+    let proof = order.proof.map(|proof| to_json("orders.proof", &proof));
+    let proof = proof.transpose()?;
     db.prepare_cached(
         "INSERT INTO orders (namespace, number, at, store, rule, amount, currency, working,
-           standing, doubt, why, network, click, visit, seen)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1)",
+           standing, doubt, why, network, click, visit, proof, seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 1)",
     )?
     .execute(params![
         order.key.namespace.as_str(),
@@ -89,6 +91,7 @@ fn first(db: &Connection, candidate: &Candidate) -> Result<Entered, Error> {
         click.map(|click| click.network.as_str()),
         click_json,
         order.visit.map(|visit| visit.to_string()),
+        proof,
     ])?;
     let id = db.last_insert_rowid();
     let mut entered = Order {

@@ -47,6 +47,8 @@ fn settings(attribution: Attribution, send: bool) -> Settings {
         spool: "spool".into(),
         window: DAY * 30,
         attribution,
+        min_click_age: Duration::from_secs(10),
+        checkouts: HashMap::new(),
         returns: HashMap::new(),
         destinations: [(aspire, usd.clone()), (other, usd)].into(),
     }
@@ -69,7 +71,7 @@ fn sighting(amount: Option<(&str, &str)>, clicks: Vec<Click>) -> Sighting {
     let visit = Visit {
         id: VisitId(7),
         clicks,
-        checkout: None,
+        checkout: Some(NOW),
     };
     Sighting {
         at: NOW,
@@ -103,7 +105,7 @@ fn judged(amount: Option<(&str, &str)>, clicks: Vec<Click>, doubt: Option<Doubt>
     let settings = settings(Attribution::LastClick, true);
     judge(
         sighting(amount, clicks),
-        doubt,
+        (doubt, &Evidence::default()),
         &store(currency),
         &settings,
         NOW,
@@ -143,7 +145,14 @@ fn the_last_or_the_first_click_within_the_window_is_credited() {
             .collect();
         let settings = settings(attribution, true);
         let sighting = sighting(Some(("25", "USD")), clicks);
-        let order = judge(sighting, None, &store("USD"), &settings, NOW).order;
+        let order = judge(
+            sighting,
+            (None, &Evidence::default()),
+            &store("USD"),
+            &settings,
+            NOW,
+        )
+        .order;
         order.click.map(|click| click.network.to_string())
     };
     let (first, last) = (Attribution::FirstClick, Attribution::LastClick);
@@ -233,7 +242,7 @@ fn another_currency_is_converted_at_the_rate_or_held() {
 
     let candidate = judge(
         sighting(Some(("125", "EUR")), vec![click("aspire", 1)]),
-        None,
+        (None, &Evidence::default()),
         &store("EUR"),
         &settings(Attribution::LastClick, true),
         NOW,
@@ -249,7 +258,13 @@ fn another_currency_is_converted_at_the_rate_or_held() {
 fn a_dry_run_credits_and_holds_the_postback() {
     let settings = settings(Attribution::LastClick, false);
     let sighting = sighting(Some(("25", "USD")), vec![click("aspire", 1)]);
-    let candidate = judge(sighting, None, &store("USD"), &settings, NOW);
+    let candidate = judge(
+        sighting,
+        (None, &Evidence::default()),
+        &store("USD"),
+        &settings,
+        NOW,
+    );
     assert_eq!(candidate.order.standing, Standing::Credited);
     assert_eq!(
         candidate.postbacks[0].held.as_ref().unwrap().0,
@@ -266,7 +281,13 @@ fn with_all_each_network_is_owed_it_and_waits_for_its_own_reasons_only() {
         } else {
             "USD"
         });
-        judge(sighting(amount, clicks), None, &store, settings, NOW)
+        judge(
+            sighting(amount, clicks),
+            (None, &Evidence::default()),
+            &store,
+            settings,
+            NOW,
+        )
     };
     let both = || vec![click("aspire", 5), click("gone", 3), click("other", 1)];
     let candidate = judged(&settings, Some(("125", "CAD")), both());

@@ -50,7 +50,7 @@ fn remembering(memory: &str) -> Front {
          order_id: {{ css: \"#order-number\" }}\n      subtotal: {{ css: \"#totals .subtotal td\" }}\n      \
          discount: {{ css: \"#totals .discount td\" }}\n    then: order\n    amount: subtotal - discount\n",
         store("us", "us.test", &more),
-        store("plain", "plain.test", "")
+        store("plain", "plain.test", ", checkout: /elsewhere")
     );
     Front::with(&piece, shop())
 }
