@@ -16,6 +16,17 @@ const FIRST_VIEW: &str = "what only the first view carries: { css: … }, { json
 
 /// Reads a rule's three keys.
 pub(super) fn read(rule: &Map<'_>) -> Option<Proof> {
+    let marks = [
+        "css",
+        "attribute",
+        "json",
+        "within",
+        "header",
+        "regex",
+        "pattern",
+        "contains",
+    ];
+    rule.know_entry("first_view", &marks);
     let first_view = match rule.get("first_view") {
         Some(value) => first_view(&value).map(Some),
         None => Some(None),

@@ -51,7 +51,7 @@ fn rule(value: &Value<'_>, known: &Known, names: &mut Vec<RuleName>) -> Option<R
         .map(|value| fields::read(&value.map(), when.as_ref()));
     let then = then(&map, fields.as_deref());
     let proof = proof::read(&map);
-    if let (Some(stores), Some(proof)) = (&stores, &proof) {
+    if let (Some(stores), Some(proof), Some(Then::Order { .. })) = (&stores, &proof, &then) {
         proof::must_be_possible(&map, proof, known, stores);
     }
     let read = fields.as_ref().and_then(|fields| {

@@ -72,8 +72,8 @@ struct Pair {
     session: Session,
 }
 
-/// A session, a visit and the newest of its clicks and its checkout step: what is written down once in a while.
-type Key = (Mark, VisitId, Option<Time>);
+/// A session, a visit, its newest click, and whether a checkout step came after that: what is written down once in a while.
+type Key = (Mark, VisitId, Option<Time>, bool);
 
 /// What was written down lately, oldest first.
 #[derive(Debug, Default)]
@@ -117,9 +117,9 @@ impl Returns {
             return None;
         }
         let marks = sessions.marker.marks(value);
-        let clicks = visit.clicks.iter().map(|click| click.at);
-        let newest = clicks.chain(visit.checkout).max();
-        let key = (*marks.first()?, visit.id, newest);
+        let newest = visit.clicks.iter().map(|click| click.at).max();
+        let stepped = visit.checkout.is_some() && visit.checkout >= newest;
+        let key = (*marks.first()?, visit.id, newest, stepped);
         let session = Session {
             marks,
             visit,
@@ -325,7 +325,7 @@ mod tests {
             &"main".parse().unwrap(),
         );
         let mark = marker.marks(&number.to_be_bytes())[0];
-        (mark, VisitId(number), Some(NOW))
+        (mark, VisitId(number), Some(NOW), false)
     }
 
     #[test]

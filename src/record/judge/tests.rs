@@ -7,6 +7,8 @@ use crate::order::{Field, FoundBy, OrderKey};
 use crate::store::{Protocol, Scheme, Upstream};
 use crate::visit::{Attribution, VisitId};
 
+mod proof;
+
 const NOW: Time = Time::from_millis(1_795_392_000_000);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

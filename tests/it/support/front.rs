@@ -27,8 +27,6 @@ use super::wire::{PATIENCE, Wire};
 /// What a test does not say otherwise.
 const BASE: &str = include_str!("front.yaml");
 
-const HOUR: Duration = Duration::from_secs(3600);
-
 /// Everything that runs. The app ends first, then what it speaks with.
 pub(crate) struct Front {
     proxy: Option<Running>,
@@ -157,50 +155,34 @@ impl Front {
         through
     }
 
-    /// Follows an affiliate's link into the US store; the cookie as it is after a step of the checkout.
+    /// Follows an affiliate's link into the US store; the cookie as it is sent back.
     pub(crate) fn click(&self) -> String {
         self.click_at("/")
     }
 
     /// The same, by a link to this page.
     pub(crate) fn click_at(&self, path: &str) -> String {
-        self.stepped(&self.landed_at(path))
-    }
-
-    /// Follows an affiliate's link to this page of the US store; the cookie as it is then.
-    pub(crate) fn landed_at(&self, path: &str) -> String {
         let answer = self.ask(get(&format!("{path}?affiliate_id=123456"), ""));
         cookie(&answer).expect("no cookie")
     }
 
-    /// A cookie as it is after a step of the checkout, as if the page had been asked for.
-    pub(crate) fn stepped(&self, cookie: &str) -> String {
-        let mut visit = self.visit(cookie);
-        visit.checkout = Some(Time::now());
-        let (name, _value) = cookie.split_once('=').unwrap();
-        format!("{name}={}", self.seal(name, &visit))
-    }
-
-    /// A cookie, sealed with the app's key, of a click so long ago and a step of the checkout after it.
+    /// A cookie, sealed with the app's key, of a click so long ago.
     pub(crate) fn cookie_of(&self, age: Duration) -> String {
         let click = Click {
             network: "aspire".parse().unwrap(),
             values: [("affiliate_id".to_owned(), "123456".to_owned())].into(),
             at: Time::now().minus(age),
         };
-        let visit = Visit {
-            checkout: Some(Time::now().minus(age.min(HOUR) / 2)),
-            ..Visit::new(VisitId(7), click)
-        };
-        format!("refgate={}", self.seal("refgate", &visit))
+        self.sealed(&Visit::new(VisitId(7), click))
     }
 
-    fn seal(&self, name: &str, visit: &Visit) -> String {
+    /// A cookie with this visit, sealed with the app's key.
+    pub(crate) fn sealed(&self, visit: &Visit) -> String {
         let visit = serde_json::to_value(visit).unwrap();
         let sealed =
             serde_json::json!({"version": 1, "purpose": "visit", "group": "all", "visit": visit});
         let keys = &self.settings.capture.keys;
-        keys.seal(name, &sealed.to_string())
+        format!("refgate={}", keys.seal("refgate", &sealed.to_string()))
     }
 
     /// The visit in a cookie `NAME=VALUE`.
