@@ -1,7 +1,9 @@
 //! `stores:` → [`Store`]s.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::consent;
 use super::fault::Suggestion;
@@ -33,6 +35,7 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known,
         scopes: Scopes::default(),
         checkouts: Vec::new(),
         without_checkout: Vec::new(),
+        expected: HashMap::new(),
     };
     let entries = map.named("NAME");
     if entries.is_empty() && section.is_map() {
@@ -51,6 +54,7 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known,
             .collect(),
         without_checkout: reader.without_checkout,
         hosts: reader.hosts,
+        expect_order_within: reader.expected,
     };
     (stores, known, reader.checkouts)
 }
@@ -64,6 +68,7 @@ struct Reader<'l> {
     scopes: Scopes,
     checkouts: Checkouts,
     without_checkout: Vec<String>,
+    expected: HashMap<StoreName, Duration>,
 }
 
 /// Which store has a host.
@@ -103,7 +108,11 @@ impl Reader<'_> {
             self.without_checkout.push(name.as_str().to_owned());
         }
         let checkout = returns::read(&map);
+        let expected = map.or("expect_order_within", None, |value| {
+            value.duration().map(Some)
+        });
         map.finish();
+        self.expected.extend(store_name.clone().zip(expected));
         self.checkouts.extend(store_name.clone().zip(checkout));
         Some(Store {
             name: store_name?,
@@ -224,6 +233,8 @@ pub(super) struct Known {
     without_checkout: Vec<String>,
     groups: Vec<String>,
     hosts: Vec<Host>,
+    /// Within what time an order is expected, by store.
+    pub(super) expect_order_within: HashMap<StoreName, Duration>,
 }
 
 impl Known {

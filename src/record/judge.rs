@@ -13,6 +13,7 @@ use crate::name::NetworkName;
 use crate::order::{
     Candidate, Doubt, Evidence, FoundBy, NewPostback, Order, Proof, Sighting, Standing,
 };
+use crate::postback::Mode;
 use crate::store::Store;
 use crate::visit::Visit;
 
@@ -26,8 +27,8 @@ type Held = (Doubt, String);
 ///
 /// `doubt` is what the rule itself was in doubt about ([`Doubt::Unreadable`], [`Doubt::Differs`],
 /// [`Doubt::CurrencyContradicts`]), `evidence` what speaks for the visit having bought. A doubt about what was read holds
-/// the order; one about its worth or about the click only holds it where somebody is owed it; a dry run only holds the
-/// postback.
+/// the order; one about its worth or about the click only holds it where somebody is owed it; a destination in shadow only
+/// holds the postback.
 pub fn judge(
     sighting: Sighting,
     (doubt, evidence): (Option<Doubt>, &Evidence),
@@ -183,13 +184,13 @@ fn too_young(click: &Click, least: Duration, now: Time) -> Option<Held> {
     (age < least).then(|| (Doubt::TooYoung, words()))
 }
 
-/// The postback, which waits also for this. A dry run is a lesser reason.
+/// The postback, which waits also for this. A shadow is a lesser reason.
 fn held_too(mut postback: NewPostback, doubt: Option<&Held>) -> NewPostback {
     let Some((doubt, words)) = doubt else {
         return postback;
     };
     postback.held = match postback.held {
-        None | Some((Doubt::DryRun, _)) => Some((*doubt, words.clone())),
+        None | Some((Doubt::Shadow, _)) => Some((*doubt, words.clone())),
         Some((first, before)) => Some((first, format!("{before}; {words}"))),
     };
     postback
@@ -309,15 +310,16 @@ fn quote(
     let nothing = told
         .filter(|(money, _)| money.amount <= Decimal::ZERO)
         .map(|(money, _)| (Doubt::NotPositive, format!("{money} is nothing to pay for")));
-    let dry =
-        (!destination.send).then(|| (Doubt::DryRun, format!("{name} is a dry run (send: false)")));
+    let shadow = (destination.mode == Mode::Shadow)
+        .then(|| (Doubt::Shadow, format!("{name} is in shadow (mode: shadow)")));
     Quote {
         postback: NewPostback {
             destination: name.clone(),
             event: SALE.to_owned(),
             sequence: 0,
             amount: told.map(|(money, _)| *money),
-            held: worth.cloned().or(no_rate).or(nothing).or(dry),
+            held: worth.cloned().or(no_rate).or(nothing).or(shadow),
+            timing: destination.timing,
         },
         working: told.and_then(|(_, working)| working.clone()),
     }

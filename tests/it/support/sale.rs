@@ -10,6 +10,7 @@ use refgate::money::Money;
 use refgate::name::NetworkName;
 use refgate::order::{
     Candidate, Doubt, Field, FoundBy, NewPostback, Order, OrderKey, Proof, Sighting, Standing,
+    Timing,
 };
 use refgate::postback::{AttemptId, Outcome, Postback, State, Verdict};
 use refgate::visit::{Visit, VisitId};
@@ -127,6 +128,7 @@ pub(crate) fn candidate(id: &str, amount: Option<&str>) -> Candidate {
         sequence: 0,
         amount: sighting.amount,
         held,
+        timing: Timing::default(),
     };
     Candidate {
         sighting,
@@ -155,6 +157,7 @@ pub(crate) fn settlement(postback: &Postback, attempt: AttemptId, state: State) 
         outcome,
         state,
         due: None,
+        doubt: None,
         cause: None,
     }
 }

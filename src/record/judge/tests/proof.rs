@@ -6,7 +6,7 @@ fn proven_by(visit: Option<Time>, evidence: &Evidence, id: &str) -> Order {
     let mut sighting = sighting(Some(("25", "USD")), vec![click("aspire", 1)]);
     sighting.visit.as_mut().unwrap().checkout = visit;
     sighting.key.id = id.parse().unwrap();
-    let settings = settings(Attribution::LastClick, true);
+    let settings = settings(Attribution::LastClick, Mode::Live);
     judge(sighting, (None, evidence), &store("USD"), &settings, NOW).order
 }
 
@@ -76,11 +76,11 @@ fn a_click_too_young_is_held_whatever_proves_it() {
 }
 
 #[test]
-fn a_doubt_about_the_click_adds_to_others_and_is_more_than_a_dry_run() {
-    let of = |amount: &str, send| {
+fn a_doubt_about_the_click_adds_to_others_and_is_more_than_a_shadow() {
+    let of = |amount: &str, mode| {
         let mut sighting = sighting(Some((amount, "USD")), vec![click("aspire", 1)]);
         sighting.visit.as_mut().unwrap().checkout = None;
-        let settings = settings(Attribution::LastClick, send);
+        let settings = settings(Attribution::LastClick, mode);
         judge(
             sighting,
             (None, &Evidence::default()),
@@ -89,8 +89,8 @@ fn a_doubt_about_the_click_adds_to_others_and_is_more_than_a_dry_run() {
             NOW,
         )
     };
-    assert_eq!(doubt_of(&of("25", false)), Some(Doubt::Unproven));
-    let dear = of("6000", true);
+    assert_eq!(doubt_of(&of("25", Mode::Shadow)), Some(Doubt::Unproven));
+    let dear = of("6000", Mode::Live);
     assert_eq!(doubt_of(&dear), Some(Doubt::OverMaxAmount));
     let words = &dear.postbacks[0].held.as_ref().unwrap().1;
     assert!(
