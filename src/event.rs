@@ -132,6 +132,8 @@ events! {
     OrderSeenAgain = "orders_seen_again";
     /// A confirmation named a known order with another amount, later, from another visit: the id may be in use twice.
     IdReused = "ids_reused";
+    /// A confirmation was of an order that is known without its row: imported, or older than the retention. No new order.
+    OrderKnown = "orders_known";
     /// An order was entered in the state held.
     OrderHeld = "orders_held";
     /// The order was not durable when `hold` ended; the page went out all the same.
