@@ -28,9 +28,10 @@ pub fn is_page(fields: &Fields) -> bool {
     dest.is_none_or(|dest| dest == "document")
 }
 
-/// Whether the request may be a step of a shopper's: he opens a page or a frame, sends a form, or a
-/// script of the page does it for him. No picture, style or script is one, and nothing fetched ahead
-/// of time.
+/// Whether the request may be a shopper's own step.
+///
+/// He opens a page or a frame, sends a form, or a script of the page does it for him. No picture,
+/// style or script is one, and nothing fetched ahead of time.
 pub fn is_step(method: &Method, fields: &Fields) -> bool {
     let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH];
     let steps = ["document", "empty", "iframe", "frame"];

@@ -63,11 +63,7 @@ pub(super) async fn first(
     let (amount, currency) = money_words(order.amount);
     let (standing, doubt) = standing_words(&order.standing)?;
     let click = order.click.as_ref();
-    let click_json = click
-        .map(|click| to_json("orders.click", click))
-        .transpose()?;
-    let proof = order.proof.map(|proof| to_json("orders.proof", &proof));
-    let proof = proof.transpose()?;
+    let (click_json, proof) = texts(order)?;
     let owed = Owed::of(candidate)?;
     let entered = db
         .row(
@@ -112,6 +108,14 @@ pub(super) async fn first(
             ..order.clone()
         })
     }))
+}
+
+/// The JSON of its click and of its proof.
+fn texts(order: &Order) -> Result<(Option<String>, Option<String>), Error> {
+    let click = order.click.as_ref();
+    let click = click.map(|click| to_json("orders.click", click));
+    let proof = order.proof.map(|proof| to_json("orders.proof", &proof));
+    Ok((click.transpose()?, proof.transpose()?))
 }
 
 /// The other ids of a new order, as many as are kept.
