@@ -5,20 +5,17 @@ use std::time::Duration;
 
 use rust_decimal::RoundingStrategy;
 
-use super::{Destination, Settings};
+use super::{Destination, Settings, webhooks};
 use crate::click::Click;
 use crate::clock::Time;
 use crate::money::{Decimal, Money};
 use crate::name::NetworkName;
 use crate::order::{
-    Candidate, Doubt, Evidence, FoundBy, NewPostback, Order, Proof, Sighting, Standing,
+    Candidate, Doubt, Evidence, FoundBy, NewPostback, Order, Proof, SALE, Sighting, Standing,
 };
 use crate::postback::Mode;
 use crate::store::Store;
 use crate::visit::Visit;
-
-/// What happened: the only event so far.
-const SALE: &str = "sale";
 
 /// Why something is held: the doubt, and the words for it.
 type Held = (Doubt, String);
@@ -80,9 +77,13 @@ pub fn judge(
         click,
         proof: credit.proof,
     };
+    let told = webhooks::quotes(&settings.webhooks, amount);
+    let now_told = told.iter().filter(|it| it.event == order.standing.word());
+    let postbacks = postbacks.into_iter().chain(now_told.cloned()).collect();
+    let quotes = quotes.into_iter().map(|quote| quote.postback);
     Candidate {
         postbacks,
-        quotes: quotes.into_iter().map(|quote| quote.postback).collect(),
+        quotes: quotes.chain(told).collect(),
         sighting,
         order,
     }

@@ -5,6 +5,7 @@ mod durable;
 mod networks;
 mod proof;
 mod returns;
+mod webhooks;
 mod wire;
 
 use std::time::Duration;

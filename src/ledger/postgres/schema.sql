@@ -23,7 +23,6 @@ CREATE TABLE orders (
   click      TEXT,
   visit      TEXT,
   open_until BIGINT,
-  proof      TEXT,
   seen       BIGINT NOT NULL,
   UNIQUE (namespace, number),
   CHECK ((amount IS NULL) = (currency IS NULL)),

@@ -11,7 +11,7 @@ use crate::ledger::stand::Stand;
 use crate::ledger::story::Entered;
 use crate::ledger::{ALIASES, SIGHTINGS};
 use crate::name::NetworkName;
-use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, Sighting, Standing, fold};
+use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, SALE, Sighting, Standing, fold};
 use crate::postback::State;
 
 /// What the postbacks of an order wait for when its amount could not be read.
@@ -182,14 +182,18 @@ fn again(
     for postback in &postbacks {
         complete_postback(db, known, postback, &candidate.sighting)?;
     }
+    for postback in &fold.told {
+        insert_postback(db, known.id, (&fold.order, &candidate.sighting), postback)?;
+    }
     Ok(Entered::Completed(fold.order))
 }
 
 /// Those who have a postback of an order.
 fn owed(db: &Connection, id: i64) -> Result<Vec<NetworkName>, Error> {
-    let sql = "SELECT destination FROM postbacks WHERE order_id = ?1 AND sequence = 0 ORDER BY id";
+    let sql = "SELECT destination FROM postbacks
+        WHERE order_id = ?1 AND event = ?2 AND sequence = 0 ORDER BY id";
     db.prepare_cached(sql)?
-        .query_and_then([id], |row| row::destination(row))?
+        .query_and_then(params![id, SALE], |row| row::destination(row))?
         .collect()
 }
 
@@ -252,7 +256,8 @@ fn insert_postback(
     (postback, captured): (&NewPostback, &str),
 ) -> Result<(), Error> {
     let (amount, currency) = money_words(postback.amount);
-    let stand = Stand::of(postback, order.at, order.at)?;
+    let at = sighting.at;
+    let stand = Stand::of(postback, order.at, at)?;
     db.prepare_cached(
         "INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount,
            currency, state, doubt, cause, at, due)
@@ -269,13 +274,13 @@ fn insert_postback(
         stand.state.as_str(),
         stand.doubt,
         stand.cause,
-        order.at.millis(),
+        at.millis(),
         stand.due,
     ])?;
     let entry = Change {
         order: id,
         postback: Some(db.last_insert_rowid()),
-        at: order.at,
+        at,
         was: None,
         became: stand.state.as_str(),
         cause: stand.cause.as_deref(),

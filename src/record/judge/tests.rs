@@ -54,6 +54,7 @@ fn settings(attribution: Attribution, mode: Mode) -> Settings {
         checkouts: HashMap::new(),
         returns: HashMap::new(),
         destinations: [(aspire, usd.clone()), (other, usd)].into(),
+        webhooks: Vec::new(),
     }
 }
 
