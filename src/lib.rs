@@ -19,7 +19,8 @@ pub mod name;
 pub mod seal;
 pub mod secret;
 
-// The words of HTTP, and the bytes beneath them.
+// The words of HTTP, and the bytes beneath them; pages taken apart.
+pub mod html;
 pub mod message;
 pub mod wire;
 

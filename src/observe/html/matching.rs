@@ -9,11 +9,12 @@ use memchr::memchr;
 use super::super::rule::selector::Relation;
 use super::HtmlError;
 use super::element::Element;
-use super::foreign::Namespace;
-use super::names::{Kind, NOWHERE, Name, Names};
+use super::names::{NOWHERE, Name, Names};
 use super::program::{Program, Then};
-use super::scan;
-use super::tokens::{Beginnings, Tag, Tokens};
+use crate::html::foreign::Namespace;
+use crate::html::kind::Kind;
+use crate::html::scan;
+use crate::html::tokens::{Beginnings, Tag, Tokens};
 
 /// Most elements within one another.
 pub(super) const DEPTH_LIMIT: usize = 32 * 1024;

@@ -13,7 +13,7 @@ use super::scan;
 
 /// What text stands for, and what ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// Text among markup.
     Data,
     /// Of a `<title>` or `<textarea>`: character references, but no tags.
@@ -28,35 +28,35 @@ pub(super) enum Content {
 
 /// A start or end tag: where its parts are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Tag<'p> {
+pub(crate) struct Tag<'p> {
     page: &'p [u8],
     /// Where its `<` is.
-    pub(super) from: usize,
+    pub(crate) from: usize,
     /// Where its name begins, and what is behind it.
     name: usize,
     behind: usize,
     /// Where its `>` is.
-    pub(super) to: usize,
+    pub(crate) to: usize,
     /// The bytes of the name, if it is short.
-    pub(super) key: Option<u64>,
+    pub(crate) key: Option<u64>,
 }
 
 impl<'p> Tag<'p> {
     /// The name as it is written.
     #[inline]
-    pub(super) fn name(&self) -> &'p [u8] {
+    pub(crate) fn name(&self) -> &'p [u8] {
         self.page.get(self.name..self.behind).unwrap_or_default()
     }
 
     /// What stands behind the name, with the `>`.
-    pub(super) fn attributes(&self) -> &'p [u8] {
+    pub(crate) fn attributes(&self) -> &'p [u8] {
         self.page.get(self.behind..=self.to).unwrap_or_default()
     }
 }
 
 /// A piece of markup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Markup {
+pub(crate) enum Markup {
     Start,
     End,
     /// A comment, a doctype, a CDATA section, `</>`: it parts two texts.
@@ -66,21 +66,21 @@ pub(super) enum Markup {
 }
 
 /// A page that is taken apart.
-pub(super) struct Tokens<'p> {
+pub(crate) struct Tokens<'p> {
     page: &'p [u8],
     /// Where the page goes on.
     at: usize,
     /// The text before the last piece of markup, and what it stands for.
-    pub(super) text: Range<usize>,
-    pub(super) content: Content,
+    pub(crate) text: Range<usize>,
+    pub(crate) content: Content,
     /// The last tag.
-    pub(super) tag: Tag<'p>,
+    pub(crate) tag: Tag<'p>,
     /// What the next text is.
     next: Content,
     /// The element that it belongs to, where only its own end tag ends it.
     owner: &'p [u8],
     /// Whether CDATA sections are read, as within `<svg>` and `<math>`.
-    pub(super) has_cdata: bool,
+    pub(crate) has_cdata: bool,
 }
 
 /// What stands at a `<`.
@@ -94,7 +94,7 @@ enum Found {
 }
 
 impl<'p> Tokens<'p> {
-    pub(super) const fn new(page: &'p [u8]) -> Self {
+    pub(crate) const fn new(page: &'p [u8]) -> Self {
         Self {
             page,
             at: 0,
@@ -115,7 +115,7 @@ impl<'p> Tokens<'p> {
     }
 
     /// What follows is the text of the element whose start tag came last.
-    pub(super) fn enter(&mut self, content: Content) {
+    pub(crate) fn enter(&mut self, content: Content) {
         self.next = content;
         self.owner = self.tag.name();
     }
@@ -131,7 +131,7 @@ impl<'p> Tokens<'p> {
 
     /// The next piece of markup. After the last one: [`Markup::Nothing`], for ever.
     #[inline]
-    pub(super) fn next(&mut self) -> Markup {
+    pub(crate) fn next(&mut self) -> Markup {
         self.text.start = self.at;
         self.content = self.next;
         if self.next != Content::Data {
@@ -165,7 +165,7 @@ impl<'p> Tokens<'p> {
 
     /// Passes tags up to the first that ends behind `until`, or whose name begins like one of
     /// the `telling` and is not `dull`. Text is passed too, other markup is not. Whether any was.
-    pub(super) fn pass(
+    pub(crate) fn pass(
         &mut self,
         until: usize,
         telling: &Beginnings,
@@ -314,19 +314,19 @@ impl<'p> Tokens<'p> {
 }
 
 /// What some names begin with: their first two letters.
-pub(super) struct Beginnings {
+pub(crate) struct Beginnings {
     /// The second letters, by the first one.
     seconds: [u32; 32],
 }
 
 impl Beginnings {
-    pub(super) fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+    pub(crate) fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let mut all = Self { seconds: [0; 32] };
         names.into_iter().for_each(|name| all.add(name));
         all
     }
 
-    pub(super) fn add(&mut self, name: &str) {
+    pub(crate) fn add(&mut self, name: &str) {
         let mut letters = name.bytes().map(low);
         let first = letters.next().unwrap_or_default();
         // What follows a name of one letter may be anything.

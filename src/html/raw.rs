@@ -5,7 +5,7 @@ use memchr::{memchr, memchr2};
 use super::attributes::is_space;
 
 /// How many bytes the text of an element `owner` has; nothing if no end tag follows.
-pub(super) fn text(bytes: &[u8], owner: &[u8]) -> Option<usize> {
+pub(crate) fn text(bytes: &[u8], owner: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         at += memchr(b'<', bytes.get(at..)?)?;
@@ -48,7 +48,7 @@ enum Escape {
 /// How many bytes the text of a `<script>` has; nothing if no end tag follows.
 ///
 /// A script that has `<!--` and then `<script` goes on after the next `</script>`.
-pub(super) fn script(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn script(bytes: &[u8]) -> Option<usize> {
     const SCRIPT: &[u8] = b"script";
     let mut escape = Escape::None;
     let mut at = 0;
