@@ -43,6 +43,11 @@ pub trait Siblings {
     ///
     /// Asked only for an address that will get it.
     fn token(&mut self, origin: &Origin<'_>) -> Option<Arc<str>>;
+
+    /// Whether links to this host, as it is written, may get one by some scheme and port; asked often.
+    fn may_be(&self, _host: &str) -> bool {
+        true
+    }
 }
 
 impl<F> Siblings for F
@@ -56,26 +61,31 @@ where
 
 /// Siblings whose token is made when it is first needed, once for each origin: for one response.
 #[derive(Debug)]
-pub struct Minted<F> {
+pub struct Minted<K, F> {
+    known: K,
     mint: F,
     tokens: Vec<(Scheme, Box<str>, u16, Arc<str>)>,
 }
 
-impl<F> Minted<F>
+impl<K, F> Minted<K, F>
 where
+    K: Fn(&str) -> bool,
     F: FnMut(&Origin<'_>) -> Option<String>,
 {
-    /// `mint` makes a sibling's token; it says no to all others, each time it is asked.
-    pub const fn new(mint: F) -> Self {
+    /// `known` tells a sibling's host, in any case; `mint` makes a sibling's token, and says no to all
+    /// others, each time it is asked.
+    pub const fn new(known: K, mint: F) -> Self {
         Self {
+            known,
             mint,
             tokens: Vec::new(),
         }
     }
 }
 
-impl<F> Siblings for Minted<F>
+impl<K, F> Siblings for Minted<K, F>
 where
+    K: Fn(&str) -> bool,
     F: FnMut(&Origin<'_>) -> Option<String>,
 {
     fn token(&mut self, origin: &Origin<'_>) -> Option<Arc<str>> {
@@ -93,6 +103,10 @@ where
             Arc::clone(&token),
         ));
         Some(token)
+    }
+
+    fn may_be(&self, host: &str) -> bool {
+        (self.known)(host)
     }
 }
 
@@ -131,7 +145,7 @@ pub fn insertion(
     url: &str,
     base: Scheme,
     parameter: &str,
-    siblings: &mut impl Siblings,
+    siblings: &mut (impl Siblings + ?Sized),
 ) -> Option<Insertion> {
     let address = Address::parse(url, base)?;
     let is_fragile = fragile::is_file(address.path)

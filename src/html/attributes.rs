@@ -12,6 +12,8 @@ pub(crate) struct Attribute<'p> {
     pub(crate) name: &'p [u8],
     /// With its character references; empty if there is none.
     pub(crate) value: &'p [u8],
+    /// Where the value begins, counted from the end of the tag's name.
+    pub(crate) value_at: usize,
 }
 
 impl<'p> Attribute<'p> {
@@ -78,18 +80,19 @@ impl<'p> Attributes<'p> {
         }
     }
 
-    /// What follows the equals sign; nothing where the page ends in it.
-    fn value(&mut self) -> Option<&'p [u8]> {
+    /// What follows the equals sign, and where; nothing where the page ends in it.
+    fn value(&mut self) -> Option<(usize, &'p [u8])> {
         self.pass(is_space);
+        let from = self.at;
         match self.peek()? {
-            b'>' => Some(&[]),
+            b'>' => Some((from, &[])),
             quote @ (b'"' | b'\'') => {
-                let rest = self.bytes.get(self.at + 1..).unwrap_or_default();
+                let rest = self.bytes.get(from + 1..).unwrap_or_default();
                 let length = memchr(quote, rest)?;
                 self.at += length + 2;
-                rest.get(..length)
+                Some((from + 1, rest.get(..length)?))
             }
-            _ => Some(self.pass(|byte| !is_space(byte) && byte != b'>')),
+            _ => Some((from, self.pass(|byte| !is_space(byte) && byte != b'>'))),
         }
     }
 }
@@ -114,14 +117,18 @@ impl<'p> Iterator for Attributes<'p> {
         self.pass(|byte| !is_space(byte) && !matches!(byte, b'=' | b'/' | b'>'));
         let name = self.bytes.get(from..self.at)?;
         self.pass(is_space);
-        let value = match self.peek()? {
+        let (value_at, value) = match self.peek()? {
             b'=' => {
                 self.at += 1;
                 self.value()?
             }
-            _ => &[],
+            _ => (self.at, &[][..]),
         };
-        Some(Attribute { name, value })
+        Some(Attribute {
+            name,
+            value,
+            value_at,
+        })
     }
 }
 

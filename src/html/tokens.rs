@@ -8,7 +8,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::attributes;
-use super::raw;
+use super::raw::{self, Escape};
 use super::scan;
 
 /// What text stands for, and what ends it.
@@ -46,6 +46,11 @@ impl<'p> Tag<'p> {
     #[inline]
     pub(crate) fn name(&self) -> &'p [u8] {
         self.page.get(self.name..self.behind).unwrap_or_default()
+    }
+
+    /// Where what stands behind the name begins.
+    pub(crate) const fn behind(&self) -> usize {
+        self.behind
     }
 
     /// What stands behind the name, with the `>`.
@@ -114,6 +119,11 @@ impl<'p> Tokens<'p> {
         }
     }
 
+    /// Goes on at `at`, where text among markup begins.
+    pub(crate) const fn skip_to(&mut self, at: usize) {
+        self.at = at;
+    }
+
     /// What follows is the text of the element whose start tag came last.
     pub(crate) fn enter(&mut self, content: Content) {
         self.next = content;
@@ -163,12 +173,14 @@ impl<'p> Tokens<'p> {
         }
     }
 
-    /// Passes tags up to the first that ends behind `until`, or whose name begins like one of
-    /// the `telling` and is not `dull`. Text is passed too, other markup is not. Whether any was.
+    /// Passes tags up to the first that ends behind `until`, or whose first two letters are
+    /// `telling` (of an end tag, if the first is so) and that is not `dull`. Text is passed too,
+    /// other markup is not. Whether any was.
+    #[inline]
     pub(crate) fn pass(
         &mut self,
         until: usize,
-        telling: &Beginnings,
+        telling: impl Fn(bool, u8, u8) -> bool,
         mut dull: impl FnMut(&Tag<'p>) -> bool,
     ) -> bool {
         if self.next != Content::Data {
@@ -186,7 +198,7 @@ impl<'p> Tokens<'p> {
             if !first.is_ascii_alphabetic() {
                 break;
             }
-            if is_end || !telling.has(first, second) {
+            if !telling(is_end, first, second) {
                 match attributes::end(page, open, name, head) {
                     Some(to) if to <= until => at = to + 1,
                     _ => break,
@@ -216,7 +228,7 @@ impl<'p> Tokens<'p> {
         let rest = self.rest(self.at);
         let length = match self.next {
             Content::Plain => None,
-            Content::Script => raw::script(rest),
+            Content::Script => raw::script(rest, &mut Escape::None).ok(),
             _ => raw::text(rest, self.owner),
         };
         self.next = Content::Data;
@@ -279,7 +291,7 @@ impl<'p> Tokens<'p> {
         self.until(from, b">")
     }
 
-    /// What follows `<!--`: up to `-->` or `--!>`, and `<!-->` and `<!--->` are whole.
+    /// What follows `<!--`; `<!-->` and `<!--->` are whole.
     fn comment(&self, from: usize) -> Found {
         let rest = self.rest(from);
         for short in [b">".as_slice(), b"->"] {
@@ -287,21 +299,7 @@ impl<'p> Tokens<'p> {
                 return Found::Other(from + short.len());
             }
         }
-        let mut looked = 0;
-        while let Some(found) = memmem::find(rest.get(looked..).unwrap_or_default(), b"--") {
-            let dashes = looked + found;
-            let behind = rest.get(dashes + 2..).unwrap_or_default();
-            let length = match behind {
-                [b'>', ..] => 3,
-                [b'!', b'>', ..] => 4,
-                _ => {
-                    looked = dashes + 1;
-                    continue;
-                }
-            };
-            return Found::Other(from + dashes + length);
-        }
-        Found::Cut
+        comment(rest).map_or(Found::Cut, |length| Found::Other(from + length))
     }
 
     #[cold]
@@ -309,6 +307,19 @@ impl<'p> Tokens<'p> {
         match memmem::find(self.rest(from), end) {
             Some(length) => Found::Other(from + length + end.len()),
             None => Found::Cut,
+        }
+    }
+}
+
+/// How long a comment is, with the `-->` or `--!>` that ends it; nothing if none does.
+pub(crate) fn comment(bytes: &[u8]) -> Option<usize> {
+    let mut looked = 0;
+    loop {
+        let dashes = looked + memmem::find(bytes.get(looked..)?, b"--")?;
+        match bytes.get(dashes + 2..)? {
+            [b'>', ..] => return Some(dashes + 3),
+            [b'!', b'>', ..] => return Some(dashes + 4),
+            _ => looked = dashes + 1,
         }
     }
 }
@@ -338,7 +349,7 @@ impl Beginnings {
 
     /// Whether a name with these letters may be one of them.
     #[inline]
-    fn has(&self, first: u8, second: u8) -> bool {
+    pub(crate) fn has(&self, first: u8, second: u8) -> bool {
         let seconds = self.seconds.get(usize::from(low(first)));
         seconds.is_some_and(|seconds| seconds >> low(second) & 1 != 0)
     }

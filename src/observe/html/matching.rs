@@ -155,7 +155,10 @@ impl<'p> Elements<'p> {
             }
         }
         let names = &mut self.names;
-        self.has_gap |= tokens.pass(self.quiet, &self.telling, |tag| {
+        let telling = &self.telling;
+        // What is open is not known, so no end tag tells anything.
+        let telling = |is_end: bool, first, second| !is_end && telling.has(first, second);
+        self.has_gap |= tokens.pass(self.quiet, telling, |tag| {
             let name = names.number(tag.name(), tag.key);
             let known = name.ok().and_then(|name| names.known(name));
             known.is_some_and(|known| known.kind.is_dull() && !known.is_wanted)
