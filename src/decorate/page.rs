@@ -83,9 +83,7 @@ impl Page {
 
     /// What passes of `bytes` and of what was kept back; none where it is `bytes` as they are.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
-        if self.reader.is_none() {
-            return None;
-        }
+        self.reader.as_ref()?;
         let before = self.unread.len();
         let is_held = self.passed < before;
         self.unread.extend_from_slice(bytes);

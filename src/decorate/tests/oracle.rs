@@ -134,7 +134,7 @@ fn meta(found: &mut Found, element: &Element<'_, '_>) {
     };
     let decoded = content.decoded();
     if let Some(range) = refresh::address(&decoded)
-        && let Some((at, insertion)) = insertion(&decoded[range.clone()])
+        && let Some((at, insertion)) = insertion(decoded.get(range.clone()).unwrap())
     {
         put(found, &content, range.start + at, &insertion);
     }
