@@ -166,7 +166,11 @@ impl<S: Siblings + ?Sized> Links<S> {
 
     fn put(&mut self, value: &Value, at: usize, insertion: &Insertion) {
         if let Some(place) = value.place(at) {
-            let text = insertion.text.replace('&', "&amp;");
+            // No other of its characters means something in HTML.
+            let text = match insertion.text.strip_prefix('&') {
+                Some(rest) => ["&amp;", rest].concat(),
+                None => insertion.text.clone(),
+            };
             self.insertions.push((place, text));
         }
     }

@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use memchr::memchr;
 use memchr::memmem::Finder;
 
+use super::BLOCK;
 use super::around::Around;
 use super::links::{Insertions, Links};
 use super::named;
@@ -85,6 +86,9 @@ impl Page {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         self.reader.as_ref()?;
         let before = self.unread.len();
+        if before == 0 {
+            self.unread.reserve(BLOCK);
+        }
         let is_held = self.passed < before;
         self.unread.extend_from_slice(bytes);
         let looking = AssertUnwindSafe(|| self.look(before, is_held));

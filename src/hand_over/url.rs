@@ -7,6 +7,7 @@
 
 mod fragile;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -161,14 +162,22 @@ pub fn insertion(
         host: &host,
         port: address.port,
     })?;
-    let part = if address.query.is_some() { '&' } else { '?' };
-    let name = utf8_percent_encode(parameter, RESERVED);
-    let value = utf8_percent_encode(&token, RESERVED);
+    let part = if address.query.is_some() { "&" } else { "?" };
     Some(Insertion {
         at: address.end,
-        text: format!("{part}{name}={value}"),
+        text: [part, &*encoded(parameter), "=", &*encoded(&token)].concat(),
         token,
     })
+}
+
+/// The text as it stands in a query; a token is so as it is.
+fn encoded(text: &str) -> Cow<'_, str> {
+    let is_unreserved =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    match text.bytes().all(is_unreserved) {
+        true => Cow::Borrowed(text),
+        false => utf8_percent_encode(text, RESERVED).into(),
+    }
 }
 
 /// An address taken apart.
