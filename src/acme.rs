@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::accept::tls::{Certificate, Certificates};
+use crate::alarm::Alarm;
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::event::{Counters, Event};
@@ -213,6 +214,8 @@ impl Acme {
             Ok(certificate) => {
                 info!(host = host.name, until = %certificate.valid_until, "obtained a certificate");
                 self.counters.add(Event::CertificateChanged);
+                let alarms = self.counters.alarms();
+                alarms.clear(Alarm::CertificateFails, &host.name, Time::now());
                 self.install(host, certificate);
             }
             Err(error) => {
@@ -225,6 +228,9 @@ impl Acme {
                     error = %Causes(&error),
                     "could not obtain a certificate"
                 );
+                let words = format!("could not obtain a certificate: {}", Causes(&error));
+                let alarms = self.counters.alarms();
+                alarms.raise(Alarm::CertificateFails, &host.name, &words, Time::now());
             }
         }
     }

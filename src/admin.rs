@@ -1,4 +1,4 @@
-//! The operator's listener: health and counters, on loopback.
+//! The operator's listener: health, alarms and counters, on loopback.
 
 mod metrics;
 
@@ -24,7 +24,7 @@ use crate::clock::Time;
 use crate::current::Current;
 use crate::deliver::{Deliver, State};
 use crate::event::{Counters, Event};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Pause};
 use crate::record::spool::Spool;
 use crate::reload::{Asking, Outcome};
 use crate::store::Stores;
@@ -117,6 +117,7 @@ async fn answer(
     Ok(match (request.uri().path(), request.method()) {
         ("/healthz", &Method::GET) => admin.health().await,
         ("/metrics", &Method::GET) => admin.metrics().await,
+        ("/alarms", &Method::GET) => admin.alarms(),
         // A browser says so of itself: a page somewhere must not do what its operator may.
         ("/reload", &Method::POST) if request.headers().contains_key("sec-fetch-site") => {
             plain(StatusCode::FORBIDDEN, "not from a browser\n")
@@ -125,11 +126,11 @@ async fn answer(
             Ok(words) => plain(StatusCode::OK, &format!("{words}\n")),
             Err(words) => plain(StatusCode::CONFLICT, &format!("{words}\n")),
         },
-        ("/healthz" | "/metrics", _) => return not_allowed("GET only\n"),
+        ("/healthz" | "/metrics" | "/alarms", _) => return not_allowed("GET only\n"),
         ("/reload", _) => return not_allowed("POST only\n"),
         _ => plain(
             StatusCode::NOT_FOUND,
-            "here are /healthz, /metrics and /reload\n",
+            "here are /healthz, /alarms, /metrics and /reload\n",
         ),
     })
 }
@@ -176,8 +177,27 @@ impl Admin {
             "rules_unreadable": count(Event::RuleUnreadable),
             "postbacks_unclear": count(Event::PostbackUnclear),
             "networks_down": self.networks_down(),
+            "paused": self.pauses().await.map(names),
+            "alarms": self.alarm_names(),
         });
         page(status, "application/json", format!("{health}\n"))
+    }
+
+    /// What stands, for the operator to look at; no reason either.
+    fn alarm_names(&self) -> Vec<&'static str> {
+        let standing = self.counters.alarms().standing().into_iter();
+        let mut names: Vec<_> = standing.map(|one| one.alarm.name()).collect();
+        names.dedup();
+        names
+    }
+
+    /// Every alarm that stands, with all that is known of it.
+    fn alarms(&self) -> Response<Full<Bytes>> {
+        let alarms = serde_json::json!({
+            "time": Time::now().to_string(),
+            "alarms": self.counters.alarms().standing(),
+        });
+        page(StatusCode::OK, "application/json", format!("{alarms}\n"))
     }
 
     /// The networks that nothing, or little, is sent to; this is no reason not to serve shoppers.
@@ -207,6 +227,12 @@ impl Admin {
         }
     }
 
+    /// Which destinations are paused; none if that cannot be told.
+    async fn pauses(&self) -> Option<Vec<Pause>> {
+        let pauses = tokio::time::timeout(PATIENCE, self.ledger.pauses()).await;
+        pauses.ok()?.ok()
+    }
+
     /// Orders in the spool; none if that cannot be told.
     async fn spooled(&self) -> Option<usize> {
         let spool = self.spool.clone();
@@ -222,10 +248,14 @@ impl Admin {
             let count = self.counters.get(*event);
             text.single(&name, Kind::Counter, event.help().trim(), count);
         }
+        metrics::alarms(&mut text, &self.counters.alarms().standing());
         self.passing(&mut text);
         if let Some(waiting) = self.spooled().await {
             let help = "Orders that wait in the spool for the ledger.";
             text.single("spool_waiting", Kind::Gauge, help, waiting);
+        }
+        if let Some(pauses) = self.pauses().await {
+            metrics::pauses(&mut text, self.view.deliver.as_ref(), &pauses);
         }
         let counts = tokio::time::timeout(PATIENCE, self.ledger.counts()).await;
         if let Ok(Ok(counts)) = counts {
@@ -272,6 +302,11 @@ impl Admin {
             metrics::networks(text, &deliver.standings());
         }
     }
+}
+
+fn names(pauses: Vec<Pause>) -> Vec<String> {
+    let name = |pause: Pause| pause.destination.to_string();
+    pauses.into_iter().map(name).collect()
 }
 
 fn page(status: StatusCode, media_type: &'static str, text: String) -> Response<Full<Bytes>> {

@@ -9,12 +9,15 @@ mod away;
 mod control;
 mod health;
 mod listen;
+mod looking;
 mod reload;
+mod webhook;
 mod worker;
 
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -44,8 +47,9 @@ use access::Access;
 use control::Control;
 use health::Checking;
 use listen::Listening;
+use looking::Looking;
 use reload::Reloader;
-use worker::{Adopt, Generation, Path, proxy};
+use worker::{Adopt, Generation, Path as WorkerPath, proxy};
 
 pub use reload::Again;
 
@@ -111,7 +115,7 @@ impl App {
     /// # Errors
     /// As [`start`](Self::start); or a socket was passed that is not needed.
     pub fn start_on(passed: Passed, settings: Settings, now: Time) -> Result<Self, Error> {
-        let listening = Listening::begin(&settings, passed, now)?;
+        let listening = Listening::begin(&settings, passed)?;
         let ledger = Ledger::open(&settings.ledger, Role::Run, now);
         let ledger = ledger.map_err(|source| Error::Ledger {
             place: settings.ledger.to_string(),
@@ -232,7 +236,7 @@ impl App {
         let listeners = std::mem::take(&mut self.listening.workers);
         for (number, listeners) in listeners.into_iter().enumerate() {
             let (adopt, adopting) = mpsc::channel(1);
-            let path = Path {
+            let path = WorkerPath {
                 worker: worker.clone(),
                 doors: self.listening.doors.clone(),
                 generation: self.generation.clone(),
@@ -259,6 +263,7 @@ impl App {
         let stores = Arc::new(Current::new(self.settings.stores.clone()));
         let operator = self.operator(&worker, &stores, asking);
         let forward = Arc::clone(&self.generation.proxy.forward);
+        let looking = self.looking();
         let (checked, checking) = watch::channel((self.settings.stores.clone(), forward));
         let checking = Checking {
             checked: checking,
@@ -277,6 +282,7 @@ impl App {
             access: self.access,
             checked,
             ledger: self.ledger,
+            alarms: Arc::clone(&looking.settings),
             counters: Arc::clone(&self.counters),
         };
         Control {
@@ -285,12 +291,34 @@ impl App {
             deliver: self.deliver,
             recorder: self.recorder,
             checking,
+            looking,
             tls: self.listening.tls,
             acme: self.acme,
             reloader,
             again,
             counters: self.counters,
             shutdown,
+        }
+    }
+
+    /// What is looked at for alarms.
+    fn looking(&self) -> Looking {
+        let ledger = match &self.settings.ledger {
+            ledger::Settings::Sqlite(path) => path.parent().map(Path::to_owned),
+            ledger::Settings::Postgres(_) => None,
+        };
+        let tls = self.listening.tls.as_ref();
+        Looking {
+            settings: Arc::new(Current::new(self.settings.alarms.clone())),
+            counters: Arc::clone(&self.counters),
+            ledger: self.ledger.clone(),
+            spool: self.spool.clone(),
+            deliver: self.deliver.clone(),
+            certificates: tls.map(|tls| Arc::clone(tls.certificates())),
+            folders: ledger
+                .into_iter()
+                .chain([self.settings.record.spool.clone()])
+                .collect(),
         }
     }
 

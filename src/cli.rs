@@ -3,17 +3,24 @@
 //! Exit codes: 0 done, 1 not done, 64 the configuration or the command is wrong
 //! (`EX_USAGE`).
 
+pub mod alarms;
+pub mod ask;
+pub mod by;
 pub mod check;
 pub mod demo;
 pub mod explain;
+pub mod go;
 pub mod import;
 pub mod key;
+pub mod known;
 pub mod log;
 pub mod orders;
+pub mod pause;
 pub mod postbacks;
 pub mod reload;
 pub mod run;
 pub mod say;
+pub mod status;
 pub mod supervisor;
 pub mod test;
 
@@ -79,16 +86,24 @@ enum Command {
     Demo(demo::Args),
     /// Make a key that seals cookies
     Key(key::Args),
-    /// List the orders, newest first
+    /// List the orders, newest first; import ids that are to be known
     Orders(orders::Args),
     /// Tell the whole story of an order: click, sightings, credit, postbacks, answers
     Explain(explain::Args),
     /// List postbacks, show one, send one again
     Postbacks(postbacks::Args),
+    /// Send nothing more to a network or webhook, from now on and until `go`
+    Pause(pause::Args),
+    /// Send to a paused network or webhook again: what is due goes out
+    Go(go::Args),
+    /// Say of every network and webhook whether it is told, and how much waits for it
+    Status,
     /// Enter the orders that were spooled while the ledger failed
     Import,
     /// Have the one that runs read its configuration again; nobody is cut off
     Reload,
+    /// List what is wrong with the one that runs, and where the manual says what to do
+    Alarms,
 }
 
 /// Why a command was not done.
@@ -110,6 +125,8 @@ enum Error {
     Demo(#[from] demo::Error),
     #[error(transparent)]
     Reload(#[from] reload::Error),
+    #[error(transparent)]
+    Alarms(#[from] alarms::Error),
     #[error("cannot write the answer")]
     Write(#[from] io::Error),
 }
@@ -183,10 +200,18 @@ impl Cli {
                 let path = self.path();
                 reload::run(config::admin(&path, env)?, self.json, out)?;
             }
-            Command::Key(args) => key::run(args, self.json, out)?,
-            Command::Orders(_) | Command::Explain(_) | Command::Postbacks(_) | Command::Import => {
-                self.look(env, out)?;
+            Command::Alarms => {
+                let path = self.path();
+                alarms::run(config::admin(&path, env)?, self.json, out)?;
             }
+            Command::Key(args) => key::run(args, self.json, out)?,
+            Command::Orders(_)
+            | Command::Explain(_)
+            | Command::Postbacks(_)
+            | Command::Pause(_)
+            | Command::Go(_)
+            | Command::Status
+            | Command::Import => self.look(env, out)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -201,11 +226,31 @@ impl Cli {
             .build()?;
         runtime.block_on(async {
             match &self.command {
+                Command::Orders(orders::Args {
+                    command: Some(orders::Command::ImportKnown(args)),
+                    ..
+                }) => {
+                    let import = known::Import {
+                        stores: &settings.stores,
+                        actor: args.by.actor(env),
+                        now: Time::now(),
+                    };
+                    known::run(args, &import, &ledger, self.json, out).await
+                }
                 Command::Orders(args) => orders::run(args, &ledger, self.json, out).await,
                 Command::Explain(args) => explain::run(args, &ledger, self.json, out).await,
                 Command::Postbacks(args) => {
                     postbacks::run(args, &ledger, Time::now(), self.json, out).await
                 }
+                Command::Pause(args) => {
+                    let who = args.by.actor(env);
+                    pause::run(args, (&settings.deliver, &ledger), who, self.json, out).await
+                }
+                Command::Go(args) => {
+                    let who = args.by.actor(env);
+                    go::run(args, (&settings.deliver, &ledger), who, self.json, out).await
+                }
+                Command::Status => status::run(&settings, &ledger, self.json, out).await,
                 _ => {
                     let spool = Spool::new(settings.record.spool, settings.capture.keys);
                     import::run(&spool, &ledger, self.json, out).await

@@ -9,6 +9,7 @@
 
 mod added;
 mod addresses;
+mod alarms;
 mod answers;
 mod assemble;
 mod authority;
@@ -50,7 +51,7 @@ use crate::ledger::Settings as Ledger;
 use crate::name::GroupName;
 use crate::secret::Secret;
 use crate::store::Stores;
-use crate::{accept, access, acme, capture, deliver, forward, observe, record};
+use crate::{accept, access, acme, alarm, capture, deliver, forward, observe, record};
 
 pub use fault::{Faults, Finding, Position, Problem, Suggestion};
 
@@ -81,6 +82,8 @@ pub struct Settings {
     pub stores: Stores,
     /// Health and counters, for the operator alone.
     pub admin: Option<SocketAddr>,
+    /// What is looked at for alarms, and who is told of them.
+    pub alarms: alarm::Settings,
     /// What is added to requests and responses.
     pub forwarding: forward::options::Options,
     /// How the line of a request looks, if there is one.

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
+use crate::alarm::Alarm;
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::current::Current;
@@ -29,6 +30,7 @@ mod lanes;
 mod pace;
 pub mod send;
 mod settings;
+mod settle;
 pub mod template;
 pub mod verdict;
 
@@ -52,9 +54,6 @@ const ASKING: Duration = Duration::from_secs(5 * 60);
 
 /// How long the operator has before an unclear postback becomes an alarm.
 const ALARM: Duration = Duration::from_secs(3600);
-
-/// How often the alarm is repeated while nothing changes.
-const ALARM_AGAIN: Duration = Duration::from_secs(24 * 3600);
 
 /// What a lease lasts beyond an attempt's own time-out: for the ledger's part of it.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
@@ -147,7 +146,7 @@ impl Deliver {
     pub async fn run(self, shutdown: CancellationToken, drain: Duration) {
         let mut sends = JoinSet::new();
         let mut recovered: Option<Time> = None;
-        let mut alarm = Alarm::default();
+        let mut asked: Option<Time> = None;
         loop {
             // Armed before looking: what becomes due while we look wakes us at once.
             let due = self.ledger.due().notified();
@@ -160,7 +159,10 @@ impl Deliver {
                     recovered = Some(now);
                 }
                 let wait = self.send_due(&mut sends, now).await;
-                self.ask(&mut alarm, now).await;
+                if is_over(asked, ASKING, now) {
+                    asked = Some(now);
+                    self.ask(now).await;
+                }
                 wait
             };
             // A ledger that hangs holds up the end for `drain` only. Cancel-safe: what was claimed
@@ -253,11 +255,7 @@ impl Deliver {
     }
 
     /// Tells the operator of what has been unclear for too long.
-    async fn ask(&self, alarm: &mut Alarm, now: Time) {
-        if !is_over(alarm.looked, ASKING, now) {
-            return;
-        }
-        alarm.looked = Some(now);
+    async fn ask(&self, now: Time) {
         let waiting = match self.ledger.unclear(now.minus(ALARM)).await {
             Ok(waiting) => waiting,
             Err(fault) => {
@@ -265,15 +263,28 @@ impl Deliver {
                 return;
             }
         };
-        let again = waiting > alarm.count || is_over(alarm.told, ALARM_AGAIN, now);
-        alarm.count = waiting;
-        if waiting > 0 && again {
-            alarm.told = Some(now);
-            error!(
-                count = waiting,
-                "postbacks are unclear for more than an hour: `refgate postbacks list --state unclear` shows them, ask the network"
-            );
-        }
+        let words = format!(
+            "{waiting} postbacks are unclear for more than an hour: `refgate postbacks list --state \
+             unclear` shows them, ask the network"
+        );
+        let found = (waiting > 0).then(|| (String::new(), words));
+        let alarms = self.counters.alarms();
+        alarms.found(Alarm::PostbacksUnclear, found.as_slice(), now);
+    }
+
+    /// Tells the operator that a network is left alone for a while.
+    fn rests(&self, network: &NetworkName, wait: Duration, words: &str) {
+        let words = format!(
+            "a network is down: nothing is sent to it for {} seconds, and no attempt of a postback is spent: {words}",
+            wait.as_secs()
+        );
+        let alarms = self.counters.alarms();
+        alarms.raise(
+            Alarm::DestinationRests,
+            network.as_str(),
+            &words,
+            Time::now(),
+        );
     }
 
     /// Ends the attempts whose sender is gone: nobody knows whether the network counted them. That a
@@ -297,14 +308,6 @@ fn tell(fault: &ledger::Error, words: &str) {
         ledger::Error::Away(_) => debug!(error = %Causes(fault), "{words}"),
         _ => error!(error = %Causes(fault), "{words}"),
     }
-}
-
-/// What was said of unclear postbacks.
-#[derive(Debug, Default)]
-struct Alarm {
-    looked: Option<Time>,
-    told: Option<Time>,
-    count: u64,
 }
 
 /// Whether `wait` is over since `last`; also if it never was, or the clock was set back since.

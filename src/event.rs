@@ -2,10 +2,11 @@
 //!
 //! Every event that an operator may have to explain has a name here. The place
 //! where it happens logs it once, with its details, and counts it here; the
-//! admin listener prints the counts.
+//! admin listener prints the counts. What lasts is an alarm, which stands beside the counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::alarm::Alarms;
 use crate::shards::Shards;
 
 macro_rules! events {
@@ -125,6 +126,8 @@ events! {
     OrderEntered = "orders_entered";
     /// An order that is already known was seen again.
     OrderSeenAgain = "orders_seen_again";
+    /// A confirmation was of an order that is known without its row: imported, or older than the retention. No new order.
+    OrderKnown = "orders_known";
     /// An order was entered in the state held.
     OrderHeld = "orders_held";
     /// The order was not durable when `hold` ended; the page went out all the same.
@@ -161,19 +164,30 @@ events! {
     ReloadRefused = "reloads_refused";
 }
 
-/// How often each event has happened since the start.
+/// How often each event has happened since the start, and what stands of it as an alarm.
 #[derive(Debug, Default)]
-pub struct Counters(Shards<Counts>);
+pub struct Counters {
+    counts: Shards<Counts>,
+    alarms: Alarms,
+}
 
 impl Counters {
     /// Counts one more.
     pub fn add(&self, event: Event) {
-        self.0.own().slot(event).fetch_add(1, Ordering::Relaxed);
+        self.counts
+            .own()
+            .slot(event)
+            .fetch_add(1, Ordering::Relaxed);
     }
 
     /// How often `event` has happened since the start.
     pub fn get(&self, event: Event) -> u64 {
-        let each = self.0.all().map(|counts| counts.slot(event));
+        let each = self.counts.all().map(|counts| counts.slot(event));
         each.map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    /// The alarms: whoever counts what happened raises what lasts.
+    pub const fn alarms(&self) -> &Alarms {
+        &self.alarms
     }
 }

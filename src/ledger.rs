@@ -8,7 +8,7 @@
 //! 2. An id, or another id of the same order, means one order within its namespace, for ever.
 //! 3. One postback per (order, destination, event, sequence).
 //! 4. At most one open attempt per postback; only a `due` postback is begun, so of two who
-//!    hold the same postback one sends.
+//!    hold the same postback one sends; and none once [`Ledger::pause`] of its destination has returned.
 //! 5. An attempt is on disk before its first byte leaves, and ends once; only one that was taken for
 //!    interrupted may still learn its answer.
 //! 6. Nothing is ever deleted but sessions whose time is over; every change of state is kept with its time and cause.
@@ -22,8 +22,7 @@
 //! `.lock`, which the owner locks and writes its process id into:
 //!
 //! ```text
-//! meta         key → value            ledger_id, created_at, runs …: kept to tell a new or an older
-//!                                     ledger one day; nothing compares them yet
+//! meta         key → value            ledger_id, created_at, runs …: which ledger it is, and how old
 //! orders       (namespace, number)    first sighting, amount, standing, click
 //! aliases      (namespace, number)    → order: every id that it goes by
 //! sightings    order                  JSON as read; the first SIGHTINGS are kept, all are counted
@@ -41,7 +40,8 @@
 //!
 //! One thread owns the connection (`ledger/writer.rs`). What queues up while a commit waits for
 //! the disk is committed together, with `synchronous=FULL`: the WAL is synced before anybody
-//! is answered. A commit that fails answers everyone in it with the error.
+//! is answered. A commit that fails answers everyone in it with the error. A piece of work that fails
+//! undoes its group, which is run again one by one; one that is refused must have changed nothing.
 //!
 //! # On PostgreSQL
 //!
@@ -49,13 +49,12 @@
 //! end by time alone, the database's. A database that cannot be reached refuses work at once; it is the caller's to
 //! keep it ([`Ledger::away`] says when to come again).
 //!
-//! It does not judge: what an order is worth and to whom it is owed is `record`'s, what an
-//! answer means is `deliver`'s.
+//! It does not judge: what an order is worth and to whom it is owed is `record`'s, what an answer means is `deliver`'s.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use crate::clock::Time;
 use crate::name::NetworkName;
@@ -64,23 +63,30 @@ use crate::postback::{AttemptId, Postback, PostbackId};
 use crate::session::Mark;
 
 mod error;
+mod known;
 mod owner;
+mod pause;
 pub mod postgres;
 mod row;
 mod session;
 mod settings;
 mod sqlite;
 mod stand;
+mod state;
 mod story;
+mod version;
 mod writer;
 
 pub use error::{Cause, Error, Owner};
+pub use known::{Deed, IDS, KnownOrder, Learned, Source};
+pub use pause::Pause;
 pub use session::{Known, Session, Written};
 pub use settings::Settings;
 pub use story::{
     Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Seen, Settlement, Story,
-    Told, Transition,
+    Told, Transition, Unsettled,
 };
+pub use version::SteppedBack;
 
 /// The schema this refgate writes.
 pub const SCHEMA: i64 = 3;
@@ -156,7 +162,7 @@ impl Ledger {
     }
 
     /// Takes up to `limit` postbacks to `destination` that are due, oldest first, for `lease`:
-    /// nobody else is given them until then.
+    /// nobody else is given them until then. None while it is paused.
     ///
     /// # Errors
     /// The database's.
@@ -180,7 +186,7 @@ impl Ledger {
     /// `url` is kept and shown, so its secrets must be masked.
     ///
     /// # Errors
-    /// [`Error::NotPossible`] if the postback is not claimed and `due` any more; the database's.
+    /// [`Error::NotPossible`] if the postback is not claimed and `due` any more, or its destination is paused; the database's.
     pub async fn begin(&self, id: PostbackId, url: String, now: Time) -> Result<AttemptId, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.begin(id, url, now).await,
@@ -228,7 +234,7 @@ impl Ledger {
     }
 
     /// Every destination that [`Self::claim`] will find something of, and when; may be past. Open
-    /// attempts do not count.
+    /// attempts and paused destinations do not count.
     ///
     /// # Errors
     /// The database's.
@@ -336,64 +342,6 @@ impl Ledger {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.forget(now).await,
             Engine::Postgres(postgres) => postgres.forget(now).await,
-        }
-    }
-
-    /// Commits a mark, on the way that an order takes: `Ok` while orders can be entered.
-    ///
-    /// # Errors
-    /// Those of [`Self::enter`].
-    pub async fn probe(&self, now: Time) -> Result<(), Error> {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.probe(now).await,
-            Engine::Postgres(postgres) => postgres.probe(now).await,
-        }
-    }
-
-    /// How many orders and postbacks there are. Read beside the writer: no order waits for it.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn counts(&self) -> Result<Counts, Error> {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.counts().await,
-            Engine::Postgres(postgres) => postgres.counts().await,
-        }
-    }
-
-    /// The settings that durability rests on, read back.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn durability(&self) -> Result<Durability, Error> {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.durability().await,
-            Engine::Postgres(postgres) => postgres.durability().await,
-        }
-    }
-
-    /// Why the database is away, while it is; nothing where the ledger is a file, which cannot be.
-    pub fn away(&self) -> Option<watch::Receiver<Option<Error>>> {
-        match &*self.engine {
-            Engine::Sqlite(_) => None,
-            Engine::Postgres(postgres) => Some(postgres.away()),
-        }
-    }
-
-    /// Commits so far that changed something: fewer than entries, when they come together.
-    pub fn commits(&self) -> u64 {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.commits(),
-            Engine::Postgres(postgres) => postgres.commits(),
-        }
-    }
-
-    /// Runs a pragma on the writer's own connection: how tests fill its disk.
-    #[cfg(test)]
-    pub(crate) async fn pragma(&self, pragma: &'static str) -> Result<(), Error> {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.pragma(pragma).await,
-            Engine::Postgres(_) => Err(Error::Closed),
         }
     }
 }

@@ -12,12 +12,17 @@ pub mod actor;
 pub mod cause;
 pub mod clock;
 pub mod consent;
-pub mod event;
 pub mod inert;
 pub mod money;
 pub mod name;
 pub mod seal;
 pub mod secret;
+
+// What is wrong until it is not any more.
+pub mod alarm;
+
+// What has happened.
+pub mod event;
 
 // The words of HTTP, and the bytes beneath them; pages taken apart.
 pub mod html;

@@ -21,7 +21,6 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
-use crate::clock::Time;
 use crate::wire::Stream;
 
 pub use certificate::{Certificate, Error as CertificateError, Files, holds_certificate};
@@ -128,8 +127,8 @@ impl Acceptor {
     ///
     /// # Errors
     /// One of them cannot be used; or the system gives no random bytes.
-    pub fn new(settings: &Settings, now: Time) -> Result<Self, Error> {
-        let Prepared(files) = Self::read(settings, now)?;
+    pub fn new(settings: &Settings) -> Result<Self, Error> {
+        let Prepared(files) = Self::read(settings)?;
         let certificates = Arc::new(Certificates::of(files));
         let resolver = Arc::clone(&certificates);
         let config = config(settings.minimum, resolver)?;
@@ -143,9 +142,9 @@ impl Acceptor {
     ///
     /// # Errors
     /// One of them cannot be used.
-    pub fn read(settings: &Settings, now: Time) -> Result<Prepared, Error> {
+    pub fn read(settings: &Settings) -> Result<Prepared, Error> {
         let open = |files: &Files| {
-            Watched::open(files, now).map_err(|source| Error::Certificate {
+            Watched::open(files).map_err(|source| Error::Certificate {
                 path: watch::refused(files, &source).to_owned(),
                 source,
             })

@@ -6,7 +6,9 @@
 use std::fmt::{Display, Write as _};
 use std::time::{Duration, Instant};
 
-use crate::deliver::{self, Standing};
+use crate::alarm::{Alarm, Standing};
+use crate::deliver::{self, Deliver};
+use crate::ledger::Pause;
 use crate::name::NetworkName;
 use crate::store::Store;
 use crate::store::traffic::{BOUNDS, CLASSES, Passed};
@@ -54,6 +56,17 @@ impl Page {
     fn line(&mut self, line: impl Display) {
         // Writing to a String cannot fail.
         let _infallible = writeln!(self.0, "{line}");
+    }
+}
+
+/// Whether each alarm stands; for how many subjects does not matter here.
+pub(super) fn alarms(page: &mut Page, standing: &[Standing]) {
+    let help = "1 while the alarm stands; /alarms says for what, and since when.";
+    page.metric("alarm", Kind::Gauge, help);
+    for alarm in Alarm::ALL {
+        let stands = standing.iter().any(|one| one.alarm == *alarm);
+        let labels = format_args!("{{alarm=\"{}\"}}", alarm.name());
+        page.sample("alarm", labels, u8::from(stands));
     }
 }
 
@@ -138,7 +151,7 @@ pub(super) fn upstreams<'a>(
 }
 
 /// Whether each network is sent to, and how much.
-pub(super) fn networks(page: &mut Page, standings: &[(NetworkName, Standing)]) {
+pub(super) fn networks(page: &mut Page, standings: &[(NetworkName, deliver::Standing)]) {
     const STATES: [(deliver::State, &str); 3] = [
         (deliver::State::Up, "up"),
         (deliver::State::Resting, "resting"),
@@ -157,6 +170,18 @@ pub(super) fn networks(page: &mut Page, standings: &[(NetworkName, Standing)]) {
     for (network, standing) in standings {
         let labels = format_args!("{{network=\"{network}\"}}");
         page.sample("postbacks_under_way", labels, standing.under_way);
+    }
+}
+
+/// Whether each destination is paused, in the whole ledger.
+pub(super) fn pauses(page: &mut Page, deliver: Option<&Deliver>, pauses: &[Pause]) {
+    let help =
+        "1 for a network or webhook that is paused: nothing is sent to it until `refgate go`.";
+    page.metric("network_paused", Kind::Gauge, help);
+    for (network, _standing) in deliver.iter().flat_map(|deliver| deliver.standings()) {
+        let paused = pauses.iter().any(|pause| pause.destination == network);
+        let labels = format_args!("{{network=\"{network}\"}}");
+        page.sample("network_paused", labels, u8::from(paused));
     }
 }
 

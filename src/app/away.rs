@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-use tracing::{error, info};
+use tracing::info;
 
+use crate::alarm::Alarm;
 use crate::cause::Causes;
+use crate::clock::Time;
 use crate::event::{Counters, Event};
 use crate::ledger::Ledger;
 
@@ -23,18 +24,15 @@ pub(super) async fn watch(ledger: Ledger, counters: Arc<Counters>) {
             .map_or_else(String::new, |error| Causes(error).to_string());
         drop(why);
         counters.add(Event::LedgerAway);
-        error!(
-            cause,
-            "the ledger's database is away: orders go into the spool, no postback is sent; shoppers are served"
+        let words = format!(
+            "the ledger's database is away: orders go into the spool, no postback is sent; shoppers are served: {cause}"
         );
-        let since = Instant::now();
+        let alarms = counters.alarms();
+        alarms.raise(Alarm::LedgerFails, "", &words, Time::now());
         if away.wait_for(Option::is_none).await.is_err() {
             return;
         }
-        let seconds = since.elapsed().as_secs();
-        info!(
-            seconds,
-            "the ledger's database is back: what the spool holds is entered"
-        );
+        alarms.clear(Alarm::LedgerFails, "", Time::now());
+        info!("the ledger's database is back: what the spool holds is entered");
     }
 }

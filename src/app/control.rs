@@ -15,7 +15,9 @@ use tracing::info;
 use super::away;
 use super::health::Checking;
 use super::listen;
+use super::looking::Looking;
 use super::reload::{Again, Reloader};
+use super::webhook::Telling;
 use super::{Error, Threads};
 use crate::accept::tls::Acceptor;
 use crate::acme::Acme;
@@ -35,6 +37,7 @@ pub(super) struct Control<'a> {
     pub(super) deliver: Deliver,
     pub(super) recorder: Recorder,
     pub(super) checking: Checking,
+    pub(super) looking: Looking,
     pub(super) tls: Option<Acceptor>,
     pub(super) acme: Option<Acme>,
     pub(super) reloader: Reloader,
@@ -59,6 +62,7 @@ impl Control<'_> {
         let admin = self.admin.map(listen::asynchronous).transpose()?;
         let ledger = self.reloader.ledger.clone();
         let counters = Arc::clone(&self.counters);
+        let telling = Telling::of(&self.looking);
         let mut end = pin!(end);
         // Whoever listens for signals does so before anybody hears that this serves.
         let over = poll_fn(|cx| Poll::Ready(end.as_mut().poll(cx).is_ready())).await;
@@ -106,6 +110,8 @@ impl Control<'_> {
             until(&shutdown, self.recorder.keep_up()),
             until(&shutdown, sweep(self.recorder.returns())),
             until(&shutdown, self.checking.run()),
+            until(&shutdown, self.looking.run()),
+            until(&shutdown, telling.run()),
             until(&shutdown, reloading),
             looking,
             obtaining,

@@ -6,7 +6,6 @@ use std::net::{SocketAddr, TcpListener};
 use super::Error;
 use crate::accept::passed::Passed;
 use crate::accept::{self, Door, Listener, tls};
-use crate::clock::Time;
 use crate::config::Settings;
 
 /// Everything that is bound.
@@ -24,8 +23,8 @@ pub(super) struct Listening {
 
 impl Listening {
     /// Binds every address for which no socket was passed.
-    pub(super) fn begin(settings: &Settings, mut passed: Passed, now: Time) -> Result<Self, Error> {
-        let tls = acceptor(&settings.accept, now)?;
+    pub(super) fn begin(settings: &Settings, mut passed: Passed) -> Result<Self, Error> {
+        let tls = acceptor(&settings.accept)?;
         let doors = doors(&settings.accept, tls.as_ref());
         let workers = bind(&settings.accept, &mut passed)?;
         let admin = settings.admin.map(|address| match passed.one(address) {
@@ -50,11 +49,11 @@ impl Listening {
 }
 
 /// Made where a listener needs it.
-fn acceptor(settings: &accept::Settings, now: Time) -> Result<Option<tls::Acceptor>, tls::Error> {
+fn acceptor(settings: &accept::Settings) -> Result<Option<tls::Acceptor>, tls::Error> {
     if !settings.listen.iter().any(|listener| listener.tls) {
         return Ok(None);
     }
-    tls::Acceptor::new(&settings.tls, now).map(Some)
+    tls::Acceptor::new(&settings.tls).map(Some)
 }
 
 /// One for each address.

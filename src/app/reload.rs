@@ -14,8 +14,8 @@ use super::health::Checked;
 use super::worker::{Adopt, Generation, proxy};
 use crate::accept::Worker;
 use crate::accept::tls::{self, Acceptor};
+use crate::alarm;
 use crate::cause::Causes;
-use crate::clock::Time;
 use crate::config::keys::Source;
 use crate::config::{Faults, Loaded, Settings};
 use crate::current::Current;
@@ -93,6 +93,7 @@ pub(super) struct Reloader {
     /// What is checked by requests of our own.
     pub(super) checked: watch::Sender<Checked>,
     pub(super) ledger: Ledger,
+    pub(super) alarms: Arc<Current<alarm::Settings>>,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -166,7 +167,7 @@ impl Reloader {
         }
         self.all_sent(&settings).await?;
         let sending = Deliver::prepare(settings.deliver.clone())?;
-        let certificates = Acceptor::read(&settings.accept.tls, Time::now())?;
+        let certificates = Acceptor::read(&settings.accept.tls)?;
 
         settings.stores = settings.stores.after(&self.stores.get());
         let generation = self.generation(&settings);
@@ -176,6 +177,7 @@ impl Reloader {
             tls.adopt(certificates);
         }
         self.deliver.adopt(sending);
+        self.alarms.set(settings.alarms.clone());
         self.stores.set(settings.stores.clone());
         let forward = Arc::clone(&generation.proxy.forward);
         self.checked

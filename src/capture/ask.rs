@@ -4,7 +4,7 @@
 //! for each browser: the marker cookie says that he was asked about. While he is away it holds
 //! what the answer must repeat, afterwards nothing; nobody is known by it.
 
-use tracing::{debug, error};
+use tracing::debug;
 
 use super::answer::Answer;
 use super::hand_over::with_parameter;
@@ -13,6 +13,7 @@ use super::place::Place;
 use super::remember::secure;
 use super::token::{Message, Way};
 use super::{By, Head, Settings, Visitor, navigation};
+use crate::alarm::Alarm;
 use crate::event::Event;
 use crate::store::{Store, hosts};
 
@@ -71,9 +72,7 @@ impl Settings {
             Verdict::Rest => return None,
             Verdict::Fails { asked, returned } => {
                 by.counters.add(Event::HopsFail);
-                error!(store = %store.name, asked, returned,
-                    "visitors that are sent to another store do not come back from there, or \
-                     without the cookie: for an hour nobody is sent any more");
+                fails(by, (asked, returned));
                 return None;
             }
         }
@@ -116,4 +115,15 @@ impl Settings {
             Some((&**store, host))
         })
     }
+}
+
+/// Tells the operator.
+fn fails(by: By<'_>, (asked, returned): (u32, u32)) {
+    let words = format!(
+        "visitors that are sent to another store do not come back from there, or without the \
+         cookie ({returned} of {asked} did): for an hour nobody is sent any more"
+    );
+    let store = by.place.store.name.as_str();
+    let alarms = by.counters.alarms();
+    alarms.raise(Alarm::HopsFail, store, &words, by.now);
 }

@@ -6,7 +6,7 @@ use super::orders::standing;
 use super::postbacks::show;
 use super::say::{Error, inert, json};
 use crate::click::Click;
-use crate::ledger::{Ledger, Seen, Story, Transition};
+use crate::ledger::{KnownOrder, Ledger, Pause, Seen, Source, Story, Transition};
 use crate::order::{FoundBy, Order};
 
 /// Which order.
@@ -26,23 +26,47 @@ pub async fn run(
     as_json: bool,
     out: &mut dyn io::Write,
 ) -> Result<(), Error> {
-    let stories = ledger.story(args.order.trim().to_owned()).await?;
-    if stories.is_empty() {
+    let id = args.order.trim().to_owned();
+    let stories = ledger.story(id.clone()).await?;
+    let known = ledger.known(id).await?;
+    if stories.is_empty() && known.is_empty() {
         return Err(Error::NoOrder(inert(&args.order)));
     }
     if as_json {
-        return json(out, &stories);
+        return match stories.is_empty() {
+            true => json(out, &serde_json::json!({ "known": known })),
+            false => json(out, &stories),
+        };
     }
+    let pauses = ledger.pauses().await?;
     for (number, story) in stories.iter().enumerate() {
         if number > 0 {
             writeln!(out)?;
         }
-        tell(story, out)?;
+        tell(story, &pauses, out)?;
+    }
+    for known in &known {
+        tell_known(&args.order, known, out)?;
     }
     Ok(())
 }
 
-fn tell(story: &Story, out: &mut dyn io::Write) -> Result<(), Error> {
+/// An order without its row.
+fn tell_known(id: &str, known: &KnownOrder, out: &mut dyn io::Write) -> Result<(), Error> {
+    let key = inert(&format!("{}/{}", known.namespace, id.trim()));
+    let (since, how) = (known.since, known.source.as_str());
+    writeln!(out, "Order {key}: known since {since}, {how}")?;
+    let words = match known.source {
+        Source::Imported => "an operator named its id: a confirmation of it is no new order",
+        Source::Retired => {
+            "it is older than what is kept (`ledger.keep`): its rows are gone, and a confirmation of it is no new order"
+        }
+    };
+    writeln!(out, "  because  {words}")?;
+    Ok(())
+}
+
+fn tell(story: &Story, pauses: &[Pause], out: &mut dyn io::Write) -> Result<(), Error> {
     head(&story.order, out)?;
     for click in clicks(story) {
         tell_click(click, &story.order, out)?;
@@ -57,7 +81,7 @@ fn tell(story: &Story, out: &mut dyn io::Write) -> Result<(), Error> {
     tell_sightings(&story.sightings, out)?;
     for told in &story.postbacks {
         writeln!(out)?;
-        show(told, out)?;
+        show(told, pauses, out)?;
     }
     if story.postbacks.is_empty() {
         writeln!(out, "\nNo postback: nobody is owed this order.")?;

@@ -12,7 +12,7 @@ use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
-use super::{Settings, exclude, hand_over, returns, rules, stores, tls};
+use super::{Settings, alarms, exclude, hand_over, returns, rules, stores, tls};
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
 use crate::name::GroupName;
@@ -35,6 +35,8 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let exclude = exclude::read(root);
     let rules = rules::read(root, &known);
     let ledger = ledger::read(root);
+    let hosts = networks.hosts();
+    let alarms = alarms::read(root, known.expect_order_within, hosts);
     let added = added::read(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();
@@ -43,6 +45,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     Some(Settings {
         acme,
         admin: addresses.admin,
+        alarms,
         forwarding: added.forwarding,
         access_log: added.access_log,
         watch: added.watch,

@@ -1,7 +1,9 @@
 //! `stores:` → [`Store`]s.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::consent;
 use super::fault::Suggestion;
@@ -32,6 +34,7 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known,
         clients: Clients::default(),
         scopes: Scopes::default(),
         checkouts: Vec::new(),
+        expected: HashMap::new(),
     };
     let entries = map.named("NAME");
     if entries.is_empty() && section.is_map() {
@@ -49,6 +52,7 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known,
             .map(|(name, _)| name.as_str().to_owned())
             .collect(),
         hosts: reader.hosts,
+        expect_order_within: reader.expected,
     };
     (stores, known, reader.checkouts)
 }
@@ -61,6 +65,7 @@ struct Reader<'l> {
     clients: Clients,
     scopes: Scopes,
     checkouts: Checkouts,
+    expected: HashMap<StoreName, Duration>,
 }
 
 /// Which store has a host.
@@ -97,7 +102,11 @@ impl Reader<'_> {
         let consent = consent::of_store(&map);
         let orders = self.orders(&map, upstreams.as_ref(), store_name.as_ref());
         let checkout = returns::read(&map);
+        let expected = map.or("expect_order_within", None, |value| {
+            value.duration().map(Some)
+        });
         map.finish();
+        self.expected.extend(store_name.clone().zip(expected));
         self.checkouts.extend(store_name.clone().zip(checkout));
         Some(Store {
             name: store_name?,
@@ -216,6 +225,8 @@ pub(super) struct Known {
     stores: Vec<String>,
     groups: Vec<String>,
     hosts: Vec<Host>,
+    /// Within what time an order is expected, by store.
+    pub(super) expect_order_within: HashMap<StoreName, Duration>,
 }
 
 impl Known {

@@ -119,6 +119,20 @@ impl Template {
         scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
     }
 
+    /// The host that is asked, without its port.
+    pub fn host(&self) -> Option<&str> {
+        let Some(Part::Text(origin)) = self.parts.first() else {
+            return None;
+        };
+        let (_, rest) = origin.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let host = authority.rsplit('@').next()?;
+        match host.split_once(']') {
+            Some((address, _)) => address.strip_prefix('['),
+            None => host.split(':').next(),
+        }
+    }
+
     /// Settles what each name means, given the parameters that the network's clicks carry.
     ///
     /// `AFFILIATE_ID` is the parameter `affiliate_id`, `TRANSACTION_ID` is `transaction_id`. A network

@@ -31,7 +31,7 @@ async fn deliver(dir: &std::path::Path, address: std::net::SocketAddr) -> Delive
         dedupe: Dedupe::None,
         concurrency: 4,
         rate: None,
-        send: true,
+        mode: crate::postback::Mode::Live,
     };
     let name = candidate.postbacks.first().unwrap().destination.clone();
     let settings = Settings {
@@ -103,39 +103,24 @@ async fn what_is_unclear_for_an_hour_is_an_alarm() {
     assert_eq!(told.postback.state, State::Unclear);
     let ended = told.attempts.last().unwrap().outcome.as_ref().unwrap().at;
 
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _listening = tracing::subscriber::set_default(subscriber);
-    let mut alarm = Alarm::default();
     let minute = Duration::from_secs(60);
-    // After so many minutes, so many lines were written in all.
-    for (minutes, lines) in [(59, 0), (62, 0), (65, 1), (70, 1), (1500, 1), (1506, 2)] {
-        deliver.ask(&mut alarm, ended.plus(minute * minutes)).await;
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        let found = text.lines().count();
-        assert_eq!(found, lines, "after {minutes} minutes: {text}");
-        let told = |line: &str| line.contains("ERROR") && line.contains("count=1");
-        assert!(text.lines().all(told), "{text}");
+    for (minutes, stands) in [(59, false), (62, true), (1500, true)] {
+        deliver.ask(ended.plus(minute * minutes)).await;
+        let standing = deliver.counters.alarms().standing();
+        let words = standing.first().map(|one| (one.alarm, one.words.as_str()));
+        let (alarm, words) = words.unzip();
+        let expected = stands.then_some(Alarm::PostbacksUnclear);
+        assert_eq!(alarm, expected, "after {minutes} minutes");
+        assert!(words.is_none_or(|words| words.starts_with("1 postbacks are unclear")));
     }
-}
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+    let resend = ledger::Resend {
+        postback: told.postback.id,
+        from: vec![State::Unclear],
+        reason: "asked the network".to_owned(),
+    };
+    deliver.ledger.resend(resend, Time::now()).await.unwrap();
+    deliver.ask(ended.plus(minute * 1501)).await;
+    assert_eq!(deliver.counters.alarms().standing(), []);
 }
 
 #[tokio::test]

@@ -12,7 +12,9 @@ use tracing::{debug, error, info, warn};
 
 use super::returns::Returns;
 use super::spool::{self, Spool};
+use crate::alarm::Alarm;
 use crate::cause::Causes;
+use crate::clock::Time;
 use crate::event::{Counters, Event};
 use crate::ledger::{self, Entered, Ledger};
 use crate::order::{Candidate, Doubt, Order, Standing};
@@ -127,7 +129,7 @@ impl Recorder {
         match tokio::time::timeout_at(deadline, &mut entering).await {
             Ok(Ok(entered)) => return self.entered(entered),
             Ok(Err(error)) => {
-                self.counters.add(Event::LedgerFailed);
+                self.failed(&error);
                 return self.spool(&candidate, &error.into()).await.0;
             }
             Err(_elapsed) => {}
@@ -139,7 +141,7 @@ impl Recorder {
                 self.entered(entered)
             }
             Err(error) => {
-                self.counters.add(Event::LedgerFailed);
+                self.failed(&error);
                 let cause = Causes(&error).to_string();
                 warn!(order.id = %candidate.order.key, cause, "the ledger did not take an order that waited");
                 spooled
@@ -189,6 +191,14 @@ impl Recorder {
         }
     }
 
+    /// Whether it goes on failing is found out by who looks after the ledger.
+    fn failed(&self, error: &ledger::Error) {
+        self.counters.add(Event::LedgerFailed);
+        let words = format!("the ledger did not take an order: {}", Causes(error));
+        let alarms = self.counters.alarms();
+        alarms.raise(Alarm::LedgerFails, "", &words, Time::now());
+    }
+
     fn entered(&self, entered: Entered) -> Recorded {
         let words = Words::of(entered.order());
         let Words {
@@ -220,6 +230,11 @@ impl Recorder {
                 self.counters.add(Event::OrderSeenAgain);
                 debug!(order.id = %id, store, amount, standing, affiliate, "order seen again");
             }
+            Entered::Known(_, known) => {
+                self.counters.add(Event::OrderKnown);
+                let (since, how) = (known.since.to_string(), known.source.as_str());
+                info!(order.id = %id, store, since, how, "no new order: it is known");
+            }
         }
         Recorded::Entered(Box::new(entered))
     }
@@ -232,6 +247,9 @@ impl Recorder {
         match tokio::time::timeout(SPOOL_PATIENCE, self.write(candidate, sealed)).await {
             Ok(Ok(path)) => {
                 self.counters.add(Event::OrderSpooled);
+                let words = "orders wait in the spool; they are entered when the ledger takes them, or by `refgate import`";
+                let alarms = self.counters.alarms();
+                alarms.raise(Alarm::OrdersSpooled, "", words, Time::now());
                 let Words {
                     id,
                     store,
@@ -277,6 +295,9 @@ impl Recorder {
     /// spool file would hold.
     fn log(&self, candidate: &Candidate, cause: &Cause, fault: Option<&SpoolFault>) -> Recorded {
         self.counters.add(Event::OrderLogged);
+        let words = "an order is in the log alone: look for `order only logged` there";
+        let alarms = self.counters.alarms();
+        alarms.raise(Alarm::OrdersLogged, "", words, Time::now());
         let Words {
             id,
             store,
@@ -339,7 +360,7 @@ const fn held(doubt: Doubt) -> &'static str {
         Doubt::OverMaxAmount => "held: over max_amount",
         Doubt::NotPositive => "held: not positive",
         Doubt::Unproven => "held: unproven",
-        Doubt::DryRun => "held: dry run",
+        Doubt::Shadow => "held: shadow",
     }
 }
 

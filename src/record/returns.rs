@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{error, warn};
+use tracing::warn;
 
+use crate::alarm::Alarm;
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::event::{Counters, Event};
@@ -246,8 +247,12 @@ impl Returns {
         self.counters.add(Event::SessionShared);
         let Pair { store, session, .. } = pair;
         let visit = session.visit.id;
-        error!(%store, %visit, "one session of the shop's came with two visits: somebody shares sessions, or fixes them; \
-            nothing is credited by it");
+        let words = format!(
+            "one session of the shop's came with two visits: somebody shares sessions, or fixes them; \
+             nothing is credited by it: visit {visit}"
+        );
+        let alarms = self.counters.alarms();
+        alarms.raise(Alarm::SessionShared, store.as_str(), &words, session.at);
     }
 }
 

@@ -10,6 +10,7 @@ use tracing::{Instrument, Span, error, warn};
 
 use super::pump::{Cut, End, Ending, Pump};
 use super::{Body, Watched, Watcher, relay};
+use crate::alarm::Alarm;
 use crate::clock::Time;
 use crate::event::Event;
 use crate::forward;
@@ -197,6 +198,14 @@ impl Watcher {
         if !faults.is_empty() {
             self.counters.add(Event::RuleUnreadable);
             seen.complain(&reading, &faults);
+            let subject = format!("{}/{}", seen.store.name, reading.rule);
+            let words = format!(
+                "a rule matched {} and could not read everything: {}",
+                seen.request,
+                faults.join("; ")
+            );
+            let alarms = self.counters.alarms();
+            alarms.raise(Alarm::RuleUnreadable, &subject, &words, seen.now);
         }
         let doubt = reading.doubt;
         let sighting = seen.sighting(reading, faults)?;

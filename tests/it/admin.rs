@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use refgate::admin::{Admin, Gauge, View, serve};
+use refgate::alarm::Alarm;
 use refgate::current::Current;
 use refgate::demo::network::Manner;
+use refgate::event::Counters;
 use refgate::ledger::{Ledger, Role};
 use refgate::postback::State;
 use refgate::record::spool::Spool;
@@ -193,6 +195,47 @@ async fn a_network_that_is_down_is_named_and_is_no_reason_not_to_serve() {
         );
     }
     is_well_formed(metrics.split_once("\r\n\r\n").unwrap().1);
+}
+
+#[tokio::test]
+async fn what_stands_is_told_and_is_no_reason_not_to_serve() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    let counters: Arc<Counters> = Arc::default();
+    let admin = || Admin::new(Arc::clone(&counters), ledger.clone(), spool(dir.path()));
+    let none = get_from(admin(), "/alarms").await;
+    assert!(none.contains("\"alarms\":[]"), "{none}");
+    let alarms = counters.alarms();
+    alarms.raise(Alarm::RuleUnreadable, "us/thanks", "no total\u{1b}[2J", NOW);
+    alarms.raise(Alarm::RuleUnreadable, "ca/thanks", "no id", NOW);
+    let health = get_from(admin(), "/healthz").await;
+    assert!(health.starts_with("HTTP/1.1 200"), "{health}");
+    assert!(
+        health.contains("\"alarms\":[\"rule_unreadable\"]"),
+        "{health}"
+    );
+    let metrics = get_from(admin(), "/metrics").await;
+    for line in [
+        "refgate_alarm{alarm=\"rule_unreadable\"} 1",
+        "refgate_alarm{alarm=\"disk_full\"} 0",
+    ] {
+        assert!(
+            metrics.contains(&format!("\n{line}\n")),
+            "{line}:\n{metrics}"
+        );
+    }
+    is_well_formed(metrics.split_once("\r\n\r\n").unwrap().1);
+    let told = get_from(admin(), "/alarms").await;
+    let told: serde_json::Value =
+        serde_json::from_str(told.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let [ca, us] = &told["alarms"].as_array().unwrap()[..] else {
+        panic!("{told}")
+    };
+    assert_eq!(ca["subject"], "ca/thanks");
+    assert_eq!(us["words"], "no total\\u{1b}[2J");
+    assert_eq!(us["level"], "urgent");
+    assert_eq!(us["manual"], "docs/alarms.md#rule_unreadable");
+    assert_eq!(us["since"], NOW.to_string());
 }
 
 /// Each metric has one HELP and one TYPE before its samples, and no series stands twice.

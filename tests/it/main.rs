@@ -9,6 +9,7 @@
 
 mod accept;
 mod admin;
+mod alarms;
 mod bad_input;
 mod capture;
 mod config;

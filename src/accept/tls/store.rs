@@ -15,6 +15,7 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use super::CHALLENGE;
 use super::certificate::Certificate;
 use super::watch::Watched;
+use crate::clock::Time;
 
 /// Every certificate, and which one a client gets.
 #[derive(Debug, Default)]
@@ -74,6 +75,17 @@ impl Certificates {
             None => held.obtained.push((host.to_owned(), certificate)),
         }
         self.swap(&held);
+    }
+
+    /// Each certificate in use, by its file or its host, and when it is valid no longer.
+    pub fn ends(&self) -> Vec<(String, Time)> {
+        let held = lock(&self.held);
+        let files = held.files.iter().map(Watched::end);
+        let obtained = held.obtained.iter().filter_map(|(host, certificate)| {
+            let until = certificate.as_ref()?.valid_until;
+            Some((host.clone(), until))
+        });
+        files.chain(obtained).collect()
     }
 
     /// From now on a client that speaks `acme-tls/1` to `host` gets this self-signed certificate.

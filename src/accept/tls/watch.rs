@@ -12,16 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::certificate::{Certificate, Error, Files};
 use super::store::{Certificates, lock};
+use crate::alarm::Alarm;
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::event::{Counters, Event};
-
-/// A certificate that ends sooner is spoken of.
-const SOON: Duration = Duration::from_secs(7 * 86_400);
 
 /// A certificate, the files that it came from, and how those looked.
 #[derive(Debug)]
@@ -59,11 +57,15 @@ impl Stamp {
 }
 
 impl Watched {
-    pub(super) fn open(files: &Files, now: Time) -> Result<Self, Error> {
+    /// What it is called, and when it ends.
+    pub(super) fn end(&self) -> (String, Time) {
+        (subject(&self.files), self.certificate.valid_until)
+    }
+
+    pub(super) fn open(files: &Files) -> Result<Self, Error> {
         // Before reading: what changes meanwhile is seen at the next look.
         let stamps = stamps(files);
         let certificate = Certificate::read(files)?;
-        tell(files, &certificate, now);
         Ok(Self {
             files: files.clone(),
             certificate,
@@ -88,8 +90,9 @@ impl Watched {
                     until = %certificate.valid_until,
                     "a changed certificate is in use"
                 );
-                tell(&self.files, &certificate, now);
                 counters.add(Event::CertificateChanged);
+                let alarms = counters.alarms();
+                alarms.clear(Alarm::CertificateFails, &subject(&self.files), now);
                 self.certificate = certificate;
                 true
             }
@@ -101,6 +104,13 @@ impl Watched {
                     error = %Causes(&error),
                     "a changed certificate cannot be used; the one before stays"
                 );
+                let words = format!(
+                    "a changed certificate cannot be used, the one before stays: {}: {}",
+                    path.display(),
+                    Causes(&error)
+                );
+                let alarms = counters.alarms();
+                alarms.raise(Alarm::CertificateFails, &subject(&self.files), &words, now);
                 false
             }
         }
@@ -158,12 +168,7 @@ pub(super) fn refused<'a>(files: &'a Files, error: &Error) -> &'a Path {
     }
 }
 
-fn tell(files: &Files, certificate: &Certificate, now: Time) {
-    if certificate.valid_until < now.plus(SOON) {
-        warn!(
-            certificate = %files.certificate.display(),
-            until = %certificate.valid_until,
-            "a certificate is at its end"
-        );
-    }
+/// What an alarm for it is called.
+fn subject(files: &Files) -> String {
+    files.certificate.display().to_string()
 }

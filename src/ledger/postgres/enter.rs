@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::first::first;
+use super::known;
 use super::send::{Change, note};
 use super::work::Pace;
 use crate::ledger::error::Error;
@@ -30,12 +31,13 @@ pub(super) async fn enter(
     if let Some(id) = known(db, candidate).await? {
         return again(db, id, candidate).await.map(Some);
     }
+    if let Some(known) = known::of(db, candidate).await? {
+        return Ok(Some(Entered::Known(candidate.order.clone(), known)));
+    }
     match first(db, candidate).await? {
         Some(entered) => Ok(Some(entered)),
         // Another replica has entered it at this moment; whoever looks again finds it.
-        None => Err(Error::Contended(Arc::new(std::io::Error::from(
-            std::io::ErrorKind::AlreadyExists,
-        )))),
+        None => Err(moved()),
     }
 }
 
@@ -64,14 +66,18 @@ pub(super) async fn order(db: &Connection, id: i64) -> Result<OrderRow, Error> {
     with_aliases(db, found).await
 }
 
-/// What an alias refers to is there: no order is ever deleted.
+/// Another replica did something to the order at this moment: whoever looks again finds what.
+fn moved() -> Error {
+    let kind = std::io::ErrorKind::AlreadyExists;
+    Error::Contended(Arc::new(std::io::Error::from(kind)))
+}
+
+/// What an alias refers to is there, unless it is retired at this moment.
 async fn with_aliases(
     db: &Connection,
     row: Option<tokio_postgres::Row>,
 ) -> Result<OrderRow, Error> {
-    let row = row.ok_or_else(|| {
-        Error::Database(Arc::new(std::io::Error::from(std::io::ErrorKind::NotFound)))
-    })?;
+    let row = row.ok_or_else(moved)?;
     let mut found = row::order(&row)?;
     let sql = "SELECT number FROM aliases WHERE order_id = $1 AND number <> $2
         ORDER BY number COLLATE \"C\"";
@@ -105,7 +111,7 @@ async fn again(db: &Connection, id: i64, candidate: &Candidate) -> Result<Entere
     };
     complete_order(db, &known, &fold.order, &candidate.sighting).await?;
     for postback in &postbacks {
-        complete_postback(db, known.id, postback, &candidate.sighting).await?;
+        complete_postback(db, &known, postback, &candidate.sighting).await?;
     }
     Ok(Entered::Completed(fold.order))
 }
@@ -198,12 +204,12 @@ async fn complete_order(
 
 async fn complete_postback(
     db: &Connection,
-    order: i64,
+    known: &OrderRow,
     postback: &NewPostback,
     sighting: &Sighting,
 ) -> Result<(), Error> {
     let (amount, currency) = money_words(postback.amount);
-    let stand = Stand::of(postback, sighting.at.millis())?;
+    let stand = Stand::of(postback, known.order.at, sighting.at)?;
     let sql = "UPDATE postbacks SET amount = $5, currency = $6, state = $7, doubt = $8, cause = $9, due = $10
         WHERE order_id = $1 AND destination = $2 AND event = $3 AND sequence = $4
           AND state = 'held' AND doubt = $11 RETURNING id";
@@ -211,7 +217,7 @@ async fn complete_postback(
         .row(
             sql,
             &[
-                &order,
+                &known.id,
                 &postback.destination.as_str(),
                 &clean(&postback.event),
                 &i64::from(postback.sequence),
@@ -219,7 +225,7 @@ async fn complete_postback(
                 &currency,
                 &stand.state.as_str(),
                 &stand.doubt,
-                &stand.cause.map(clean),
+                &stand.cause.as_deref().map(clean),
                 &stand.due,
                 &UNREADABLE,
             ],
@@ -227,12 +233,12 @@ async fn complete_postback(
         .await?;
     let Some(row) = waiting else { return Ok(()) };
     let entry = Change {
-        order,
+        order: known.id,
         postback: Some(row.number("id")?),
         at: sighting.at,
         was: Some(State::Held.as_str()),
         became: stand.state.as_str(),
-        cause: stand.cause,
+        cause: stand.cause.as_deref(),
     };
     note(db, &entry).await
 }

@@ -106,7 +106,11 @@ async fn a_network_that_is_down_rests_and_no_attempt_is_spent() {
     assert_eq!(office.network.calls().len(), 5);
     assert_eq!(office.counters.get(Event::NetworkRests), 1);
     let lines = log.lines().concat();
-    assert!(lines.contains("a network is down") && lines.contains("a network is up again"));
+    assert!(lines.contains("alarm: a network is down"), "{lines}");
+    assert!(
+        lines.contains("an alarm is over: a network is down"),
+        "{lines}"
+    );
 }
 
 #[tokio::test]
