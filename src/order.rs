@@ -13,8 +13,10 @@ use crate::name::{Namespace, NetworkName, RuleName, StoreName};
 use crate::visit::{Visit, VisitId};
 
 mod fold;
+mod proof;
 
 pub use fold::{Fold, fold};
+pub use proof::{Evidence, FloorError, IdFloor, Proof};
 
 /// Longest order id in bytes.
 pub const ID_LIMIT: usize = 128;
@@ -171,6 +173,8 @@ pub enum Doubt {
     NotPositive,
     /// Nothing shows that this visit bought.
     Unproven,
+    /// The click came too shortly before the order.
+    TooYoung,
     /// The destination only watches (`mode: shadow`), or had not gone live when the order was seen.
     #[serde(alias = "dry_run")]
     Shadow,
@@ -245,6 +249,9 @@ pub struct Order {
     pub click: Option<Click>,
     /// The visit that bought.
     pub visit: Option<VisitId>,
+    /// What shows that it bought; none where nothing does, or nobody is owed the order.
+    #[serde(default)]
+    pub proof: Option<Proof>,
 }
 
 impl Order {

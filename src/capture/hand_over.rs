@@ -187,7 +187,7 @@ impl Visiting<'_> {
             }
             let told = (click.network.clone(), click.values.clone(), click.at);
             let taken = match &mut self.visit {
-                Some(visit) => visit.adopt(click, *attribution, somebody_elses),
+                Some(visit) => visit.adopt(click, *attribution, somebody_elses, now),
                 None => {
                     self.visit = (self.by.fresh)().map(|id| Visit::new(id, click));
                     self.visit.is_some()

@@ -117,6 +117,9 @@ fn head(order: &Order, out: &mut dyn io::Write) -> Result<(), Error> {
         "  seen     {} in store {}, by rule {}",
         order.at, order.store, order.rule
     )?;
+    if let Some(proof) = &order.proof {
+        writeln!(out, "  proof    {proof}")?;
+    }
     if let Some(working) = &order.working {
         writeln!(out, "  worth    {}", inert(working))?;
     }

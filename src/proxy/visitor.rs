@@ -17,6 +17,7 @@ use crate::capture::{By, Captured, Head, Place, Visitor, navigation};
 use crate::clock::Time;
 use crate::event::Event;
 use crate::message::{Fields, RequestHead, Response, Target};
+use crate::observe;
 use crate::store::{Store, hosts};
 use crate::visit::VisitId;
 use crate::watch::{self, Whose};
@@ -42,10 +43,24 @@ impl Service {
             host: request.host,
             fields: &mut head.fields,
         };
-        let path = head.target.path();
+        let (path, query) = (head.target.path(), head.target.query());
+        let method = &head.method;
         let capturing = || {
             let is_excluded = |fields: &Fields| self.is_excluded(request.peer, path, fields);
-            let by = self.by(request.store, &is_excluded);
+            let is_checkout = |fields: &Fields| {
+                let asked = path.map(|path| observe::RequestHead {
+                    host: hosts::name(request.host),
+                    method,
+                    path,
+                    query,
+                    fields,
+                });
+                asked.is_some_and(|asked| self.watcher.is_checkout(&asked, request.store))
+            };
+            let by = By {
+                is_checkout: &is_checkout,
+                ..self.by(request.store, &is_excluded)
+            };
             Some(self.settings.capture.capture(&mut asked, by))
         };
         let mut captured = self.guarded(request.store, capturing).unwrap_or_default();
@@ -81,10 +96,18 @@ impl Service {
                     visit => Whose::Shopper(visit),
                 }
             };
-            if !visitor.is_stranger(&head.fields) {
-                self.watcher.note(head, request.store, Time::now, known);
+            let host = hosts::name(request.host);
+            if let (false, Some(path)) = (visitor.is_stranger(&head.fields), head.target.path()) {
+                let asked = observe::RequestHead {
+                    host,
+                    method: &head.method,
+                    path,
+                    query: head.target.query(),
+                    fields: &head.fields,
+                };
+                self.watcher.note(&asked, request.store, Time::now, known);
             }
-            self.watcher.look(head, hosts::name(request.host), whose)
+            self.watcher.look(head, host, whose)
         };
         catch_unwind(AssertUnwindSafe(looking)).unwrap_or_else(|_panic| {
             self.counters.add(Event::ObserverFailed);
@@ -150,6 +173,7 @@ impl Service {
             now: Time::now(),
             fresh: &visit_id,
             is_excluded,
+            is_checkout: &|_| false,
             counters: &self.counters,
         }
     }

@@ -52,6 +52,7 @@ fn visit(target: &str, cookie: Option<&str>, now: Time) -> (Option<Visit>, Optio
         now,
         fresh: &fresh,
         is_excluded: &|_| false,
+        is_checkout: &|_| false,
         counters: &counters,
     };
     let captured = settings.capture(&mut head, by);

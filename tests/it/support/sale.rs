@@ -9,7 +9,8 @@ use refgate::ledger::{Ledger, Role, Settings, Settlement};
 use refgate::money::Money;
 use refgate::name::NetworkName;
 use refgate::order::{
-    Candidate, Doubt, Field, FoundBy, NewPostback, Order, OrderKey, Sighting, Standing, Timing,
+    Candidate, Doubt, Field, FoundBy, NewPostback, Order, OrderKey, Proof, Sighting, Standing,
+    Timing,
 };
 use refgate::postback::{AttemptId, Outcome, Postback, State, Verdict};
 use refgate::visit::{Visit, VisitId};
@@ -69,7 +70,7 @@ pub(crate) fn sighting(id: &str, amount: Option<&str>) -> Sighting {
     let visit = Visit {
         id: VisitId(7),
         clicks: vec![click()],
-        checkout: None,
+        checkout: Some(NOW),
     };
     let field = |name: &str, text: &str| Field {
         name: name.to_owned(),
@@ -116,6 +117,7 @@ pub(crate) fn candidate(id: &str, amount: Option<&str>) -> Candidate {
         why: "last click, of aspire".to_owned(),
         click: Some(click()),
         visit: Some(VisitId(7)),
+        proof: amount.map(|_| Proof::Checkout(NOW)),
     };
     let held = amount
         .is_none()
