@@ -366,6 +366,7 @@ const fn held(doubt: Doubt) -> &'static str {
         Doubt::Unproven => "held: unproven",
         Doubt::TooYoung => "held: click too young",
         Doubt::Shadow => "held: shadow",
+        Doubt::Operator => "held: by the operator",
     }
 }
 
