@@ -10,6 +10,7 @@ mod postgres;
 mod send;
 mod sessions;
 mod versions;
+mod webhooks;
 
 use refgate::ledger::{Entered, Role, SIGHTINGS};
 use refgate::order::OrderId;

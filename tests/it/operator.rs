@@ -1,5 +1,7 @@
 //! The operator's commands over the ledger.
 
+mod shadow;
+
 use std::path::Path;
 use std::time::Duration;
 
