@@ -96,7 +96,7 @@ async fn looks(ledgers: [&Ledger; 2], sizes: [u64; 2]) {
     .await;
     look("the newest 50 accepted postbacks", FEW, async |which, _| {
         let filter = PostbackFilter {
-            state: Some(State::Accepted),
+            states: vec![State::Accepted],
             ..PostbackFilter::default()
         };
         assert_eq!(

@@ -218,9 +218,11 @@ const WAITING: &str = "WITH RECURSIVE waits (destination) AS (
         ORDER BY due, id LIMIT 1) AS free
     FROM waits WHERE destination IS NOT NULL
   )
-  SELECT destination, free, (SELECT min(greatest(due, lease - $1)) FROM postbacks
-      WHERE state = 'due' AND destination = firsts.destination AND lease IS NOT NULL
-        AND due <= coalesce(firsts.free, 9223372036854775807)) AS leased
+  SELECT destination, free, (SELECT min(greatest(due, lease - $1)) FROM (
+      SELECT due, lease FROM postbacks
+      WHERE state = 'due' AND destination = firsts.destination
+        AND due <= coalesce(firsts.free, 9223372036854775807)
+      ORDER BY due, id LIMIT 1000) AS before WHERE lease IS NOT NULL) AS leased
   FROM firsts";
 
 /// Every destination for which something is due, with the time of its first.
