@@ -2,12 +2,14 @@
 //! (`tests/postgres/run.py`).
 
 mod contended;
+mod known;
 mod model;
 mod open;
 mod pauses;
 mod postgres;
 mod send;
 mod sessions;
+mod versions;
 
 use refgate::ledger::{Entered, Role, SIGHTINGS};
 use refgate::order::OrderId;
