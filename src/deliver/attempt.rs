@@ -9,9 +9,11 @@ use tracing::{error, info, warn};
 use super::backoff::Next;
 use super::breaker::Change;
 use super::course;
+use super::send::Post;
 use super::settle::{settle, settlement};
 use super::template::{Fill, FillError};
 use super::verdict::{self, Judged};
+use super::webhook;
 use super::{Dedupe, Deliver, Destination, Way};
 use crate::alarm::Alarm;
 use crate::cause::Causes;
@@ -29,7 +31,7 @@ const NO_URL: &str = "(nothing was sent)";
 /// Why a postback that is due is not sent: a matter of the configuration, not of the network.
 #[derive(Debug, thiserror::Error)]
 enum Obstacle {
-    #[error("no network of that name is configured")]
+    #[error("no network or webhook of that name is configured")]
     NoDestination,
     #[error("the network is configured with `mode: shadow`")]
     Shadow,
@@ -51,6 +53,8 @@ struct Ready<'a> {
     url: Url,
     /// The URL, secrets masked.
     shown: String,
+    /// What is posted to it, if it is a webhook.
+    post: Option<Post>,
 }
 
 /// Sends a claimed postback once.
@@ -78,8 +82,9 @@ async fn prepare<'a>(
         return Err(Obstacle::MayCount);
     }
     let words = destination.template.words();
-    // Only few templates name what the order alone knows.
-    let story = if words.contains(&"store") || words.contains(&"click_time") {
+    // Few templates name what the order alone knows; a webhook is told of it.
+    let key = destination.webhook.as_ref();
+    let story = if key.is_some() || words.contains(&"store") || words.contains(&"click_time") {
         story_of(deliver, postback).await?
     } else {
         None
@@ -95,8 +100,12 @@ async fn prepare<'a>(
         time: postback.at,
         click_time: click.map(|click| click.at),
     })?;
+    let post = key
+        .zip(story.as_ref())
+        .map(|(key, story)| webhook::post(key, postback, story, Time::now()));
     Ok(Ready {
         destination,
+        post,
         // Before it is parsed: a parser encodes some characters, and an encoded secret is not found.
         shown: mask(&url, &destination.secrets),
         url: Url::parse(&url).map_err(|_checked_with_the_template| Obstacle::Url)?,
@@ -114,6 +123,7 @@ async fn send(deliver: &Deliver, way: &Way, postback: &Postback, ready: Ready<'_
         destination,
         url,
         shown,
+        post,
     } = ready;
     let Some(id) = begin(deliver, postback, &shown).await else {
         return;
@@ -125,10 +135,16 @@ async fn send(deliver: &Deliver, way: &Way, postback: &Postback, ready: Ready<'_
         "postback sent"
     );
     deliver.counters.add(Event::PostbackSent);
-    let ended = way.sender.send(url).await;
-    let judged = verdict::judge(&destination.answers, ended);
+    let ended = way.sender.send(url, post).await;
+    let judged = match destination.webhook {
+        Some(_) => webhook::judge(ended),
+        None => verdict::judge(&destination.answers, ended),
+    };
     let judged = tidied(judged, &destination.secrets);
     listen(deliver, way, &postback.destination, &judged);
+    deliver
+        .pause_after_rejections(destination, postback, &judged)
+        .await;
     let heard = heard(deliver, postback, id).await;
     let clock = (Time::now(), jitter());
     let next = course::after(&way.settings, postback, (&judged, heard), clock);

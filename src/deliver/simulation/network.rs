@@ -13,8 +13,9 @@ pub(super) struct Heard {
     /// It said yes, or may have counted it.
     pub(super) maybe: bool,
     pub(super) counted: bool,
-    pub(super) said_yes: bool,
-    pub(super) said_no: bool,
+    /// How often it said yes, and no.
+    pub(super) yes: u32,
+    pub(super) no: u32,
     /// How often it was told after it may have counted it.
     pub(super) again: u32,
 }
@@ -40,12 +41,12 @@ impl Network {
             0..=3 => {
                 let known = heard.counted && dedupe == Dedupe::Order;
                 (heard.maybe, heard.counted) = (true, true);
-                heard.said_yes = true;
+                heard.yes += 1;
                 answer(200, if known { "duplicate" } else { "success=true" })
             }
             4 => {
                 heard.maybe = true;
-                heard.said_no = true;
+                heard.no += 1;
                 answer(200, "success=false")
             }
             5 => answer(503, ""),

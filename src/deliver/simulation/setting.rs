@@ -66,11 +66,13 @@ pub(super) fn settings(dice: &mut Dice) -> Settings {
             let destination = Destination {
                 template: "http://n/?a=AFFILIATE_ID&amount=AMOUNT".parse().unwrap(),
                 secrets: Vec::new(),
+                webhook: None,
                 answers: answers(),
                 dedupe,
                 concurrency: 1 + dice.index(3),
                 rate,
                 mode: Mode::Live,
+                pause_after: None,
             };
             (name.parse().unwrap(), destination)
         })
