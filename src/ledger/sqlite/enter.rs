@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::known;
 use super::send::{Change, note};
+use crate::clock::Time;
 use crate::ledger::error::Error;
 use crate::ledger::known::Marker;
 use crate::ledger::row::{self, OrderRow, money_words, standing_words, to_json};
@@ -31,7 +32,11 @@ impl Texts {
             order, sighting, ..
         } = candidate;
         let click = order.click.as_ref();
-        let captured = |postback| captured(order, sighting, postback);
+        let captured = |postback: &NewPostback| {
+            let click = order.click_of(Some(sighting), &postback.destination);
+            let values = click.map(|click| &click.values);
+            values.map_or_else(|| Ok("{}".to_owned()), |values| to_json("captured", values))
+        };
         Ok(Self {
             sighting: to_json("sightings.body", sighting)?,
             click: click
@@ -44,13 +49,6 @@ impl Texts {
                 .collect::<Result<_, _>>()?,
         })
     }
-}
-
-/// What was captured of the click by which a postback's destination is owed the order.
-fn captured(order: &Order, sighting: &Sighting, postback: &NewPostback) -> Result<String, Error> {
-    let click = order.click_of(Some(sighting), &postback.destination);
-    let values = click.map(|click| &click.values);
-    values.map_or_else(|| Ok("{}".to_owned()), |values| to_json("captured", values))
 }
 
 pub(super) fn enter(
@@ -151,7 +149,7 @@ fn first(db: &Connection, candidate: &Candidate, texts: &Texts) -> Result<Entere
     };
     note(db, &entry)?;
     for (postback, captured) in postbacks.iter().zip(&texts.captured) {
-        insert_postback(db, id, (order, sighting), (postback, captured))?;
+        insert_postback(db, (id, order), sighting.at, (postback, captured))?;
     }
     Ok(Entered::New(entered))
 }
@@ -182,9 +180,13 @@ fn again(
         complete_postback(db, known, postback, &candidate.sighting)?;
     }
     for postback in &fold.told {
-        let seen = (&fold.order, &candidate.sighting);
-        let captured = captured(&fold.order, &candidate.sighting, postback)?;
-        insert_postback(db, known.id, seen, (postback, &captured))?;
+        let of_nobody = (postback, "{}");
+        insert_postback(
+            db,
+            (known.id, &fold.order),
+            candidate.sighting.at,
+            of_nobody,
+        )?;
     }
     Ok(Entered::Completed(fold.order))
 }
@@ -252,12 +254,11 @@ fn keep_sighting(
 
 fn insert_postback(
     db: &Connection,
-    id: i64,
-    (order, sighting): (&Order, &Sighting),
+    (id, order): (i64, &Order),
+    at: Time,
     (postback, captured): (&NewPostback, &str),
 ) -> Result<(), Error> {
     let (amount, currency) = money_words(postback.amount);
-    let at = sighting.at;
     let stand = Stand::of(postback, order.at, at)?;
     db.prepare_cached(
         "INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount,
