@@ -47,8 +47,9 @@ impl Watched {
         now: Time,
     ) -> Vec<(Time, PostbackId)> {
         let filter = PostbackFilter {
-            state: Some(State::Due),
+            states: vec![State::Due],
             destination: Some(name.clone()),
+            ..PostbackFilter::default()
         };
         let due = ledger.postbacks(filter, 100).await.unwrap();
         let due = due.into_iter().filter_map(|one| Some((one.due?, one.id)));
