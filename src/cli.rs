@@ -13,6 +13,7 @@ pub mod go;
 pub mod import;
 pub mod key;
 pub mod known;
+pub mod ledger;
 pub mod log;
 pub mod orders;
 pub mod pause;
@@ -98,6 +99,9 @@ enum Command {
     Go(go::Args),
     /// Say of every network and webhook whether it is told, and how much waits for it
     Status,
+    /// Look after the ledger: check it, copy it, compact it, accept it, take it back by one version
+    #[command(subcommand)]
+    Ledger(ledger::Command),
     /// Enter the orders that were spooled while the ledger failed
     Import,
     /// Have the one that runs read its configuration again; nobody is cut off
@@ -138,6 +142,7 @@ impl Error {
             self,
             Self::Faults(_)
                 | Self::Log(_)
+                | Self::Command(say::Error::Ledger(crate::ledger::Error::OwnTools { .. }))
                 | Self::Demo(demo::Error::Log(_) | demo::Error::Scene(scene::Error::Faults(_)))
         )
     }
@@ -211,6 +216,7 @@ impl Cli {
             | Command::Pause(_)
             | Command::Go(_)
             | Command::Status
+            | Command::Ledger(_)
             | Command::Import => self.look(env, out)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -219,11 +225,16 @@ impl Cli {
     /// The commands that look into the ledger, or write into it beside the one that runs.
     fn look(&self, env: Environment<'_>, out: &mut dyn Write) -> Result<(), Error> {
         let settings = self.load(env, Missing::Pretend)?.settings;
-        let ledger =
-            Ledger::open(&settings.ledger, Role::Tool, Time::now()).map_err(say::Error::from)?;
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        if let Command::Ledger(ledger::Command::Downgrade) = &self.command {
+            // Nobody may have it open.
+            let stepping = ledger::downgrade(&settings, self.json, out);
+            return Ok(runtime.block_on(stepping)?);
+        }
+        let ledger =
+            Ledger::open(&settings.ledger, Role::Tool, Time::now()).map_err(say::Error::from)?;
         runtime.block_on(async {
             match &self.command {
                 Command::Orders(orders::Args {
@@ -235,6 +246,7 @@ impl Cli {
                         actor: args.by.actor(env),
                         now: Time::now(),
                     };
+                    ledger.refuse_foreign(&settings.whose()).await?;
                     known::run(args, &import, &ledger, self.json, out).await
                 }
                 Command::Orders(args) => orders::run(args, &ledger, self.json, out).await,
@@ -250,8 +262,13 @@ impl Cli {
                     let who = args.by.actor(env);
                     go::run(args, (&settings.deliver, &ledger), who, self.json, out).await
                 }
+                Command::Ledger(command) => {
+                    let who = |by: &by::By| by.actor(env);
+                    ledger::run(command, (&settings, &ledger), who, self.json, out).await
+                }
                 Command::Status => status::run(&settings, &ledger, self.json, out).await,
                 _ => {
+                    ledger.refuse_foreign(&settings.whose()).await?;
                     let spool = Spool::new(settings.record.spool, settings.capture.keys);
                     import::run(&spool, &ledger, self.json, out).await
                 }

@@ -47,9 +47,9 @@ impl Custody {
         match self.witness.as_ref()?.told() {
             Told::Nothing => None,
             Told::Seen(seen) => differs(&seen, now),
-            Told::Unreadable(why) => Some(format!(
-                "what was seen of it before cannot be read ({why})"
-            )),
+            Told::Unreadable(why) => {
+                Some(format!("what was seen of it before cannot be read ({why})"))
+            }
         }
     }
 
@@ -192,9 +192,7 @@ impl Ledger {
     ) -> Result<Self, Error> {
         let witness = custody.witness.clone();
         let engine = match settings {
-            Settings::Sqlite(path) => {
-                Engine::Sqlite(Sqlite::open(path, role, now, &custody)?)
-            }
+            Settings::Sqlite(path) => Engine::Sqlite(Sqlite::open(path, role, now, &custody)?),
             Settings::Postgres(server) => {
                 Engine::Postgres(Postgres::open(server, role, now, custody)?)
             }
@@ -230,6 +228,21 @@ impl Ledger {
         let seen = custody.doubt(&now).filter(|_| held.is_none());
         let foreign = custody.is_foreign(&recorded);
         Ok([held, seen, foreign].into_iter().flatten().collect())
+    }
+
+    /// Refuses what would be written into another configuration's ledger.
+    ///
+    /// # Errors
+    /// [`Error::NotOurs`]; the database's.
+    pub async fn refuse_foreign(&self, whose: &Whose) -> Result<(), Error> {
+        let (_, recorded) = match &*self.engine {
+            Engine::Sqlite(sqlite) => sqlite.stands(Facts::default()).await?,
+            Engine::Postgres(postgres) => postgres.stands(Facts::default()).await?,
+        };
+        match whose.is_foreign(&recorded) {
+            Some(why) => Err(Error::NotOurs { why }),
+            None => Ok(()),
+        }
     }
 
     /// Takes the ledger for right as it stands, and for `whose`: what is due in it goes out.

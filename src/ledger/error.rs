@@ -107,7 +107,9 @@ pub enum Error {
         known: String,
     },
     /// The ledger is run on for another configuration.
-    #[error("the ledger is not this configuration's: {why}. Is it meant? Then say `refgate ledger accept --reason …` first")]
+    #[error(
+        "the ledger is not this configuration's: {why}. Is it meant? Then say `refgate ledger accept --reason …` first"
+    )]
     NotOurs {
         /// By what that is seen.
         why: String,

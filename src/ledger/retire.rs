@@ -68,9 +68,8 @@ mod tests {
     #[test]
     fn a_commit_is_bounded_and_the_next_goes_on_behind_it() {
         let place = |id: i64| Retiring { last: (7, id) };
-        let all = |goes: bool, count: i64| -> Vec<_> {
-            (0..count).map(|id| (place(id), goes)).collect()
-        };
+        let all =
+            |goes: bool, count: i64| -> Vec<_> { (0..count).map(|id| (place(id), goes)).collect() };
         assert_eq!(choose(&[]), (Vec::new(), None));
         let (chosen, next) = choose(&all(true, 400));
         assert_eq!((chosen.len(), next), (RETIRED, Some(place(49))));

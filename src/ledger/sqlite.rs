@@ -267,9 +267,10 @@ impl Sqlite {
         T: Send + 'static,
         W: FnOnce(&Path) -> Result<T, Error> + Send + 'static,
     {
-        let aside = self.aside.clone();
-        let path = aside.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = path.clone();
+        let path = {
+            let path = self.aside.0.lock();
+            path.unwrap_or_else(PoisonError::into_inner).clone()
+        };
         let done = tokio::task::spawn_blocking(move || work(&path)).await;
         // It panicked, or the runtime ends.
         done.map_err(|_ended| Error::Closed)?

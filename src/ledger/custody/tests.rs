@@ -112,9 +112,18 @@ fn a_ledger_is_its_names_or_its_hosts() {
     assert!(ours(whose(None, &shop), recorded(None, &shop[..1])));
     assert!(!ours(whose(None, &staging), recorded(None, &shop)));
     assert!(ours(whose(Some("shop"), &shop), recorded(None, &shop)));
-    assert!(!ours(whose(Some("staging"), &staging), recorded(None, &shop)));
-    assert!(ours(whose(Some("shop"), &staging), recorded(Some("shop"), &shop)));
-    assert!(!ours(whose(Some("staging"), &shop), recorded(Some("shop"), &shop)));
+    assert!(!ours(
+        whose(Some("staging"), &staging),
+        recorded(None, &shop)
+    ));
+    assert!(ours(
+        whose(Some("shop"), &staging),
+        recorded(Some("shop"), &shop)
+    ));
+    assert!(!ours(
+        whose(Some("staging"), &shop),
+        recorded(Some("shop"), &shop)
+    ));
     let nameless = whose(None, &shop).is_foreign(&recorded(Some("shop"), &shop));
     assert!(nameless.unwrap().contains("`name: shop`"));
 }

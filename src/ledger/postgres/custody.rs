@@ -182,7 +182,10 @@ async fn newest_attempt(db: &Connection) -> Result<Option<Begun>, Error> {
 
 async fn attempt(db: &Connection, id: i64) -> Result<Option<Begun>, Error> {
     let sql = "SELECT id, postback_id, begun FROM attempts WHERE id = $1";
-    db.row(sql, &[&id]).await?.map(|row| begun(&row)).transpose()
+    db.row(sql, &[&id])
+        .await?
+        .map(|row| begun(&row))
+        .transpose()
 }
 
 fn begun(row: &tokio_postgres::Row) -> Result<Begun, Error> {

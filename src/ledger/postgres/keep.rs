@@ -24,8 +24,7 @@ impl Postgres {
     pub(in crate::ledger) async fn check(&self) -> Result<Vec<String>, Error> {
         let (db, _known) = aside(&self.server).await?;
         // It reads everything, and may take longer than an order.
-        let begin =
-            "SET statement_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        let begin = "SET statement_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         db.script(begin).await?;
         let faults = check(&db).await;
         db.close().await;

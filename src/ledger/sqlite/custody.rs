@@ -142,8 +142,7 @@ fn stands(db: &Connection, marker: &Marker, sought: &Facts) -> Result<Now, Error
         attempt_gone: match sought.attempt {
             None => false,
             Some(begun) => {
-                begun.id > number(db, "retired_attempts")?
-                    && attempt(db, begun.id)? != Some(begun)
+                begun.id > number(db, "retired_attempts")? && attempt(db, begun.id)? != Some(begun)
             }
         },
         order_gone: match &sought.order {

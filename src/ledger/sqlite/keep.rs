@@ -169,9 +169,16 @@ fn stepwise(path: &Path) -> Result<Compacted, Error> {
     let in_steps = number(&db, "auto_vacuum")? == 2;
     // Bounded: each step gives some back, and what is freed meanwhile is for the next time.
     let free = number(&db, "freelist_count")?;
-    let steps = if in_steps { free.div_ceil(STEP.into()) } else { 0 };
+    let steps = if in_steps {
+        free.div_ceil(STEP.into())
+    } else {
+        0
+    };
     for _ in 0..steps {
-        db.execute_batch(&format!("PRAGMA incremental_vacuum({STEP})"))?;
+        // Each row of it is a page that was given back.
+        let mut pages = db.prepare(&format!("PRAGMA incremental_vacuum({STEP})"))?;
+        let mut pages = pages.query([])?;
+        while pages.next()?.is_some() {}
         std::thread::sleep(BREATH);
     }
     db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_row| Ok(()))?;
