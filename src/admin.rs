@@ -178,7 +178,7 @@ impl Admin {
             "postbacks_unclear": count(Event::PostbackUnclear),
             "networks_down": self.networks_down(),
             "paused": self.pauses().await.map(names),
-            "ledger_held": self.held().await,
+            "ledger_not_accepted": self.unaccepted().await,
             "alarms": self.alarm_names(),
         });
         page(status, "application/json", format!("{health}\n"))
@@ -229,8 +229,8 @@ impl Admin {
     }
 
     /// Why nothing is sent by the ledger, if that is so and can be told. Orders are entered all the same.
-    async fn held(&self) -> Option<String> {
-        let held = tokio::time::timeout(PATIENCE, self.ledger.held()).await;
+    async fn unaccepted(&self) -> Option<String> {
+        let held = tokio::time::timeout(PATIENCE, self.ledger.unaccepted()).await;
         Some(held.ok()?.ok()??.why)
     }
 

@@ -21,6 +21,7 @@ pub mod postbacks;
 pub mod reload;
 pub mod run;
 pub mod say;
+pub mod shadow_report;
 pub mod status;
 pub mod supervisor;
 pub mod test;
@@ -102,6 +103,8 @@ enum Command {
     /// Look after the ledger: check it, copy it, compact it, accept it, take it back by one version
     #[command(subcommand)]
     Ledger(ledger::Command),
+    /// What networks in shadow would have been told, against what they counted themselves
+    ShadowReport(shadow_report::Args),
     /// Enter the orders that were spooled while the ledger failed
     Import,
     /// Have the one that runs read its configuration again; nobody is cut off
@@ -217,6 +220,7 @@ impl Cli {
             | Command::Go(_)
             | Command::Status
             | Command::Ledger(_)
+            | Command::ShadowReport(_)
             | Command::Import => self.look(env, out)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -243,7 +247,7 @@ impl Cli {
                 }) => {
                     let import = known::Import {
                         stores: &settings.stores,
-                        actor: args.by.actor(env),
+                        actor: args.by.name(env),
                         now: Time::now(),
                     };
                     ledger.refuse_foreign(&settings.whose()).await?;
@@ -255,16 +259,19 @@ impl Cli {
                     postbacks::run(args, &ledger, Time::now(), self.json, out).await
                 }
                 Command::Pause(args) => {
-                    let who = args.by.actor(env);
+                    let who = args.by.name(env);
                     pause::run(args, (&settings.deliver, &ledger), who, self.json, out).await
                 }
                 Command::Go(args) => {
-                    let who = args.by.actor(env);
+                    let who = args.by.name(env);
                     go::run(args, (&settings.deliver, &ledger), who, self.json, out).await
                 }
                 Command::Ledger(command) => {
-                    let who = |by: &by::By| by.actor(env);
+                    let who = |by: &by::By| by.name(env);
                     ledger::run(command, (&settings, &ledger), who, self.json, out).await
+                }
+                Command::ShadowReport(args) => {
+                    shadow_report::run(args, &settings, &ledger, self.json, out).await
                 }
                 Command::Status => status::run(&settings, &ledger, self.json, out).await,
                 _ => {

@@ -40,6 +40,7 @@ mod units;
 mod upstream_tls;
 mod upstreams;
 mod value;
+mod webhooks;
 mod when;
 mod yaml;
 

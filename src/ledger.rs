@@ -84,7 +84,7 @@ mod witness;
 mod writer;
 
 pub use check::{Backup, Compacted};
-pub use custody::{Custody, Held, Whose};
+pub use custody::{Custody, Unaccepted, Whose};
 pub use error::{Cause, Error, Owner};
 pub use known::{Deed, IDS, KnownOrder, Learned, Source};
 pub use pause::Pause;

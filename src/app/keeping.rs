@@ -10,7 +10,7 @@ use crate::alarm::Alarm;
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::event::{Counters, Event};
-use crate::ledger::{Error, Held, Ledger, Retiring};
+use crate::ledger::{Error, Ledger, Retiring, Unaccepted};
 
 /// How often what was seen of the ledger is written down, where there is anything new.
 const WRITING: Duration = Duration::from_secs(1);
@@ -124,7 +124,7 @@ impl Keeping {
     }
 }
 
-fn words(held: &Held) -> String {
+fn words(held: &Unaccepted) -> String {
     format!(
         "nothing is sent, the ledger is not accepted: {}. Orders are entered all the same. Compare with the networks what was sent, then say `refgate ledger accept --reason …`",
         held.why

@@ -1,7 +1,7 @@
 //! Custody: whether the ledger is the one that it was, and whose it is.
 //!
 //! A ledger that is new where one was, or older than it was, may owe what it does not know to have been sent. So nothing
-//! is sent by it (`meta.held`, which all who run on it obey) until somebody says that it is right as it stands. And a
+//! is sent by it (`meta.unaccepted`, which all who run on it obey) until somebody says that it is right as it stands. And a
 //! ledger knows for which hosts it is run, or by which name: a configuration that has neither in common is refused.
 
 use std::collections::BTreeSet;
@@ -128,7 +128,7 @@ impl Whose {
 
 /// Nothing is sent by a ledger until it is accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub struct Unaccepted {
     /// Since when.
     pub at: Time,
     /// What was found.
@@ -177,7 +177,7 @@ fn differs(seen: &Seen, now: &Now) -> Option<String> {
 impl Ledger {
     /// Opens the ledger for running, as [`Self::open`] does, in somebody's custody.
     ///
-    /// Where it is not the one that was seen, it is held: see [`Self::held`].
+    /// Where it is not the one that was seen, nothing is sent by it: see [`Self::unaccepted`].
     ///
     /// # Errors
     /// As [`Self::open`]; [`Error::NotOurs`] if it is another configuration's.
@@ -208,10 +208,10 @@ impl Ledger {
     ///
     /// # Errors
     /// The database's.
-    pub async fn held(&self) -> Result<Option<Held>, Error> {
+    pub async fn unaccepted(&self) -> Result<Option<Unaccepted>, Error> {
         match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.held().await,
-            Engine::Postgres(postgres) => postgres.held().await,
+            Engine::Sqlite(sqlite) => sqlite.unaccepted().await,
+            Engine::Postgres(postgres) => postgres.unaccepted().await,
         }
     }
 
@@ -224,7 +224,7 @@ impl Ledger {
             Engine::Sqlite(sqlite) => sqlite.stands(custody.sought()).await?,
             Engine::Postgres(postgres) => postgres.stands(custody.sought()).await?,
         };
-        let held = self.held().await?.map(|held| held.why);
+        let held = self.unaccepted().await?.map(|held| held.why);
         let seen = custody.doubt(&now).filter(|_| held.is_none());
         let foreign = custody.is_foreign(&recorded);
         Ok([held, seen, foreign].into_iter().flatten().collect())
@@ -275,8 +275,8 @@ impl Ledger {
     ///
     /// # Errors
     /// The database's.
-    pub async fn watch_over(&self, now: Time) -> Result<Option<Held>, Error> {
-        let held = self.held().await?;
+    pub async fn watch_over(&self, now: Time) -> Result<Option<Unaccepted>, Error> {
+        let held = self.unaccepted().await?;
         let Some(witness) = &self.witness else {
             return Ok(held);
         };

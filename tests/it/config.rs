@@ -10,6 +10,7 @@ mod scope;
 mod sending;
 mod tls;
 mod upstream;
+mod webhooks;
 
 use std::fs;
 

@@ -7,7 +7,7 @@ use super::tables::put;
 use super::work::Pace;
 use super::{Postgres, known};
 use crate::clock::Time;
-use crate::ledger::custody::{Custody, Held, Now, Recorded, Whose};
+use crate::ledger::custody::{Custody, Now, Recorded, Unaccepted, Whose};
 use crate::ledger::error::Error;
 use crate::ledger::known::Deed;
 use crate::ledger::row::{self, Columns as _};
@@ -30,8 +30,9 @@ pub(super) async fn take(db: &Connection, custody: &Custody, now: Time) -> Resul
     }
     let stands = stands(db, &custody.sought()).await?;
     if let Some(why) = custody.doubt(&stands) {
-        let held = row::to_json("meta.held", &Held { at: now, why })?;
-        let sql = "INSERT INTO meta (key, value) VALUES ('held', $1) ON CONFLICT (key) DO NOTHING";
+        let held = row::to_json("meta.unaccepted", &Unaccepted { at: now, why })?;
+        let sql =
+            "INSERT INTO meta (key, value) VALUES ('unaccepted', $1) ON CONFLICT (key) DO NOTHING";
         db.run(sql, &[&clean(&held)]).await?;
     }
     Ok(())
@@ -42,7 +43,7 @@ pub(super) async fn trust(db: &Connection, custody: &Custody, now: Time) -> Resu
     let Some(witness) = &custody.witness else {
         return Ok(());
     };
-    if held(db).await?.is_some() {
+    if unaccepted(db).await?.is_some() {
         witness.doubt();
         return Ok(());
     }
@@ -52,8 +53,9 @@ pub(super) async fn trust(db: &Connection, custody: &Custody, now: Time) -> Resu
 }
 
 impl Postgres {
-    pub(in crate::ledger) async fn held(&self) -> Result<Option<Held>, Error> {
-        self.look(async |db: &Connection| held(db).await).await
+    pub(in crate::ledger) async fn unaccepted(&self) -> Result<Option<Unaccepted>, Error> {
+        self.look(async |db: &Connection| unaccepted(db).await)
+            .await
     }
 
     pub(in crate::ledger) async fn stands(&self, sought: Facts) -> Result<(Now, Recorded), Error> {
@@ -92,9 +94,9 @@ impl Postgres {
     }
 }
 
-async fn held(db: &Connection) -> Result<Option<Held>, Error> {
-    let text = meta(db, "held").await?;
-    text.map(|text| row::from_json("meta.held", &text))
+async fn unaccepted(db: &Connection) -> Result<Option<Unaccepted>, Error> {
+    let text = meta(db, "unaccepted").await?;
+    text.map(|text| row::from_json("meta.unaccepted", &text))
         .transpose()
 }
 
@@ -104,8 +106,9 @@ async fn accept(
     deed: &Deed,
     now: Time,
 ) -> Result<(), Error> {
-    let held = held(db).await?;
-    db.run("DELETE FROM meta WHERE key = 'held'", &[]).await?;
+    let held = unaccepted(db).await?;
+    db.run("DELETE FROM meta WHERE key = 'unaccepted'", &[])
+        .await?;
     // Later than any before, and than the ledger itself, whatever the clock says.
     let before = number(db, "accepted_at").await?;
     let before = before.max(number(db, "created_at").await?);

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use super::open::{meta, put};
 use super::{Sqlite, known};
 use crate::clock::Time;
-use crate::ledger::custody::{Custody, Held, Now, Recorded, Whose};
+use crate::ledger::custody::{Custody, Now, Recorded, Unaccepted, Whose};
 use crate::ledger::error::Error;
 use crate::ledger::known::{Deed, Marker};
 use crate::ledger::row;
@@ -29,10 +29,10 @@ pub(super) fn take(db: &mut Connection, custody: &Custody, now: Time) -> Result<
     let marker = known::marker(&step)?;
     let stands = stands(&step, &marker, &custody.sought())?;
     if let Some(why) = custody.doubt(&stands)
-        && held(&step)?.is_none()
+        && unaccepted(&step)?.is_none()
     {
-        let held = row::to_json("meta.held", &Held { at: now, why })?;
-        put(&step, "held", &held)?;
+        let held = row::to_json("meta.unaccepted", &Unaccepted { at: now, why })?;
+        put(&step, "unaccepted", &held)?;
     }
     Ok(step.commit()?)
 }
@@ -42,7 +42,7 @@ pub(super) fn trust(db: &Connection, custody: &Custody, now: Time) -> Result<(),
     let Some(witness) = &custody.witness else {
         return Ok(());
     };
-    if held(db)?.is_some() {
+    if unaccepted(db)?.is_some() {
         witness.doubt();
         return Ok(());
     }
@@ -53,8 +53,8 @@ pub(super) fn trust(db: &Connection, custody: &Custody, now: Time) -> Result<(),
 }
 
 impl Sqlite {
-    pub(in crate::ledger) async fn held(&self) -> Result<Option<Held>, Error> {
-        self.look(held).await
+    pub(in crate::ledger) async fn unaccepted(&self) -> Result<Option<Unaccepted>, Error> {
+        self.look(unaccepted).await
     }
 
     pub(in crate::ledger) async fn stands(&self, sought: Facts) -> Result<(Now, Recorded), Error> {
@@ -86,15 +86,15 @@ impl Sqlite {
     }
 }
 
-fn held(db: &Connection) -> Result<Option<Held>, Error> {
-    let text = meta(db, "held")?;
-    text.map(|text| row::from_json("meta.held", &text))
+fn unaccepted(db: &Connection) -> Result<Option<Unaccepted>, Error> {
+    let text = meta(db, "unaccepted")?;
+    text.map(|text| row::from_json("meta.unaccepted", &text))
         .transpose()
 }
 
 fn accept(db: &Connection, whose: Option<&Whose>, deed: &Deed, now: Time) -> Result<(), Error> {
-    let held = held(db)?;
-    db.execute("DELETE FROM meta WHERE key = 'held'", [])?;
+    let held = unaccepted(db)?;
+    db.execute("DELETE FROM meta WHERE key = 'unaccepted'", [])?;
     // Later than any before, and than the ledger itself, whatever the clock says.
     let before = number(db, "accepted_at")?.max(number(db, "created_at")?);
     let at = now.millis().max(before.saturating_add(1));

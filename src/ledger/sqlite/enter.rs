@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::known;
 use super::send::{Change, note};
+use crate::clock::Time;
 use crate::ledger::error::Error;
 use crate::ledger::known::Marker;
 use crate::ledger::row::{self, OrderRow, money_words, standing_words, to_json};
@@ -11,7 +12,7 @@ use crate::ledger::stand::Stand;
 use crate::ledger::story::Entered;
 use crate::ledger::{ALIASES, SIGHTINGS};
 use crate::name::NetworkName;
-use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, Sighting, Standing, fold};
+use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, SALE, Sighting, Standing, fold};
 use crate::postback::State;
 
 /// What the postbacks of an order wait for when its amount could not be read.
@@ -148,7 +149,7 @@ fn first(db: &Connection, candidate: &Candidate, texts: &Texts) -> Result<Entere
     };
     note(db, &entry)?;
     for (postback, captured) in postbacks.iter().zip(&texts.captured) {
-        insert_postback(db, id, order, (postback, captured))?;
+        insert_postback(db, (id, order), sighting.at, (postback, captured))?;
     }
     Ok(Entered::New(entered))
 }
@@ -178,14 +179,24 @@ fn again(
     for postback in &postbacks {
         complete_postback(db, known, postback, &candidate.sighting)?;
     }
+    for postback in &fold.told {
+        let of_nobody = (postback, "{}");
+        insert_postback(
+            db,
+            (known.id, &fold.order),
+            candidate.sighting.at,
+            of_nobody,
+        )?;
+    }
     Ok(Entered::Completed(fold.order))
 }
 
 /// Those who have a postback of an order.
 fn owed(db: &Connection, id: i64) -> Result<Vec<NetworkName>, Error> {
-    let sql = "SELECT destination FROM postbacks WHERE order_id = ?1 AND sequence = 0 ORDER BY id";
+    let sql = "SELECT destination FROM postbacks
+        WHERE order_id = ?1 AND event = ?2 AND sequence = 0 ORDER BY id";
     db.prepare_cached(sql)?
-        .query_and_then([id], |row| row::destination(row))?
+        .query_and_then(params![id, SALE], |row| row::destination(row))?
         .collect()
 }
 
@@ -243,12 +254,12 @@ fn keep_sighting(
 
 fn insert_postback(
     db: &Connection,
-    id: i64,
-    order: &Order,
+    (id, order): (i64, &Order),
+    at: Time,
     (postback, captured): (&NewPostback, &str),
 ) -> Result<(), Error> {
     let (amount, currency) = money_words(postback.amount);
-    let stand = Stand::of(postback, order.at, order.at)?;
+    let stand = Stand::of(postback, order.at, at)?;
     db.prepare_cached(
         "INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount,
            currency, state, doubt, cause, at, due)
@@ -265,13 +276,13 @@ fn insert_postback(
         stand.state.as_str(),
         stand.doubt,
         stand.cause,
-        order.at.millis(),
+        at.millis(),
         stand.due,
     ])?;
     let entry = Change {
         order: id,
         postback: Some(db.last_insert_rowid()),
-        at: order.at,
+        at,
         was: None,
         became: stand.state.as_str(),
         cause: stand.cause.as_deref(),

@@ -61,7 +61,7 @@ fn by_hand() -> Deed {
 }
 
 async fn why(ledger: &Ledger) -> String {
-    let held = ledger.held().await.unwrap();
+    let held = ledger.unaccepted().await.unwrap();
     held.map(|held| held.why).unwrap_or_default()
 }
 
@@ -152,7 +152,8 @@ async fn what_was_claimed_before_it_is_held_is_not_begun() {
     enter(&ledger, "1001").await;
     let claimed = ledger.claim(&aspire(), NOW, LEASE, 1).await.unwrap();
     // As another replica does that finds it out.
-    let held = "INSERT INTO meta (key, value) VALUES ('held', '{\"at\":1,\"why\":\"older\"}')";
+    let held =
+        "INSERT INTO meta (key, value) VALUES ('unaccepted', '{\"at\":1,\"why\":\"older\"}')";
     match postgres::of(place.dir.path()) {
         Some(url) => postgres::run(&url, &held.replace("meta", "refgate.meta")),
         None => rusqlite::Connection::open(place.dir.path().join("refgate.db"))
@@ -322,7 +323,7 @@ async fn a_database_that_lost_commits_is_held_by_whoever_made_them() {
         WHERE datname = current_database() AND application_name = 'refgate'";
     assert!(!ask(&url, end).is_empty());
     let held = tokio::task::spawn_blocking(move || {
-        let sql = "SELECT value FROM refgate.meta WHERE key = 'held'";
+        let sql = "SELECT value FROM refgate.meta WHERE key = 'unaccepted'";
         eventually(|| ask(&url, sql).pop())
     });
     let held = held.await.unwrap().unwrap();

@@ -256,7 +256,7 @@ async fn what_is_settled_and_old_is_retired_and_known() {
     // What went was not lost: the witness saw it last.
     drop(ledger);
     let ledger = run();
-    assert_eq!(ledger.held().await.unwrap(), None);
+    assert_eq!(ledger.unaccepted().await.unwrap(), None);
 }
 
 #[tokio::test]
