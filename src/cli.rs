@@ -10,6 +10,7 @@ pub mod check;
 pub mod demo;
 pub mod explain;
 pub mod go;
+pub mod held;
 pub mod import;
 pub mod key;
 pub mod known;
@@ -23,8 +24,10 @@ pub mod run;
 pub mod say;
 pub mod shadow_report;
 pub mod status;
+pub mod steer;
 pub mod supervisor;
 pub mod test;
+pub mod which;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -92,8 +95,10 @@ enum Command {
     Orders(orders::Args),
     /// Tell the whole story of an order: click, sightings, credit, postbacks, answers
     Explain(explain::Args),
-    /// List postbacks, show one, send one again
+    /// List postbacks, show one; resend, hold, release, cancel or accept them
     Postbacks(postbacks::Args),
+    /// The review queue: list what is held, show one; release or refuse it
+    Held(held::Args),
     /// Send nothing more to a network or webhook, from now on and until `go`
     Pause(pause::Args),
     /// Send to a paused network or webhook again: what is due goes out
@@ -216,6 +221,7 @@ impl Cli {
             Command::Orders(_)
             | Command::Explain(_)
             | Command::Postbacks(_)
+            | Command::Held(_)
             | Command::Pause(_)
             | Command::Go(_)
             | Command::Status
@@ -239,49 +245,57 @@ impl Cli {
         }
         let ledger =
             Ledger::open(&settings.ledger, Role::Tool, Time::now()).map_err(say::Error::from)?;
-        runtime.block_on(async {
-            match &self.command {
-                Command::Orders(orders::Args {
-                    command: Some(orders::Command::ImportKnown(args)),
-                    ..
-                }) => {
-                    let import = known::Import {
-                        stores: &settings.stores,
-                        actor: args.by.name(env),
-                        now: Time::now(),
-                    };
-                    ledger.refuse_foreign(&settings.whose()).await?;
-                    known::run(args, &import, &ledger, self.json, out).await
-                }
-                Command::Orders(args) => orders::run(args, &ledger, self.json, out).await,
-                Command::Explain(args) => explain::run(args, &ledger, self.json, out).await,
-                Command::Postbacks(args) => {
-                    postbacks::run(args, &ledger, Time::now(), self.json, out).await
-                }
-                Command::Pause(args) => {
-                    let who = args.by.name(env);
-                    pause::run(args, (&settings.deliver, &ledger), who, self.json, out).await
-                }
-                Command::Go(args) => {
-                    let who = args.by.name(env);
-                    go::run(args, (&settings.deliver, &ledger), who, self.json, out).await
-                }
-                Command::Ledger(command) => {
-                    let who = |by: &by::By| by.name(env);
-                    ledger::run(command, (&settings, &ledger), who, self.json, out).await
-                }
-                Command::ShadowReport(args) => {
-                    shadow_report::run(args, &settings, &ledger, self.json, out).await
-                }
-                Command::Status => status::run(&settings, &ledger, self.json, out).await,
-                _ => {
-                    ledger.refuse_foreign(&settings.whose()).await?;
-                    let spool = Spool::new(settings.record.spool, settings.capture.keys);
-                    import::run(&spool, &ledger, self.json, out).await
-                }
+        Ok(runtime.block_on(self.on(&ledger, settings, env, out))?)
+    }
+
+    /// One command on the ledger.
+    async fn on(
+        &self,
+        ledger: &Ledger,
+        settings: config::Settings,
+        env: Environment<'_>,
+        out: &mut dyn Write,
+    ) -> Result<(), say::Error> {
+        let hand = steer::Hand::of(env);
+        match &self.command {
+            Command::Orders(orders::Args {
+                command: Some(orders::Command::ImportKnown(args)),
+                ..
+            }) => {
+                let import = known::Import {
+                    stores: &settings.stores,
+                    actor: args.by.name(env),
+                    now: Time::now(),
+                };
+                ledger.refuse_foreign(&settings.whose()).await?;
+                known::run(args, &import, ledger, self.json, out).await
             }
-        })?;
-        Ok(())
+            Command::Orders(args) => orders::run(args, ledger, self.json, out).await,
+            Command::Explain(args) => explain::run(args, ledger, self.json, out).await,
+            Command::Postbacks(args) => postbacks::run(args, ledger, &hand, self.json, out).await,
+            Command::Held(args) => held::run(args, ledger, &hand, self.json, out).await,
+            Command::Pause(args) => {
+                let who = args.by.name(env);
+                pause::run(args, (&settings.deliver, ledger), who, self.json, out).await
+            }
+            Command::Go(args) => {
+                let who = args.by.name(env);
+                go::run(args, (&settings.deliver, ledger), who, self.json, out).await
+            }
+            Command::Ledger(command) => {
+                let who = |by: &by::By| by.name(env);
+                ledger::run(command, (&settings, ledger), who, self.json, out).await
+            }
+            Command::ShadowReport(args) => {
+                shadow_report::run(args, &settings, ledger, self.json, out).await
+            }
+            Command::Status => status::run(&settings, ledger, self.json, out).await,
+            _ => {
+                ledger.refuse_foreign(&settings.whose()).await?;
+                let spool = Spool::new(settings.record.spool, settings.capture.keys);
+                import::run(&spool, ledger, self.json, out).await
+            }
+        }
     }
 
     fn load(&self, env: Environment<'_>, missing: Missing) -> Result<Loaded, Faults> {

@@ -1,6 +1,6 @@
 //! A request that is read: what is known of its visitor, and what becomes of that.
 
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::answer::Answer;
 use super::{By, Head, Settings, consent, cookies, navigation};
@@ -73,6 +73,11 @@ impl<'a> Visiting<'a> {
                 Some(visit) => self.settings.remember(visit, place, sent, self.by.now),
                 None => self.settings.forget(place, sent),
             };
+            if cookies.is_empty() {
+                self.by.counters.add(Event::CookieLost);
+                warn!(store = %self.by.place.store.name,
+                    "a visit could not be sealed: its newest click or checkout step is not kept");
+            }
             self.answer.set_cookies.extend(cookies);
         }
         (self.visit, self.answer)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::by::By;
 use super::say::{Error, inert, json};
-use crate::actor::Actor;
+use crate::actor::{Actor, Reason};
 use crate::clock::Time;
 use crate::config::Settings;
 use crate::ledger::{Backup, Compacted, Custody, Deed, Ledger, SteppedBack};
@@ -36,7 +36,7 @@ pub enum Command {
 pub struct Accept {
     /// Why, kept on record
     #[arg(long)]
-    pub reason: String,
+    pub reason: Reason,
     /// Who says so
     #[command(flatten)]
     pub by: By,
@@ -155,16 +155,13 @@ async fn accept(
     as_json: bool,
     out: &mut dyn io::Write,
 ) -> Result<(), Error> {
-    if args.reason.trim().is_empty() {
-        return Err(Error::NoReason);
-    }
     let doubts = ledger.doubts(&custody(settings)).await?;
     if !doubts.is_empty() {
         let deed = Deed {
             actor,
             verb: "",
             subject: None,
-            reason: Some(args.reason.trim().to_owned()),
+            reason: Some(args.reason.as_str().to_owned()),
         };
         let whose = Some(settings.whose());
         ledger.accept(whose, deed, Time::now()).await?;

@@ -44,6 +44,8 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     root.finish();
     warn(root, (&stores, &networks, &rules), cookie.parameter);
     let opened = open_keys(root, &cookie, missing)?;
+    let keys = (&opened.keys, &opened.group_keys);
+    let (checkouts, returns) = returns::settings(checkouts, &stores, keys);
     Some(Settings {
         acme,
         admin: addresses.admin,
@@ -63,7 +65,9 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             spool,
             window: cookie.window,
             attribution: cookie.attribution,
-            returns: returns::settings(checkouts, &stores, (&opened.keys, &opened.group_keys)),
+            min_click_age: cookie.min_click_age,
+            checkouts,
+            returns,
             destinations: networks.recorded,
             webhooks,
         },

@@ -360,7 +360,9 @@ const fn held(doubt: Doubt) -> &'static str {
         Doubt::OverMaxAmount => "held: over max_amount",
         Doubt::NotPositive => "held: not positive",
         Doubt::Unproven => "held: unproven",
+        Doubt::TooYoung => "held: click too young",
         Doubt::Shadow => "held: shadow",
+        Doubt::Operator => "held: by the operator",
     }
 }
 

@@ -207,11 +207,11 @@ impl Watcher {
             let alarms = self.counters.alarms();
             alarms.raise(Alarm::RuleUnreadable, &subject, &words, seen.now);
         }
-        let doubt = reading.doubt;
+        let (doubt, evidence) = (reading.doubt, reading.evidence.clone());
         let sighting = seen.sighting(reading, faults)?;
         Some(record::judge(
             sighting,
-            doubt,
+            (doubt, &evidence),
             seen.store,
             &self.record,
             seen.now,
@@ -271,6 +271,7 @@ mod tests {
     use tracing::subscriber::with_default;
 
     use super::*;
+    use crate::order::Evidence;
     use crate::store::{Protocol, Scheme, Upstream};
 
     /// What is logged of a rule that could not read everything.
@@ -304,6 +305,7 @@ mod tests {
             working: None,
             faults: Vec::new(),
             doubt: None,
+            evidence: Evidence::default(),
         };
         let seen = Seen {
             store: &store,
