@@ -13,6 +13,7 @@ mod send;
 mod sessions;
 mod steer;
 mod versions;
+mod webhooks;
 
 use refgate::ledger::{Entered, Role, SIGHTINGS};
 use refgate::order::OrderId;
