@@ -234,7 +234,10 @@ impl Cli {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let hand = steer::Hand::of(env);
+        let hand = steer::Hand {
+            send_after: settings.deliver.holds.send_after.clone(),
+            ..steer::Hand::of(env)
+        };
         runtime.block_on(async {
             match &self.command {
                 Command::Orders(orders::Args {
