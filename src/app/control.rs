@@ -92,7 +92,7 @@ impl Control<'_> {
         };
         let reloading = async {
             if let Some(again) = self.again {
-                self.reloader.run(again).await;
+                Box::pin(self.reloader.run(again)).await;
             }
         };
         // Joined on this runtime, which must live to see a second signal.

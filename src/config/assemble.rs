@@ -33,8 +33,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let mut networks = networks::read(root);
     let webhooks = webhooks::read(root, &mut networks);
     let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
-    let exclude = exclude::read(root);
-    let holds = held::read(root, &networks.recorded);
+    let (holds, exclude) = (held::read(root, &networks.recorded), exclude::read(root));
     let rules = rules::read(root, &known);
     let ledger = ledger::read(root);
     let alarms = alarms::read(root, known.expect_order_within, networks.hosts());
