@@ -25,6 +25,7 @@ use crate::postback::{Postback, PostbackId};
 mod attempt;
 pub mod backoff;
 mod breaker;
+mod course;
 pub mod egress;
 mod holds;
 mod lanes;
@@ -382,5 +383,7 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
