@@ -119,7 +119,7 @@ fn capture(
     cookie: &Cookie<'_>,
     (keys, group_keys): (Keys, BTreeMap<GroupName, Keys>),
     networks: Vec<capture::Network>,
-    hand_over: capture::HandOver,
+    hand_over: capture::hand_over::HandOver,
 ) -> capture::Settings {
     capture::Settings {
         cookie: CookieName::new(&cookie.name),
