@@ -70,16 +70,12 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             destinations: networks.recorded,
             webhooks,
         },
-        capture: capture::Settings {
-            cookie: CookieName::new(&cookie.name),
-            keys: opened.keys,
-            group_keys: opened.group_keys,
-            window: cookie.window,
-            attribution: cookie.attribution,
-            parameter: cookie.parameter,
-            networks: networks.captured,
+        capture: capture(
+            &cookie,
+            (opened.keys, opened.group_keys),
+            networks.captured,
             hand_over,
-        },
+        ),
         deliver: sending.settings(networks.delivered, limits.answer, holds),
         observe: observe(rules, &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),
@@ -116,6 +112,24 @@ fn accept(
         idle_timeout: timeouts.idle,
         stall_timeout: timeouts.stall,
         drain: timeouts.drain,
+    }
+}
+
+fn capture(
+    cookie: &Cookie<'_>,
+    (keys, group_keys): (Keys, BTreeMap<GroupName, Keys>),
+    networks: Vec<capture::Network>,
+    hand_over: capture::hand_over::HandOver,
+) -> capture::Settings {
+    capture::Settings {
+        cookie: CookieName::new(&cookie.name),
+        keys,
+        group_keys,
+        window: cookie.window,
+        attribution: cookie.attribution,
+        parameter: cookie.parameter,
+        networks,
+        hand_over,
     }
 }
 
