@@ -263,7 +263,7 @@ impl App {
         let stores = Arc::new(Current::new(self.settings.stores.clone()));
         let operator = self.operator(&worker, &stores, asking);
         let forward = Arc::clone(&self.generation.proxy.forward);
-        let looking = self.looking();
+        let looking = self.looking(&stores);
         let (checked, checking) = watch::channel((self.settings.stores.clone(), forward));
         let checking = Checking {
             checked: checking,
@@ -302,7 +302,7 @@ impl App {
     }
 
     /// What is looked at for alarms.
-    fn looking(&self) -> Looking {
+    fn looking(&self, stores: &Arc<Current<Stores>>) -> Looking {
         let ledger = match &self.settings.ledger {
             ledger::Settings::Sqlite(path) => path.parent().map(Path::to_owned),
             ledger::Settings::Postgres(_) => None,
@@ -314,6 +314,7 @@ impl App {
             ledger: self.ledger.clone(),
             spool: self.spool.clone(),
             deliver: self.deliver.clone(),
+            stores: Arc::clone(stores),
             certificates: tls.map(|tls| Arc::clone(tls.certificates())),
             folders: ledger
                 .into_iter()

@@ -1,6 +1,6 @@
 //! `alarms:`: who is told of what is wrong, and how.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,6 +13,7 @@ use super::text::Text;
 use super::value::Value;
 use crate::alarm::{Settings, Webhook};
 use crate::name::StoreName;
+use crate::observe::pixel::Pixels;
 use crate::secret::Secret;
 
 const URL: &str =
@@ -26,19 +27,20 @@ const LEAST: Duration = Duration::from_millis(100);
 /// Reads them; `expect_order_within` and the networks' `hosts` were read elsewhere.
 pub(super) fn read(
     root: &Map<'_>,
-    expect_order_within: HashMap<StoreName, Duration>,
+    (expect_order_within, checkouts): (HashMap<StoreName, Duration>, HashSet<StoreName>),
     hosts: Vec<String>,
-) -> Settings {
+) -> (Settings, Pixels) {
     let map = root.section("alarms");
     let look = |value: &Value<'_>| value.duration_from(LEAST);
     let settings = Settings {
         look: map.or("look_every", Duration::from_secs(30), look),
         webhook: webhook(&map),
+        checkouts,
         expect_order_within,
-        pixels: hosts.into_iter().chain(pixels(&map)).collect(),
     };
+    let hosts: Vec<String> = hosts.into_iter().chain(pixels(&map)).collect();
     map.finish();
-    settings
+    (settings, Pixels::of(&hosts))
 }
 
 /// Hosts beside those that postbacks go to.

@@ -16,6 +16,7 @@ use super::{Settings, alarms, exclude, hand_over, returns, rules, stores, tls};
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
 use crate::name::GroupName;
+use crate::observe::pixel::Pixels;
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
 use crate::store::{Store, Stores};
@@ -36,7 +37,9 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let rules = rules::read(root, &known);
     let ledger = ledger::read(root);
     let hosts = networks.hosts();
-    let alarms = alarms::read(root, known.expect_order_within, hosts);
+    let watched = checkouts.iter().map(|(store, _)| store.clone()).collect();
+    let expected = (known.expect_order_within, watched);
+    let (alarms, pixels) = alarms::read(root, expected, hosts);
     let added = added::read(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();
@@ -73,7 +76,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             hand_over,
         },
         deliver: sending.settings(networks.delivered, limits.answer),
-        observe: observe(rules, &limits, &timeouts),
+        observe: observe((rules, pixels), &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),
         accept: accept(addresses, tls, &limits, &timeouts),
         stores: Stores::new(stores),
@@ -111,9 +114,14 @@ fn accept(
     }
 }
 
-fn observe(rules: Vec<Rule>, limits: &Limits, timeouts: &Timeouts) -> observe::Settings {
+fn observe(
+    (rules, pixels): (Vec<Rule>, Pixels),
+    limits: &Limits,
+    timeouts: &Timeouts,
+) -> observe::Settings {
     observe::Settings {
         rules,
+        pixels,
         body_limit: limits.body_copy,
         decoded_limit: limits.body_decoded,
         read_timeout: timeouts.read,

@@ -31,6 +31,7 @@ impl Watcher {
         if !head.target.path().is_some_and(is_checkout) {
             return;
         }
+        store.traffic.sales.at_checkout();
         let Some(value) = cookies::only(&head.fields, &checkout.cookie) else {
             return;
         };
