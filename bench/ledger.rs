@@ -13,7 +13,9 @@ use refgate::click::Click;
 use refgate::clock::Time;
 use refgate::ledger::{Ledger, Role, Settings};
 use refgate::money::Money;
-use refgate::order::{Candidate, FoundBy, NewPostback, Order, OrderKey, Sighting, Standing};
+use refgate::order::{
+    Candidate, FoundBy, NewPostback, Order, OrderKey, Sighting, Standing, Timing,
+};
 use refgate::visit::{Visit, VisitId};
 use tokio::task::JoinSet;
 
@@ -40,6 +42,7 @@ fn candidate(id: &str) -> Candidate {
         sequence: 0,
         amount,
         held: None,
+        timing: Timing::default(),
     };
     let order = Order {
         key: key.clone(),

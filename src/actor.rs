@@ -36,6 +36,11 @@ impl Actor {
         Self("refgate".to_owned())
     }
 
+    /// Somebody who did not say who he is.
+    pub fn unknown() -> Self {
+        Self("unknown".to_owned())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -24,7 +24,7 @@ use crate::clock::Time;
 use crate::current::Current;
 use crate::deliver::{Deliver, State};
 use crate::event::{Counters, Event};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Pause};
 use crate::record::spool::Spool;
 use crate::reload::{Asking, Outcome};
 use crate::store::Stores;
@@ -177,6 +177,7 @@ impl Admin {
             "rules_unreadable": count(Event::RuleUnreadable),
             "postbacks_unclear": count(Event::PostbackUnclear),
             "networks_down": self.networks_down(),
+            "paused": self.pauses().await.map(names),
             "alarms": self.alarm_names(),
         });
         page(status, "application/json", format!("{health}\n"))
@@ -226,6 +227,12 @@ impl Admin {
         }
     }
 
+    /// Which destinations are paused; none if that cannot be told.
+    async fn pauses(&self) -> Option<Vec<Pause>> {
+        let pauses = tokio::time::timeout(PATIENCE, self.ledger.pauses()).await;
+        pauses.ok()?.ok()
+    }
+
     /// Orders in the spool; none if that cannot be told.
     async fn spooled(&self) -> Option<usize> {
         let spool = self.spool.clone();
@@ -246,6 +253,9 @@ impl Admin {
         if let Some(waiting) = self.spooled().await {
             let help = "Orders that wait in the spool for the ledger.";
             text.single("spool_waiting", Kind::Gauge, help, waiting);
+        }
+        if let Some(pauses) = self.pauses().await {
+            metrics::pauses(&mut text, self.view.deliver.as_ref(), &pauses);
         }
         let counts = tokio::time::timeout(PATIENCE, self.ledger.counts()).await;
         if let Ok(Ok(counts)) = counts {
@@ -292,6 +302,11 @@ impl Admin {
             metrics::networks(text, &deliver.standings());
         }
     }
+}
+
+fn names(pauses: Vec<Pause>) -> Vec<String> {
+    let name = |pause: Pause| pause.destination.to_string();
+    pauses.into_iter().map(name).collect()
 }
 
 fn page(status: StatusCode, media_type: &'static str, text: String) -> Response<Full<Bytes>> {

@@ -5,17 +5,21 @@
 
 pub mod alarms;
 pub mod ask;
+pub mod by;
 pub mod check;
 pub mod demo;
 pub mod explain;
+pub mod go;
 pub mod import;
 pub mod key;
 pub mod log;
 pub mod orders;
+pub mod pause;
 pub mod postbacks;
 pub mod reload;
 pub mod run;
 pub mod say;
+pub mod status;
 pub mod supervisor;
 pub mod test;
 
@@ -87,6 +91,12 @@ enum Command {
     Explain(explain::Args),
     /// List postbacks, show one, send one again
     Postbacks(postbacks::Args),
+    /// Send nothing more to a network or webhook, from now on and until `go`
+    Pause(pause::Args),
+    /// Send to a paused network or webhook again: what is due goes out
+    Go(go::Args),
+    /// Say of every network and webhook whether it is told, and how much waits for it
+    Status,
     /// Enter the orders that were spooled while the ledger failed
     Import,
     /// Have the one that runs read its configuration again; nobody is cut off
@@ -194,9 +204,13 @@ impl Cli {
                 alarms::run(config::admin(&path, env)?, self.json, out)?;
             }
             Command::Key(args) => key::run(args, self.json, out)?,
-            Command::Orders(_) | Command::Explain(_) | Command::Postbacks(_) | Command::Import => {
-                self.look(env, out)?;
-            }
+            Command::Orders(_)
+            | Command::Explain(_)
+            | Command::Postbacks(_)
+            | Command::Pause(_)
+            | Command::Go(_)
+            | Command::Status
+            | Command::Import => self.look(env, out)?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -216,6 +230,15 @@ impl Cli {
                 Command::Postbacks(args) => {
                     postbacks::run(args, &ledger, Time::now(), self.json, out).await
                 }
+                Command::Pause(args) => {
+                    let who = args.by.actor(env);
+                    pause::run(args, (&settings.deliver, &ledger), who, self.json, out).await
+                }
+                Command::Go(args) => {
+                    let who = args.by.actor(env);
+                    go::run(args, (&settings.deliver, &ledger), who, self.json, out).await
+                }
+                Command::Status => status::run(&settings, &ledger, self.json, out).await,
                 _ => {
                     let spool = Spool::new(settings.record.spool, settings.capture.keys);
                     import::run(&spool, &ledger, self.json, out).await

@@ -30,6 +30,7 @@ mod lanes;
 mod pace;
 pub mod send;
 mod settings;
+mod settle;
 pub mod template;
 pub mod verdict;
 

@@ -8,7 +8,7 @@
 //! 2. An id, or another id of the same order, means one order within its namespace, for ever.
 //! 3. One postback per (order, destination, event, sequence).
 //! 4. At most one open attempt per postback; only a `due` postback is begun, so of two who
-//!    hold the same postback one sends.
+//!    hold the same postback one sends; and none once [`Ledger::pause`] of its destination has returned.
 //! 5. An attempt is on disk before its first byte leaves, and ends once; only one that was taken for
 //!    interrupted may still learn its answer.
 //! 6. Nothing is ever deleted but sessions whose time is over; every change of state is kept with its time and cause.
@@ -49,8 +49,7 @@
 //! end by time alone, the database's. A database that cannot be reached refuses work at once; it is the caller's to
 //! keep it ([`Ledger::away`] says when to come again).
 //!
-//! It does not judge: what an order is worth and to whom it is owed is `record`'s, what an
-//! answer means is `deliver`'s.
+//! It does not judge: what an order is worth and to whom it is owed is `record`'s, what an answer means is `deliver`'s.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +64,7 @@ use crate::session::Mark;
 
 mod error;
 mod owner;
+mod pause;
 pub mod postgres;
 mod row;
 mod session;
@@ -75,11 +75,12 @@ mod story;
 mod writer;
 
 pub use error::{Cause, Error, Owner};
+pub use pause::Pause;
 pub use session::{Known, Session, Written};
 pub use settings::Settings;
 pub use story::{
     Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Seen, Settlement, Story,
-    Told, Transition,
+    Told, Transition, Unsettled,
 };
 
 /// The schema this refgate writes.
@@ -156,7 +157,7 @@ impl Ledger {
     }
 
     /// Takes up to `limit` postbacks to `destination` that are due, oldest first, for `lease`:
-    /// nobody else is given them until then.
+    /// nobody else is given them until then. None while it is paused.
     ///
     /// # Errors
     /// The database's.
@@ -180,7 +181,7 @@ impl Ledger {
     /// `url` is kept and shown, so its secrets must be masked.
     ///
     /// # Errors
-    /// [`Error::NotPossible`] if the postback is not claimed and `due` any more; the database's.
+    /// [`Error::NotPossible`] if the postback is not claimed and `due` any more, or its destination is paused; the database's.
     pub async fn begin(&self, id: PostbackId, url: String, now: Time) -> Result<AttemptId, Error> {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.begin(id, url, now).await,
@@ -228,7 +229,7 @@ impl Ledger {
     }
 
     /// Every destination that [`Self::claim`] will find something of, and when; may be past. Open
-    /// attempts do not count.
+    /// attempts and paused destinations do not count.
     ///
     /// # Errors
     /// The database's.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -170,8 +171,9 @@ pub enum Doubt {
     NotPositive,
     /// Nothing shows that this visit bought.
     Unproven,
-    /// The destination is a dry run (`send: false`).
-    DryRun,
+    /// The destination only watches (`mode: shadow`), or had not gone live when the order was seen.
+    #[serde(alias = "dry_run")]
+    Shadow,
 }
 
 /// Where an order stands.
@@ -187,13 +189,13 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// Where an order with these postbacks stands: credited if one of them may go out (or is a dry run), held
+    /// Where an order with these postbacks stands: credited if one of them may go out (or is in shadow), held
     /// if every one must wait, organic if there is none.
     pub fn of<'a>(postbacks: impl IntoIterator<Item = &'a NewPostback>) -> Self {
         let mut standing = Self::Organic;
         for postback in postbacks {
             match (&postback.held, &standing) {
-                (None | Some((Doubt::DryRun, _)), _) => return Self::Credited,
+                (None | Some((Doubt::Shadow, _)), _) => return Self::Credited,
                 (Some((doubt, _)), Self::Organic) => standing = Self::Held(*doubt),
                 _ => {}
             }
@@ -272,4 +274,16 @@ pub struct NewPostback {
     pub amount: Option<Money>,
     /// Why it must wait for the operator, if it must.
     pub held: Option<(Doubt, String)>,
+    /// When it may go out, if nothing else holds it.
+    #[serde(default)]
+    pub timing: Timing,
+}
+
+/// When postbacks of one destination may go out: counted from the order, also where the order is completed later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Orders seen before this are not told by themselves.
+    pub live_since: Option<Time>,
+    /// How long after the order.
+    pub send_after: Duration,
 }

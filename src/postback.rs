@@ -16,6 +16,16 @@ pub type PostbackId = i64;
 /// An attempt's number in the ledger.
 pub type AttemptId = i64;
 
+/// Whether a destination is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It is.
+    #[default]
+    Live,
+    /// Everything happens but the sending: postbacks are held.
+    Shadow,
+}
+
 /// Where a postback stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use crate::money::{Currency, Decimal};
 use crate::name::{NetworkName, StoreName};
+use crate::order::Timing;
+use crate::postback::Mode;
 use crate::visit::Attribution;
 
 mod judge;
@@ -54,6 +56,8 @@ pub struct Destination {
     pub currency: Currency,
     /// One unit of another currency in the network's: `CAD: 0.73`.
     pub rates: HashMap<Currency, Decimal>,
-    /// False: a dry run; postbacks are held.
-    pub send: bool,
+    /// Whether it is told; in shadow its postbacks are held.
+    pub mode: Mode,
+    /// When its postbacks may go out.
+    pub timing: Timing,
 }

@@ -7,7 +7,8 @@ use std::fmt::{Display, Write as _};
 use std::time::{Duration, Instant};
 
 use crate::alarm::{Alarm, Standing};
-use crate::deliver;
+use crate::deliver::{self, Deliver};
+use crate::ledger::Pause;
 use crate::name::NetworkName;
 use crate::store::Store;
 use crate::store::traffic::{BOUNDS, CLASSES, Passed};
@@ -169,6 +170,18 @@ pub(super) fn networks(page: &mut Page, standings: &[(NetworkName, deliver::Stan
     for (network, standing) in standings {
         let labels = format_args!("{{network=\"{network}\"}}");
         page.sample("postbacks_under_way", labels, standing.under_way);
+    }
+}
+
+/// Whether each destination is paused, in the whole ledger.
+pub(super) fn pauses(page: &mut Page, deliver: Option<&Deliver>, pauses: &[Pause]) {
+    let help =
+        "1 for a network or webhook that is paused: nothing is sent to it until `refgate go`.";
+    page.metric("network_paused", Kind::Gauge, help);
+    for (network, _standing) in deliver.iter().flat_map(|deliver| deliver.standings()) {
+        let paused = pauses.iter().any(|pause| pause.destination == network);
+        let labels = format_args!("{{network=\"{network}\"}}");
+        page.sample("network_paused", labels, u8::from(paused));
     }
 }
 

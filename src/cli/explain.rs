@@ -6,7 +6,7 @@ use super::orders::standing;
 use super::postbacks::show;
 use super::say::{Error, inert, json};
 use crate::click::Click;
-use crate::ledger::{Ledger, Seen, Story, Transition};
+use crate::ledger::{Ledger, Pause, Seen, Story, Transition};
 use crate::order::{FoundBy, Order};
 
 /// Which order.
@@ -33,16 +33,17 @@ pub async fn run(
     if as_json {
         return json(out, &stories);
     }
+    let pauses = ledger.pauses().await?;
     for (number, story) in stories.iter().enumerate() {
         if number > 0 {
             writeln!(out)?;
         }
-        tell(story, out)?;
+        tell(story, &pauses, out)?;
     }
     Ok(())
 }
 
-fn tell(story: &Story, out: &mut dyn io::Write) -> Result<(), Error> {
+fn tell(story: &Story, pauses: &[Pause], out: &mut dyn io::Write) -> Result<(), Error> {
     head(&story.order, out)?;
     for click in clicks(story) {
         tell_click(click, &story.order, out)?;
@@ -57,7 +58,7 @@ fn tell(story: &Story, out: &mut dyn io::Write) -> Result<(), Error> {
     tell_sightings(&story.sightings, out)?;
     for told in &story.postbacks {
         writeln!(out)?;
-        show(told, out)?;
+        show(told, pauses, out)?;
     }
     if story.postbacks.is_empty() {
         writeln!(out, "\nNo postback: nobody is owed this order.")?;

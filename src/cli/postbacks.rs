@@ -2,9 +2,10 @@
 
 use std::io;
 
+use super::pause::words;
 use super::say::{Error, inert, json, table};
 use crate::clock::Time;
-use crate::ledger::{self, Ledger, PostbackFilter, Resend, Told};
+use crate::ledger::{self, Ledger, Pause, PostbackFilter, Resend, Told};
 use crate::name::NetworkName;
 use crate::postback::{Postback, PostbackId, State, Verdict};
 
@@ -85,7 +86,7 @@ pub async fn run(
             if as_json {
                 json(out, &told)
             } else {
-                show(&told, out)
+                show(&told, &ledger.pauses().await?, out)
             }
         }
         Command::Resend(again) => resend(again, ledger, now, as_json, out).await,
@@ -138,7 +139,7 @@ fn amount(postback: &Postback) -> String {
 }
 
 /// Writes one postback with its attempts.
-pub(super) fn show(told: &Told, out: &mut dyn io::Write) -> Result<(), Error> {
+pub(super) fn show(told: &Told, pauses: &[Pause], out: &mut dyn io::Write) -> Result<(), Error> {
     let postback = &told.postback;
     let Postback {
         id,
@@ -158,6 +159,12 @@ pub(super) fn show(told: &Told, out: &mut dyn io::Write) -> Result<(), Error> {
     }
     if let Some(due) = postback.due {
         writeln!(out, "  due      {due}")?;
+        let paused = pauses
+            .iter()
+            .find(|pause| pause.destination == *destination);
+        if let Some(pause) = paused {
+            writeln!(out, "  paused   {}", words(pause))?;
+        }
     }
     for attempt in &told.attempts {
         writeln!(out, "  attempt {} at {}", attempt.id, attempt.begun)?;

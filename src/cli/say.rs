@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::inert::acts;
 use crate::ledger;
+use crate::name::NetworkName;
 
 pub use crate::inert::inert;
 
@@ -31,6 +32,9 @@ pub enum Error {
         /// What the operator can do.
         hint: &'static str,
     },
+    /// No such destination is configured.
+    #[error("no network or webhook is called {0}; there are {1}")]
+    NoDestination(NetworkName, String),
     /// Files of the spool were not imported; each was told.
     #[error("not imported: {0} of the spool's files")]
     Kept(usize),

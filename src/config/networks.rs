@@ -1,6 +1,7 @@
 //! `networks:` → what capture, record and deliver must know of each.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::answers;
 use super::consent;
@@ -12,11 +13,14 @@ use super::text::{Text, telling_values};
 use super::value::Value;
 use crate::capture::{self, Parameter};
 use crate::click::Identifies;
+use crate::clock::Time;
 use crate::consent::Need;
 use crate::deliver::template::{OWN, Template};
 use crate::deliver::{self, Dedupe};
 use crate::money::{Currency, Decimal};
 use crate::name::NetworkName;
+use crate::order::Timing;
+use crate::postback::Mode;
 use crate::record;
 use crate::secret::Secret;
 
@@ -112,7 +116,8 @@ fn network(
         Identifies::Partner
     };
     let identifies = map.or("identifies", usual, |value| value.one_of(&words));
-    let send = map.or("send", true, Value::flag);
+    let mode = mode(&map);
+    let timing = timing(&map);
     let words = [
         ("none", Dedupe::None),
         ("click", Dedupe::Click),
@@ -128,7 +133,8 @@ fn network(
     let recorded = record::Destination {
         currency: currency?,
         rates,
-        send,
+        mode,
+        timing,
     };
     let delivered = deliver::Destination {
         template,
@@ -137,9 +143,26 @@ fn network(
         dedupe,
         concurrency,
         rate,
-        send,
+        mode,
     };
     Some((identifies, parameters, consent?, recorded, delivered))
+}
+
+fn mode(map: &Map<'_>) -> Mode {
+    let words = [("live", Mode::Live), ("shadow", Mode::Shadow)];
+    map.or("mode", Mode::Live, |value| value.one_of(&words))
+}
+
+fn timing(map: &Map<'_>) -> Timing {
+    let expected = "a time with its offset, like 2026-12-01T09:00:00Z";
+    let live_since = map.or("live_since", None, |value| {
+        value.parse_plain::<Time>(expected).map(Some)
+    });
+    let send_after = map.or("send_after", Duration::ZERO, Value::duration);
+    Timing {
+        live_since,
+        send_after,
+    }
 }
 
 /// The parameters of `click`; `taken` says which network has which.

@@ -22,7 +22,8 @@ use crate::deliver::template::Fill;
 use crate::deliver::{Answer, Dedupe, Destination, Terms};
 use crate::forward::options::Options;
 use crate::money::{Decimal, Money};
-use crate::postback::Verdict;
+use crate::order::Timing;
+use crate::postback::{Mode, Verdict};
 use crate::record;
 use crate::secret::mask;
 
@@ -133,13 +134,12 @@ fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
         let (Some(deliver), Some(record)) = (deliver, record) else {
             continue;
         };
-        let dry = if deliver.send {
-            ""
-        } else {
-            " (a dry run: held, not sent)"
+        let shadow = match deliver.mode {
+            Mode::Live => "",
+            Mode::Shadow => " (in shadow: held, not sent)",
         };
         lines.push(format!(
-            "  {}, in {}{dry}, for example:",
+            "  {}, in {}{shadow}, for example:",
             network.name, record.currency
         ));
         lines.push(format!(
@@ -158,6 +158,7 @@ fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
         lines.extend(deliver.answers.iter().map(answer));
         lines.push("      any other answer: unclear".to_owned());
         lines.push(bounds(deliver));
+        lines.extend(timing(record.timing));
         lines.push(match deliver.dedupe {
             Dedupe::Order => {
                 "      an unclear one is sent again: the network counts an order once".to_owned()
@@ -168,6 +169,17 @@ fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
         });
     }
     sending(settings, lines);
+}
+
+fn timing(timing: Timing) -> impl Iterator<Item = String> {
+    let since = timing.live_since.map(|since| {
+        format!("      orders before {since} are held, as from the time in shadow (live_since)")
+    });
+    let after = (!timing.send_after.is_zero()).then(|| {
+        let after = shown(timing.send_after);
+        format!("      each waits until {after} after its order")
+    });
+    since.into_iter().chain(after)
 }
 
 /// What holds for every network.

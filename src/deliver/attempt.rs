@@ -1,13 +1,13 @@
 //! One attempt at a postback: commit it, send it, judge what came, settle it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::Url;
 use tracing::{error, info, warn};
 
 use super::backoff::{self, Next, Tried};
 use super::breaker::{Change, Sign};
+use super::settle::{settle, settlement};
 use super::template::{Fill, FillError};
 use super::verdict::{self, Judged};
 use super::{Dedupe, Deliver, Destination, Way};
@@ -17,19 +17,9 @@ use crate::clock::Time;
 use crate::event::Event;
 use crate::ledger::{self, Settlement, Story};
 use crate::name::NetworkName;
-use crate::postback::{Attempt, AttemptId, Outcome, Postback, State, Verdict};
+use crate::order::Doubt;
+use crate::postback::{Attempt, AttemptId, Mode, Postback, State, Verdict};
 use crate::secret::{Secret, mask};
-
-/// Waits before settling is tried again: the answer is known to us alone, and a full or locked disk may recover.
-const SETTLE_AGAIN: [Duration; 4] = [
-    Duration::from_millis(250),
-    Duration::from_secs(1),
-    Duration::from_secs(4),
-    Duration::from_secs(15),
-];
-
-/// The wait after these while the ledger's database is away.
-const AWAY_AGAIN: Duration = Duration::from_secs(5);
 
 /// What stands in place of a URL where nothing was sent.
 const NO_URL: &str = "(nothing was sent)";
@@ -39,8 +29,8 @@ const NO_URL: &str = "(nothing was sent)";
 enum Obstacle {
     #[error("no network of that name is configured")]
     NoDestination,
-    #[error("the network is configured with `send: false`")]
-    DryRun,
+    #[error("the network is configured with `mode: shadow`")]
+    Shadow,
     #[error(
         "an earlier attempt may have been counted, and the network does not deduplicate by order"
     )]
@@ -78,8 +68,8 @@ async fn prepare<'a>(
     let destination = destinations
         .get(&postback.destination)
         .ok_or(Obstacle::NoDestination)?;
-    if !destination.send {
-        return Err(Obstacle::DryRun);
+    if destination.mode == Mode::Shadow {
+        return Err(Obstacle::Shadow);
     }
     // It may have come here while the configuration said otherwise.
     if destination.dedupe != Dedupe::Order && repeats_a_doubt(deliver, postback).await {
@@ -238,7 +228,11 @@ async fn hold(deliver: &Deliver, postback: &Postback, obstacle: &Obstacle) {
         cause: judged.words.clone(),
     };
     announce(deliver, postback, &judged, &next);
-    settle(deliver, settlement(postback, id, judged, next)).await;
+    let settlement = Settlement {
+        doubt: matches!(obstacle, Obstacle::Shadow).then_some(Doubt::Shadow),
+        ..settlement(postback, id, judged, next)
+    };
+    settle(deliver, settlement).await;
 }
 
 fn tidied(judged: Judged, secrets: &[Secret]) -> Judged {
@@ -341,59 +335,5 @@ const fn word(verdict: Verdict) -> &'static str {
         Verdict::Rejected => "rejected",
         Verdict::NotProcessed => "not_processed",
         Verdict::Unclear => "unclear",
-    }
-}
-
-fn settlement(postback: &Postback, attempt: AttemptId, judged: Judged, next: Next) -> Settlement {
-    Settlement {
-        postback: postback.id,
-        attempt,
-        outcome: Outcome {
-            at: Time::now(),
-            status: judged.status,
-            words: judged.words,
-            verdict: judged.verdict,
-        },
-        state: next.state,
-        due: next.due,
-        cause: Some(next.cause),
-    }
-}
-
-/// Keeps the outcome; while the ledger's database is away, for as long as this process lives. If the ledger never
-/// takes it, the attempt stays open and is found as interrupted: in doubt, never repeated by mistake.
-async fn settle(deliver: &Deliver, settlement: Settlement) {
-    let mut waits = SETTLE_AGAIN.into_iter();
-    let mut in_doubt = false;
-    loop {
-        let Err(fault) = deliver.ledger.settle(settlement.clone()).await else {
-            return;
-        };
-        if in_doubt && matches!(fault, ledger::Error::NotOpen(_)) {
-            // It was done the time before.
-            return;
-        }
-        in_doubt |= matches!(fault, ledger::Error::InDoubt(_));
-        let lasting = matches!(
-            fault,
-            ledger::Error::NotOpen(_) | ledger::Error::NotPossible { .. } | ledger::Error::Closed
-        );
-        let away = matches!(fault, ledger::Error::Away(_) | ledger::Error::InDoubt(_));
-        let wait = waits.next();
-        // Told often enough.
-        if away && wait.is_none() {
-            tokio::time::sleep(AWAY_AGAIN).await;
-            continue;
-        }
-        let wait = wait.filter(|_| !lasting);
-        error!(
-            postback = settlement.postback,
-            state = %settlement.state,
-            error = %Causes(&fault),
-            again = wait.is_some(),
-            "the ledger does not take a network's answer"
-        );
-        let Some(wait) = wait else { return };
-        tokio::time::sleep(wait).await;
     }
 }

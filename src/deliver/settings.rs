@@ -10,7 +10,7 @@ use super::egress::Egress;
 use super::pace::Rate;
 use super::template::Template;
 use crate::name::NetworkName;
-use crate::postback::Verdict;
+use crate::postback::{Mode, Verdict};
 use crate::secret::Secret;
 
 /// How postbacks are sent.
@@ -51,8 +51,8 @@ pub struct Destination {
     pub concurrency: usize,
     /// How many may be sent to it in a span of time; any number if none.
     pub rate: Option<Rate>,
-    /// False: a dry run.
-    pub send: bool,
+    /// Whether it is told.
+    pub mode: Mode,
 }
 
 /// What a network deduplicates by, so that a repeat is safe or not.

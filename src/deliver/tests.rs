@@ -31,7 +31,7 @@ async fn deliver(dir: &std::path::Path, address: std::net::SocketAddr) -> Delive
         dedupe: Dedupe::None,
         concurrency: 4,
         rate: None,
-        send: true,
+        mode: crate::postback::Mode::Live,
     };
     let name = candidate.postbacks.first().unwrap().destination.clone();
     let settings = Settings {

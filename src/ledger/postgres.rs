@@ -36,6 +36,7 @@ mod connection;
 mod enter;
 mod find;
 mod first;
+mod pauses;
 mod reader;
 mod schema;
 mod send;

@@ -25,6 +25,7 @@ use crate::session::Mark;
 mod enter;
 mod find;
 mod open;
+mod pauses;
 mod send;
 mod sessions;
 

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::error::Error;
+use super::row::{self, Columns, to_word, unreadable};
 use crate::click::Click;
 use crate::clock::Time;
 use crate::name::{Namespace, NetworkName, StoreName};
-use crate::order::{Order, Sighting};
+use crate::order::{Doubt, Order, Sighting};
 use crate::postback::{Attempt, AttemptId, Outcome, Postback, PostbackId, State, Verdict};
 
 /// What became of an entered sighting. The order as it now stands.
@@ -43,11 +45,21 @@ pub struct Settlement {
     pub state: State,
     /// When to send again: with `due` only, at once if none.
     pub due: Option<Time>,
+    /// What it waits for: with `held` only.
+    pub doubt: Option<Doubt>,
     /// Why, in words.
     pub cause: Option<String>,
 }
 
 impl Settlement {
+    /// The doubt as its column has it.
+    pub(super) fn doubt_word(&self) -> Result<Option<String>, Error> {
+        let doubt = self.doubt.filter(|_| self.state == State::Held);
+        doubt
+            .map(|doubt| to_word("postbacks.doubt", &doubt))
+            .transpose()
+    }
+
     /// Whether it is the network's answer, so that it stands where it comes late: to an attempt that
     /// was taken for interrupted. It says more than "unclear".
     pub(super) const fn is_answer(&self) -> bool {
@@ -172,6 +184,41 @@ pub struct Counts {
     pub held: u64,
     /// Postbacks in each state, in the order of [`State::ALL`].
     pub postbacks: Vec<(State, u64)>,
+}
+
+/// How many postbacks to one destination are not told yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unsettled {
+    /// To whom.
+    pub destination: NetworkName,
+    /// To be sent.
+    pub due: u64,
+    /// Waiting for the operator.
+    pub held: u64,
+    /// Told or not: nobody knows.
+    pub unclear: u64,
+}
+
+impl Unsettled {
+    /// What [`Self::read`] reads.
+    pub(super) const SQL: &str = "SELECT destination,
+        sum(CASE state WHEN 'due' THEN 1 ELSE 0 END) AS due,
+        sum(CASE state WHEN 'held' THEN 1 ELSE 0 END) AS held,
+        sum(CASE state WHEN 'unclear' THEN 1 ELSE 0 END) AS unclear
+        FROM postbacks WHERE state IN ('due', 'held', 'unclear') GROUP BY destination";
+
+    pub(super) fn read(row: &dyn Columns) -> Result<Self, Error> {
+        let count = |name| {
+            let number = row.number(name)?;
+            u64::try_from(number).map_err(|error| unreadable("postbacks", error))
+        };
+        Ok(Self {
+            destination: row::destination(row)?,
+            due: count("due")?,
+            held: count("held")?,
+            unclear: count("unclear")?,
+        })
+    }
 }
 
 /// The settings that durability rests on, as SQLite reports them.

@@ -11,6 +11,7 @@ use crate::clock::Time;
 use crate::money::{Decimal, Money};
 use crate::name::NetworkName;
 use crate::order::{Candidate, Doubt, FoundBy, NewPostback, Order, Sighting, Standing};
+use crate::postback::Mode;
 use crate::store::Store;
 use crate::visit::Visit;
 
@@ -24,7 +25,7 @@ type Held = (Doubt, String);
 ///
 /// `doubt` is what the rule itself was in doubt about ([`Doubt::Unreadable`], [`Doubt::Differs`],
 /// [`Doubt::CurrencyContradicts`]). A doubt about what was read holds the order; one
-/// about its worth only holds it where somebody is owed it; a dry run only holds the postback.
+/// about its worth only holds it where somebody is owed it; a destination in shadow only holds the postback.
 pub fn judge(
     sighting: Sighting,
     doubt: Option<Doubt>,
@@ -223,15 +224,16 @@ fn quote(
     let nothing = told
         .filter(|(money, _)| money.amount <= Decimal::ZERO)
         .map(|(money, _)| (Doubt::NotPositive, format!("{money} is nothing to pay for")));
-    let dry =
-        (!destination.send).then(|| (Doubt::DryRun, format!("{name} is a dry run (send: false)")));
+    let shadow = (destination.mode == Mode::Shadow)
+        .then(|| (Doubt::Shadow, format!("{name} is in shadow (mode: shadow)")));
     Quote {
         postback: NewPostback {
             destination: name.clone(),
             event: SALE.to_owned(),
             sequence: 0,
             amount: told.map(|(money, _)| *money),
-            held: worth.cloned().or(no_rate).or(nothing).or(dry),
+            held: worth.cloned().or(no_rate).or(nothing).or(shadow),
+            timing: destination.timing,
         },
         working: told.and_then(|(_, working)| working.clone()),
     }

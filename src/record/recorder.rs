@@ -355,7 +355,7 @@ const fn held(doubt: Doubt) -> &'static str {
         Doubt::OverMaxAmount => "held: over max_amount",
         Doubt::NotPositive => "held: not positive",
         Doubt::Unproven => "held: unproven",
-        Doubt::DryRun => "held: dry run",
+        Doubt::Shadow => "held: shadow",
     }
 }
 

@@ -355,13 +355,13 @@ fn a_file_that_is_not_there_is_told() {
 
 #[test]
 fn the_report_says_what_will_be_done() {
-    let folder = Folder::with(&shipped().replace("send: true ", "send: false"));
+    let folder = Folder::with(&shipped().replace("mode: live ", "mode: shadow"));
     let report = report::text(&folder.loaded());
     for words in [
         "for shoppers on 127.0.0.1:8080",
         "us: http://store-us.localhost → http://127.0.0.1:8081",
         "aspire: a link with affiliate_id=… (matching [0-9]{1,12}, at most 64 bytes)",
-        "aspire, in USD (a dry run: held, not sent), for example:",
+        "aspire, in USD (in shadow: held, not sent), for example:",
         "aff_id=123456&amount=78.36&adv_unique1=100005",
         "consent is not needed: the cookie is set on every affiliate click",
         "no clicks and no orders of: robots that say so",

@@ -7,7 +7,7 @@ use refgate::clock::Time;
 use refgate::demo::network::Manner;
 use refgate::event::Event;
 use refgate::ledger::Told;
-use refgate::postback::{State, Verdict};
+use refgate::postback::{Mode, State, Verdict};
 use refgate::secret::Secret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -20,6 +20,7 @@ mod backlog;
 mod course;
 mod egress;
 mod lanes;
+mod pauses;
 
 fn verdict(told: &Told) -> Verdict {
     told.attempts
@@ -299,15 +300,15 @@ async fn what_is_never_processed_is_dead_in_the_end() {
 
 #[tokio::test]
 async fn what_the_configuration_forbids_is_held_and_not_sent() {
-    let mut dry = Office::open(ASPIRE).await;
-    dry.destination().send = false;
+    let mut shadow = Office::open(ASPIRE).await;
+    shadow.destination().mode = Mode::Shadow;
     let mut dropped = Office::open(ASPIRE).await;
     dropped.settings.destinations.clear();
     let unfilled = Office::open("http://ADDRESS/aff_lsr?transaction_id=TRANSACTION_ID").await;
     let cases = [
         (
-            dry,
-            "not sent: the network is configured with `send: false`",
+            shadow,
+            "not sent: the network is configured with `mode: shadow`",
         ),
         (dropped, "not sent: no network of that name is configured"),
         (

@@ -8,9 +8,10 @@ mod wire;
 
 use std::time::Duration;
 
+use refgate::clock::Time;
 use refgate::event::Event;
 use refgate::order::{Doubt, Standing};
-use refgate::postback::State;
+use refgate::postback::{Mode, State};
 
 use crate::support::front::{Front, from, get, with};
 use crate::support::shop::{HTML, Shop, ordinarily, ordinary, page, path, response, thanks};
@@ -154,19 +155,69 @@ fn the_other_stores_order_is_converted_or_held() {
 }
 
 #[test]
-fn a_dry_run_does_everything_but_the_sending() {
-    let front = Front::with(&networks("    send: false"), ordinary());
+fn a_network_in_shadow_does_everything_but_the_sending() {
+    let front = Front::with(&networks("    mode: shadow"), ordinary());
     front.ask(with(&front.click(), THANKS));
     let story = front.story("100017").unwrap();
     assert_eq!(story.order.standing, Standing::Credited);
     let postback = &story.postbacks[0].postback;
     assert_eq!(
         (postback.state, postback.doubt),
-        (State::Held, Some(Doubt::DryRun))
+        (State::Held, Some(Doubt::Shadow))
     );
     assert_eq!(postback.amount.unwrap().to_string(), "1124.96 USD");
     assert_eq!(front.count(Event::PostbackSent), 0);
     assert_eq!(front.network.calls().len(), 0);
+}
+
+#[test]
+fn what_was_seen_in_shadow_or_before_going_live_stays_held() {
+    let mut front = Front::with(&networks("    mode: shadow"), ordinary());
+    front.ask(with(&front.click(), THANKS));
+    // Live, without a word of when: nothing of the time in shadow goes out.
+    for (name, destination) in &mut front.settings.record.destinations {
+        destination.mode = Mode::Live;
+        let sent = front.settings.deliver.destinations.get_mut(name).unwrap();
+        sent.mode = Mode::Live;
+    }
+    front.restart();
+    front.ask(with(&front.click(), "/checkout/thank-you/2"));
+    front.settled("2", State::Accepted);
+    // Live since a time to come.
+    let since = Time::now().plus(Duration::from_secs(3600));
+    let destinations = front.settings.record.destinations.values_mut();
+    destinations.for_each(|one| one.timing.live_since = Some(since));
+    front.restart();
+    front.ask(with(&front.click(), "/checkout/thank-you/3"));
+    let words = format!("seen before aspire went live (live_since: {since})");
+    for (id, cause) in [
+        ("100017", "aspire is in shadow (mode: shadow)"),
+        ("3", &*words),
+    ] {
+        let story = front.story(id).unwrap();
+        assert_eq!(story.order.standing, Standing::Credited);
+        let postback = &story.postbacks[0].postback;
+        let stands = (postback.state, postback.doubt, postback.cause.as_deref());
+        assert_eq!(stands, (State::Held, Some(Doubt::Shadow), Some(cause)));
+    }
+    assert_eq!(front.network.calls().len(), 1);
+}
+
+#[test]
+fn a_postback_waits_as_long_after_its_order_as_is_said() {
+    let front = Front::with(&networks("    send_after: 72h"), ordinary());
+    front.ask(with(&front.click(), THANKS));
+    let story = front.story("100017").unwrap();
+    let postback = &story.postbacks[0].postback;
+    let due = story.order.at.plus(Duration::from_secs(72 * 3600));
+    assert_eq!((postback.state, postback.due), (State::Due, Some(due)));
+    let cause = format!("waits until {due}, as `send_after` says");
+    assert_eq!(postback.cause.as_ref(), Some(&cause));
+    let front = Front::with(&networks("    send_after: 2s"), ordinary());
+    front.ask(with(&front.click(), THANKS));
+    let told = front.settled("100017", State::Accepted);
+    let waited = told.attempts[0].begun.since(told.postback.at);
+    assert!(waited >= Duration::from_secs(2), "{waited:?}");
 }
 
 /// The usual network with one more line.

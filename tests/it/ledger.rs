@@ -3,6 +3,7 @@
 
 mod model;
 mod open;
+mod pauses;
 mod postgres;
 mod send;
 mod sessions;

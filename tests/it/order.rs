@@ -88,7 +88,7 @@ fn what_completes_an_order_may_hold_it_for_another_reason() {
         Standing::Held(Doubt::OverMaxAmount)
     );
     assert_eq!(held(Doubt::NoRate), Standing::Held(Doubt::NoRate));
-    assert_eq!(held(Doubt::DryRun), Standing::Credited);
+    assert_eq!(held(Doubt::Shadow), Standing::Credited);
 }
 
 #[test]

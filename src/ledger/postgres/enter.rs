@@ -105,7 +105,7 @@ async fn again(db: &Connection, id: i64, candidate: &Candidate) -> Result<Entere
     };
     complete_order(db, &known, &fold.order, &candidate.sighting).await?;
     for postback in &postbacks {
-        complete_postback(db, known.id, postback, &candidate.sighting).await?;
+        complete_postback(db, &known, postback, &candidate.sighting).await?;
     }
     Ok(Entered::Completed(fold.order))
 }
@@ -198,12 +198,12 @@ async fn complete_order(
 
 async fn complete_postback(
     db: &Connection,
-    order: i64,
+    known: &OrderRow,
     postback: &NewPostback,
     sighting: &Sighting,
 ) -> Result<(), Error> {
     let (amount, currency) = money_words(postback.amount);
-    let stand = Stand::of(postback, sighting.at.millis())?;
+    let stand = Stand::of(postback, known.order.at, sighting.at)?;
     let sql = "UPDATE postbacks SET amount = $5, currency = $6, state = $7, doubt = $8, cause = $9, due = $10
         WHERE order_id = $1 AND destination = $2 AND event = $3 AND sequence = $4
           AND state = 'held' AND doubt = $11 RETURNING id";
@@ -211,7 +211,7 @@ async fn complete_postback(
         .row(
             sql,
             &[
-                &order,
+                &known.id,
                 &postback.destination.as_str(),
                 &clean(&postback.event),
                 &i64::from(postback.sequence),
@@ -219,7 +219,7 @@ async fn complete_postback(
                 &currency,
                 &stand.state.as_str(),
                 &stand.doubt,
-                &stand.cause.map(clean),
+                &stand.cause.as_deref().map(clean),
                 &stand.due,
                 &UNREADABLE,
             ],
@@ -227,12 +227,12 @@ async fn complete_postback(
         .await?;
     let Some(row) = waiting else { return Ok(()) };
     let entry = Change {
-        order,
+        order: known.id,
         postback: Some(row.number("id")?),
         at: sighting.at,
         was: Some(State::Held.as_str()),
         became: stand.state.as_str(),
-        cause: stand.cause,
+        cause: stand.cause.as_deref(),
     };
     note(db, &entry).await
 }

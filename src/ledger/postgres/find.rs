@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::enter;
 use crate::ledger::error::Error;
 use crate::ledger::row::{self, Columns as _};
-use crate::ledger::story::{Counts, OrderFilter, PostbackFilter, Seen, Story, Told};
+use crate::ledger::story::{Counts, OrderFilter, PostbackFilter, Seen, Story, Told, Unsettled};
 use crate::ledger::{LIST, SIGHTINGS};
 use crate::order::Order;
 use crate::postback::{Postback, PostbackId, State};
@@ -17,6 +17,11 @@ const HISTORY: usize = 1000;
 
 /// Orders that are asked for without waiting for each other.
 const TOGETHER: usize = 200;
+
+pub(super) async fn unsettled(db: &Connection) -> Result<Vec<Unsettled>, Error> {
+    let rows = db.rows(Unsettled::SQL, &[]).await?;
+    rows.iter().map(|row| Unsettled::read(row)).collect()
+}
 
 pub(super) async fn orders(
     db: &Connection,

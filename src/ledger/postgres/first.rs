@@ -136,7 +136,7 @@ struct Owed<'a> {
     currencies: Vec<Option<String>>,
     states: Vec<&'static str>,
     doubts: Vec<Option<String>>,
-    causes: Vec<Option<Cow<'a, str>>>,
+    causes: Vec<Option<String>>,
     dues: Vec<Option<i64>>,
 }
 
@@ -150,7 +150,7 @@ impl<'a> Owed<'a> {
             let captured = captured
                 .map_or_else(|| Ok("{}".to_owned()), |values| to_json("captured", values))?;
             let (amount, currency) = money_words(postback.amount);
-            let stand = Stand::of(postback, order.at.millis())?;
+            let stand = Stand::of(postback, order.at, order.at)?;
             owed.destinations.push(postback.destination.as_str());
             owed.events.push(clean(&postback.event));
             owed.sequences.push(i64::from(postback.sequence));
@@ -159,7 +159,8 @@ impl<'a> Owed<'a> {
             owed.currencies.push(currency);
             owed.states.push(stand.state.as_str());
             owed.doubts.push(stand.doubt);
-            owed.causes.push(stand.cause.map(clean));
+            owed.causes
+                .push(stand.cause.map(|cause| clean(&cause).into_owned()));
             owed.dues.push(stand.due);
         }
         Ok(owed)

@@ -27,6 +27,7 @@ pub(super) async fn claim(
           SELECT id FROM postbacks
           WHERE state = 'due' AND destination = $5 AND due <= $1
             AND (lease IS NULL OR lease <= $3)
+            AND NOT EXISTS (SELECT 1 FROM pauses WHERE destination = $5)
           ORDER BY due, id LIMIT $4 FOR UPDATE SKIP LOCKED)
         RETURNING id";
     let (until, theirs) = (clock.theirs(until).millis(), clock.theirs(now).millis());
@@ -59,7 +60,9 @@ pub(super) async fn begin(
 ) -> Result<Option<AttemptId>, Error> {
     let sql = "WITH begun AS (
           UPDATE postbacks SET state = 'sending', due = NULL, attempts = attempts + 1
-          WHERE id = $1 AND state = 'due' AND lease IS NOT NULL RETURNING id, order_id
+          WHERE id = $1 AND state = 'due' AND lease IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM pauses WHERE destination = postbacks.destination)
+          RETURNING id, order_id
         ), change AS (
           INSERT INTO transitions (order_id, postback_id, at, was, became)
           SELECT order_id, id, $2::bigint, 'due', 'sending' FROM begun
@@ -91,7 +94,7 @@ pub(super) async fn settle(
           UPDATE attempts SET ended = $3::bigint, status = $4::bigint, words = $5::text, verdict = $6::text
           WHERE id = $1 AND postback_id = $2 AND ended IS NULL RETURNING postback_id
         ), moved AS (
-          UPDATE postbacks SET state = $7::text, due = $8::bigint, cause = $9::text, lease = NULL
+          UPDATE postbacks SET state = $7::text, due = $8::bigint, cause = $9::text, doubt = $10::text, lease = NULL
           FROM ended WHERE postbacks.id = ended.postback_id RETURNING postbacks.id, postbacks.order_id
         )
         INSERT INTO transitions (order_id, postback_id, at, was, became, cause)
@@ -111,6 +114,7 @@ pub(super) async fn settle(
                 &end.state.as_str(),
                 &due,
                 &end.cause.as_deref().map(clean),
+                &end.doubt_word()?,
             ],
         )
         .await?;
@@ -207,7 +211,8 @@ pub(super) async fn waiting(
     clock: &Clock,
 ) -> Result<Vec<(NetworkName, Time)>, Error> {
     let sql = "SELECT destination, min(CASE WHEN lease IS NULL THEN due ELSE greatest(due, lease - $1) END) AS next
-        FROM postbacks WHERE state = 'due' GROUP BY destination";
+        FROM postbacks WHERE state = 'due' AND destination NOT IN (SELECT destination FROM pauses)
+        GROUP BY destination";
     let rows = db.rows(sql, &[&clock.skew()]).await?;
     let waiting = rows.iter().map(|row| {
         let next = Time::from_millis(row.number("next")?);

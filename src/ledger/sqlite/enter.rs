@@ -132,7 +132,7 @@ fn again(db: &Connection, known: &OrderRow, candidate: &Candidate) -> Result<Ent
     };
     complete_order(db, known, &fold.order, &candidate.sighting)?;
     for postback in &postbacks {
-        complete_postback(db, known.id, postback, &candidate.sighting)?;
+        complete_postback(db, known, postback, &candidate.sighting)?;
     }
     Ok(Entered::Completed(fold.order))
 }
@@ -209,7 +209,7 @@ fn insert_postback(
     let captured =
         captured.map_or_else(|| Ok("{}".to_owned()), |values| to_json("captured", values))?;
     let (amount, currency) = money_words(postback.amount);
-    let stand = Stand::of(postback, order.at.millis())?;
+    let stand = Stand::of(postback, order.at, order.at)?;
     db.prepare_cached(
         "INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount,
            currency, state, doubt, cause, at, due)
@@ -235,7 +235,7 @@ fn insert_postback(
         at: order.at,
         was: None,
         became: stand.state.as_str(),
-        cause: stand.cause,
+        cause: stand.cause.as_deref(),
     };
     note(db, &entry)
 }
@@ -275,12 +275,12 @@ fn complete_order(
 
 fn complete_postback(
     db: &Connection,
-    order: i64,
+    known: &OrderRow,
     postback: &NewPostback,
     sighting: &Sighting,
 ) -> Result<(), Error> {
     let (amount, currency) = money_words(postback.amount);
-    let stand = Stand::of(postback, sighting.at.millis())?;
+    let stand = Stand::of(postback, known.order.at, sighting.at)?;
     let waiting: Option<i64> = db
         .prepare_cached(
             "UPDATE postbacks SET amount = ?5, currency = ?6, state = ?7, doubt = ?8, cause = ?9,
@@ -290,7 +290,7 @@ fn complete_postback(
         )?
         .query_row(
             params![
-                order,
+                known.id,
                 postback.destination.as_str(),
                 postback.event,
                 postback.sequence,
@@ -307,12 +307,12 @@ fn complete_postback(
         .optional()?;
     let Some(id) = waiting else { return Ok(()) };
     let entry = Change {
-        order,
+        order: known.id,
         postback: Some(id),
         at: sighting.at,
         was: Some(State::Held.as_str()),
         became: stand.state.as_str(),
-        cause: stand.cause,
+        cause: stand.cause.as_deref(),
     };
     note(db, &entry)
 }

@@ -6,13 +6,19 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use super::enter;
 use crate::ledger::error::Error;
 use crate::ledger::row;
-use crate::ledger::story::{Counts, OrderFilter, PostbackFilter, Seen, Story, Told};
+use crate::ledger::story::{Counts, OrderFilter, PostbackFilter, Seen, Story, Told, Unsettled};
 use crate::ledger::{LIST, SIGHTINGS};
 use crate::order::Order;
 use crate::postback::{Postback, PostbackId, State};
 
 /// Attempts and changes shown of one thing; the newest.
 const HISTORY: usize = 1000;
+
+pub(super) fn unsettled(db: &Connection) -> Result<Vec<Unsettled>, Error> {
+    db.prepare_cached(Unsettled::SQL)?
+        .query_and_then([], |row| Unsettled::read(row))?
+        .collect()
+}
 
 pub(super) fn orders(
     db: &Connection,

@@ -20,6 +20,7 @@ pub(super) fn claim(
     let sql = format!(
         "SELECT {} WHERE state = 'due' AND destination = ?3 AND due <= ?1
            AND (lease IS NULL OR lease <= ?1)
+           AND NOT EXISTS (SELECT 1 FROM pauses WHERE destination = ?3)
          ORDER BY due, postbacks.id LIMIT ?2",
         row::POSTBACK
     );
@@ -46,7 +47,9 @@ pub(super) fn begin(
     let order: Option<i64> = db
         .prepare_cached(
             "UPDATE postbacks SET state = 'sending', due = NULL, attempts = attempts + 1
-             WHERE id = ?1 AND state = 'due' AND lease IS NOT NULL RETURNING order_id",
+             WHERE id = ?1 AND state = 'due' AND lease IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM pauses WHERE destination = postbacks.destination)
+             RETURNING order_id",
         )?
         .query_row([id], |row| row.get(0))
         .optional()?;
@@ -96,11 +99,17 @@ pub(super) fn settle(db: &Connection, end: &Settlement) -> Result<(), Error> {
     let due = (end.state == State::Due).then(|| end.due.unwrap_or(outcome.at).millis());
     let order: i64 = db
         .prepare_cached(
-            "UPDATE postbacks SET state = ?2, due = ?3, cause = ?4, lease = NULL
+            "UPDATE postbacks SET state = ?2, due = ?3, cause = ?4, doubt = ?5, lease = NULL
              WHERE id = ?1 RETURNING order_id",
         )?
         .query_row(
-            params![end.postback, end.state.as_str(), due, end.cause],
+            params![
+                end.postback,
+                end.state.as_str(),
+                due,
+                end.cause,
+                end.doubt_word()?
+            ],
             |row| row.get(0),
         )?;
     let change = Change {
@@ -185,7 +194,7 @@ const WAITING: &str = "WITH RECURSIVE waits (destination) AS (
          AND lease IS NULL ORDER BY due LIMIT 1) AS free,
       (SELECT min(max(due, lease)) FROM postbacks WHERE state = 'due'
          AND +destination = waits.destination AND lease IS NOT NULL) AS leased
-    FROM waits WHERE destination IS NOT NULL";
+    FROM waits WHERE destination IS NOT NULL AND destination NOT IN (SELECT destination FROM pauses)";
 
 pub(super) fn waiting(db: &Connection) -> Result<Vec<(NetworkName, Time)>, Error> {
     let mut waiting = Vec::new();

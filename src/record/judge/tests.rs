@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::order::{Field, FoundBy, OrderKey};
+use crate::order::{Field, FoundBy, OrderKey, Timing};
 use crate::store::{Protocol, Scheme, Upstream};
 use crate::visit::{Attribution, VisitId};
 
@@ -33,12 +33,13 @@ fn store(currency: &str) -> Store {
     }
 }
 
-fn settings(attribution: Attribution, send: bool) -> Settings {
+fn settings(attribution: Attribution, mode: Mode) -> Settings {
     let rates = [("CAD".parse().unwrap(), "0.73".parse().unwrap())].into();
     let usd = Destination {
         currency: "USD".parse().unwrap(),
         rates,
-        send,
+        mode,
+        timing: Timing::default(),
     };
     let aspire = "aspire".parse().unwrap();
     let other = "other".parse().unwrap();
@@ -100,7 +101,7 @@ fn judged(amount: Option<(&str, &str)>, clicks: Vec<Click>, doubt: Option<Doubt>
     } else {
         "USD"
     };
-    let settings = settings(Attribution::LastClick, true);
+    let settings = settings(Attribution::LastClick, Mode::Live);
     judge(
         sighting(amount, clicks),
         doubt,
@@ -141,7 +142,7 @@ fn the_last_or_the_first_click_within_the_window_is_credited() {
             .iter()
             .map(|&(network, days)| click(network, days))
             .collect();
-        let settings = settings(attribution, true);
+        let settings = settings(attribution, Mode::Live);
         let sighting = sighting(Some(("25", "USD")), clicks);
         let order = judge(sighting, None, &store("USD"), &settings, NOW).order;
         order.click.map(|click| click.network.to_string())
@@ -235,7 +236,7 @@ fn another_currency_is_converted_at_the_rate_or_held() {
         sighting(Some(("125", "EUR")), vec![click("aspire", 1)]),
         None,
         &store("EUR"),
-        &settings(Attribution::LastClick, true),
+        &settings(Attribution::LastClick, Mode::Live),
         NOW,
     );
     assert_eq!(doubt_of(&candidate), Some(Doubt::NoRate));
@@ -246,20 +247,20 @@ fn another_currency_is_converted_at_the_rate_or_held() {
 }
 
 #[test]
-fn a_dry_run_credits_and_holds_the_postback() {
-    let settings = settings(Attribution::LastClick, false);
+fn in_shadow_it_is_credited_and_the_postback_held() {
+    let settings = settings(Attribution::LastClick, Mode::Shadow);
     let sighting = sighting(Some(("25", "USD")), vec![click("aspire", 1)]);
     let candidate = judge(sighting, None, &store("USD"), &settings, NOW);
     assert_eq!(candidate.order.standing, Standing::Credited);
     assert_eq!(
         candidate.postbacks[0].held.as_ref().unwrap().0,
-        Doubt::DryRun
+        Doubt::Shadow
     );
 }
 
 #[test]
 fn with_all_each_network_is_owed_it_and_waits_for_its_own_reasons_only() {
-    let mut settings = settings(Attribution::All, true);
+    let mut settings = settings(Attribution::All, Mode::Live);
     let judged = |settings: &Settings, amount, clicks| {
         let store = store(if matches!(amount, Some((_, "CAD"))) {
             "CAD"

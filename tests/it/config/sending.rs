@@ -10,8 +10,8 @@ fn the_report_says_how_postbacks_are_sent() {
         "deliver: { rest_after: 3, rest: 1m, rest_longest: 1h, proxy: 'http://me:${PASS}@10.0.0.9:3128', from: 127.0.0.1 }",
     );
     let text = text.replacen(
-        "    send: true",
-        "    rate: 100/m\n    concurrency: 2\n    send: true",
+        "    mode: live",
+        "    rate: 100/m\n    concurrency: 2\n    mode: live",
         1,
     );
     let loaded = Folder::with(&text).var("PASS", "open sesame").loaded();
@@ -81,8 +81,8 @@ fn an_address_that_is_elsewhere_and_an_open_password_are_warned_of() {
 fn a_rate_is_so_many_in_a_time() {
     for wrong in ["10", "0/s", "10/day", "fast"] {
         let text = shipped().replacen(
-            "    send: true",
-            &format!("    rate: {wrong}\n    send: true"),
+            "    mode: live",
+            &format!("    rate: {wrong}\n    mode: live"),
             1,
         );
         let faults = Folder::with(&text).faults();

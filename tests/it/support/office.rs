@@ -11,7 +11,7 @@ use refgate::demo::network::Network;
 use refgate::event::Counters;
 use refgate::ledger::{Error, Ledger, Role, Told};
 use refgate::name::NetworkName;
-use refgate::postback::{PostbackId, State, Verdict};
+use refgate::postback::{Mode, PostbackId, State, Verdict};
 use refgate::secret::Secret;
 use regex::Regex;
 use tokio::net::TcpListener;
@@ -236,7 +236,7 @@ fn settings(template: &str, address: SocketAddr) -> Settings {
         dedupe: Dedupe::None,
         concurrency: 4,
         rate: None,
-        send: true,
+        mode: Mode::Live,
     };
     Settings {
         destinations: [(sale::aspire(), destination)].into(),

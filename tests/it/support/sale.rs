@@ -9,7 +9,7 @@ use refgate::ledger::{Ledger, Role, Settings, Settlement};
 use refgate::money::Money;
 use refgate::name::NetworkName;
 use refgate::order::{
-    Candidate, Doubt, Field, FoundBy, NewPostback, Order, OrderKey, Sighting, Standing,
+    Candidate, Doubt, Field, FoundBy, NewPostback, Order, OrderKey, Sighting, Standing, Timing,
 };
 use refgate::postback::{AttemptId, Outcome, Postback, State, Verdict};
 use refgate::visit::{Visit, VisitId};
@@ -126,6 +126,7 @@ pub(crate) fn candidate(id: &str, amount: Option<&str>) -> Candidate {
         sequence: 0,
         amount: sighting.amount,
         held,
+        timing: Timing::default(),
     };
     Candidate {
         sighting,
@@ -154,6 +155,7 @@ pub(crate) fn settlement(postback: &Postback, attempt: AttemptId, state: State) 
         outcome,
         state,
         due: None,
+        doubt: None,
         cause: None,
     }
 }
