@@ -33,6 +33,7 @@ pub mod report;
 mod returns;
 mod rules;
 mod scope;
+mod sensitive;
 mod stores;
 mod text;
 mod tls;
