@@ -12,6 +12,7 @@ pub mod explain;
 pub mod go;
 pub mod import;
 pub mod key;
+pub mod known;
 pub mod log;
 pub mod orders;
 pub mod pause;
@@ -85,7 +86,7 @@ enum Command {
     Demo(demo::Args),
     /// Make a key that seals cookies
     Key(key::Args),
-    /// List the orders, newest first
+    /// List the orders, newest first; import ids that are to be known
     Orders(orders::Args),
     /// Tell the whole story of an order: click, sightings, credit, postbacks, answers
     Explain(explain::Args),
@@ -225,6 +226,17 @@ impl Cli {
             .build()?;
         runtime.block_on(async {
             match &self.command {
+                Command::Orders(orders::Args {
+                    command: Some(orders::Command::ImportKnown(args)),
+                    ..
+                }) => {
+                    let import = known::Import {
+                        stores: &settings.stores,
+                        actor: args.by.actor(env),
+                        now: Time::now(),
+                    };
+                    known::run(args, &import, &ledger, self.json, out).await
+                }
                 Command::Orders(args) => orders::run(args, &ledger, self.json, out).await,
                 Command::Explain(args) => explain::run(args, &ledger, self.json, out).await,
                 Command::Postbacks(args) => {

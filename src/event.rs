@@ -126,6 +126,8 @@ events! {
     OrderEntered = "orders_entered";
     /// An order that is already known was seen again.
     OrderSeenAgain = "orders_seen_again";
+    /// A confirmation was of an order that is known without its row: imported, or older than the retention. No new order.
+    OrderKnown = "orders_known";
     /// An order was entered in the state held.
     OrderHeld = "orders_held";
     /// The order was not durable when `hold` ended; the page went out all the same.

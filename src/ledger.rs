@@ -22,8 +22,7 @@
 //! `.lock`, which the owner locks and writes its process id into:
 //!
 //! ```text
-//! meta         key → value            ledger_id, created_at, runs …: kept to tell a new or an older
-//!                                     ledger one day; nothing compares them yet
+//! meta         key → value            ledger_id, created_at, runs …: which ledger it is, and how old
 //! orders       (namespace, number)    first sighting, amount, standing, click
 //! aliases      (namespace, number)    → order: every id that it goes by
 //! sightings    order                  JSON as read; the first SIGHTINGS are kept, all are counted
@@ -54,7 +53,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use crate::clock::Time;
 use crate::name::NetworkName;
@@ -63,6 +62,7 @@ use crate::postback::{AttemptId, Postback, PostbackId};
 use crate::session::Mark;
 
 mod error;
+mod known;
 mod owner;
 mod pause;
 pub mod postgres;
@@ -71,10 +71,13 @@ mod session;
 mod settings;
 mod sqlite;
 mod stand;
+mod state;
 mod story;
+mod version;
 mod writer;
 
 pub use error::{Cause, Error, Owner};
+pub use known::{Deed, IDS, KnownOrder, Learned, Source};
 pub use pause::Pause;
 pub use session::{Known, Session, Written};
 pub use settings::Settings;
@@ -82,6 +85,7 @@ pub use story::{
     Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Seen, Settlement, Story,
     Told, Transition, Unsettled,
 };
+pub use version::SteppedBack;
 
 /// The schema this refgate writes.
 pub const SCHEMA: i64 = 3;
@@ -337,64 +341,6 @@ impl Ledger {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.forget(now).await,
             Engine::Postgres(postgres) => postgres.forget(now).await,
-        }
-    }
-
-    /// Commits a mark, on the way that an order takes: `Ok` while orders can be entered.
-    ///
-    /// # Errors
-    /// Those of [`Self::enter`].
-    pub async fn probe(&self, now: Time) -> Result<(), Error> {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.probe(now).await,
-            Engine::Postgres(postgres) => postgres.probe(now).await,
-        }
-    }
-
-    /// How many orders and postbacks there are. Read beside the writer: no order waits for it.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn counts(&self) -> Result<Counts, Error> {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.counts().await,
-            Engine::Postgres(postgres) => postgres.counts().await,
-        }
-    }
-
-    /// The settings that durability rests on, read back.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn durability(&self) -> Result<Durability, Error> {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.durability().await,
-            Engine::Postgres(postgres) => postgres.durability().await,
-        }
-    }
-
-    /// Why the database is away, while it is; nothing where the ledger is a file, which cannot be.
-    pub fn away(&self) -> Option<watch::Receiver<Option<Error>>> {
-        match &*self.engine {
-            Engine::Sqlite(_) => None,
-            Engine::Postgres(postgres) => Some(postgres.away()),
-        }
-    }
-
-    /// Commits so far that changed something: fewer than entries, when they come together.
-    pub fn commits(&self) -> u64 {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.commits(),
-            Engine::Postgres(postgres) => postgres.commits(),
-        }
-    }
-
-    /// Runs a pragma on the writer's own connection: how tests fill its disk.
-    #[cfg(test)]
-    pub(crate) async fn pragma(&self, pragma: &'static str) -> Result<(), Error> {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.pragma(pragma).await,
-            Engine::Postgres(_) => Err(Error::Closed),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::orders::standing;
 use super::postbacks::show;
 use super::say::{Error, inert, json};
 use crate::click::Click;
-use crate::ledger::{Ledger, Pause, Seen, Story, Transition};
+use crate::ledger::{KnownOrder, Ledger, Pause, Seen, Source, Story, Transition};
 use crate::order::{FoundBy, Order};
 
 /// Which order.
@@ -26,12 +26,17 @@ pub async fn run(
     as_json: bool,
     out: &mut dyn io::Write,
 ) -> Result<(), Error> {
-    let stories = ledger.story(args.order.trim().to_owned()).await?;
-    if stories.is_empty() {
+    let id = args.order.trim().to_owned();
+    let stories = ledger.story(id.clone()).await?;
+    let known = ledger.known(id).await?;
+    if stories.is_empty() && known.is_empty() {
         return Err(Error::NoOrder(inert(&args.order)));
     }
     if as_json {
-        return json(out, &stories);
+        return match stories.is_empty() {
+            true => json(out, &serde_json::json!({ "known": known })),
+            false => json(out, &stories),
+        };
     }
     let pauses = ledger.pauses().await?;
     for (number, story) in stories.iter().enumerate() {
@@ -40,6 +45,24 @@ pub async fn run(
         }
         tell(story, &pauses, out)?;
     }
+    for known in &known {
+        tell_known(&args.order, known, out)?;
+    }
+    Ok(())
+}
+
+/// An order without its row.
+fn tell_known(id: &str, known: &KnownOrder, out: &mut dyn io::Write) -> Result<(), Error> {
+    let key = inert(&format!("{}/{}", known.namespace, id.trim()));
+    let (since, how) = (known.since, known.source.as_str());
+    writeln!(out, "Order {key}: known since {since}, {how}")?;
+    let words = match known.source {
+        Source::Imported => "an operator named its id: a confirmation of it is no new order",
+        Source::Retired => {
+            "it is older than what is kept (`ledger.keep`): its rows are gone, and a confirmation of it is no new order"
+        }
+    };
+    writeln!(out, "  because  {words}")?;
     Ok(())
 }
 

@@ -2,15 +2,20 @@
 
 use std::io;
 
+use super::known;
 use super::say::{Error, json, table};
 use crate::clock::Time;
 use crate::ledger::{Ledger, OrderFilter};
 use crate::name::{Namespace, StoreName};
 use crate::order::{Order, Standing};
 
-/// Which orders to list.
+/// Which orders to list, or which to know.
 #[derive(Clone, Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    /// What else to do with orders.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Only of this order namespace (`orders:` of a store)
     #[arg(long)]
     pub namespace: Option<Namespace>,
@@ -26,6 +31,15 @@ pub struct Args {
     /// At most so many
     #[arg(long, default_value_t = 50)]
     pub limit: usize,
+}
+
+/// What is done with orders beside listing them.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Have ids be known: a confirmation of such an order is no new one, and pays nobody
+    ///
+    /// For orders that are older than refgate, or are made without it. Importing them again changes nothing.
+    ImportKnown(known::Args),
 }
 
 /// Lists orders.

@@ -40,6 +40,20 @@ pub enum Error {
     /// The spool's directory cannot be read.
     #[error("cannot read the spool")]
     Spool(#[source] io::Error),
+    /// A file that is to be read cannot be, or is not what it should be.
+    #[error("cannot read {}", path.display())]
+    File {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Lines of a file hold no id; the first of them were told, the others' ids are imported.
+    #[error("lines without an order id: {0}; the ids of all others are imported")]
+    NoIds(u64),
+    /// It is not said whose ids a file holds.
+    #[error("whose orders are these? {0}")]
+    WhoseIds(&'static str),
     /// The answer does not become JSON.
     #[error("the answer cannot be written as JSON")]
     Json(#[from] serde_json::Error),

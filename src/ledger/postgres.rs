@@ -12,17 +12,19 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use tokio::runtime;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 
 use super::Role;
 use super::error::Error;
+use super::known::{Deed, KnownOrder, Learned};
 use super::session::{Known, SWEPT, Session, Written};
 use super::story::{
     Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Settlement, Story, Told,
 };
+use super::version::SteppedBack;
 use crate::clock::Time;
-use crate::name::NetworkName;
-use crate::order::{Candidate, Order};
+use crate::name::{Namespace, NetworkName};
+use crate::order::{Candidate, Order, OrderId};
 use crate::postback::{AttemptId, Postback, PostbackId, State};
 use crate::session::Mark;
 use clock::Clock;
@@ -36,12 +38,14 @@ mod connection;
 mod enter;
 mod find;
 mod first;
+mod known;
 mod pauses;
 mod reader;
 mod schema;
 mod send;
 mod server;
 mod sessions;
+mod tables;
 mod tls;
 mod work;
 mod writer;
@@ -56,6 +60,8 @@ const QUEUE: usize = 1024;
 pub(super) struct Postgres {
     jobs: Option<mpsc::Sender<Job>>,
     looks: Option<mpsc::Sender<Look>>,
+    /// One piece of work at a time remembers sessions: two in one commit would lock theirs in no order.
+    remembering: Mutex<()>,
     thread: Option<JoinHandle<()>>,
     clock: Clock,
     commits: Arc<AtomicU64>,
@@ -105,12 +111,21 @@ impl Postgres {
         let postgres = Self {
             jobs: Some(jobs),
             looks: Some(looks),
+            remembering: Mutex::new(()),
             thread: Some(thread),
             clock,
             commits,
             away: watched,
         };
         opened.map(|()| postgres)
+    }
+
+    /// No older refgate must run on it yet, and none of this version any more.
+    pub(super) async fn step_back(server: &Server) -> Result<SteppedBack, Error> {
+        let (connection, _known) = aside(server).await?;
+        let stepped = tables::step_back(&connection).await;
+        connection.close().await;
+        stepped
     }
 
     pub(super) async fn enter(
@@ -121,10 +136,34 @@ impl Postgres {
         let key = format!("a {}", candidate.order.key);
         let after = move |entered: &Entered| match entered {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
-            Entered::Again(_) => {}
+            Entered::Again(_) | Entered::Known(..) => {}
         };
         let work = async move |db: &Connection, pace| enter::enter(db, &candidate, pace).await;
         self.write(key, work, after).await
+    }
+
+    pub(super) async fn known(&self, id: String) -> Result<Vec<KnownOrder>, Error> {
+        self.look(async move |db: &Connection| known::find(db, &id).await)
+            .await
+    }
+
+    pub(super) async fn learn(
+        &self,
+        namespace: Namespace,
+        ids: Vec<OrderId>,
+        now: Time,
+    ) -> Result<Learned, Error> {
+        let work = async move |db: &Connection, pace| match pace {
+            Pace::Together => Ok(None),
+            Pace::Alone => known::learn(db, (&namespace, &ids), now).await.map(Some),
+        };
+        self.write("k".to_owned(), work, |_| {}).await
+    }
+
+    pub(super) async fn record(&self, deed: Deed, now: Time) -> Result<(), Error> {
+        let work =
+            async move |db: &Connection, _pace| known::record(db, &deed, now).await.map(Some);
+        self.write("z".to_owned(), work, |_| {}).await
     }
 
     pub(super) async fn claim(
@@ -184,6 +223,7 @@ impl Postgres {
             Pace::Together => Ok(None),
             Pace::Alone => sessions::remember(db, &sessions).await.map(Some),
         };
+        let _turn = self.remembering.lock().await;
         self.write("s".to_owned(), work, |_| {}).await
     }
 
@@ -313,6 +353,12 @@ impl Drop for Postgres {
             drop(thread.join());
         }
     }
+}
+
+/// A connection of a tool's own, on the present runtime.
+async fn aside(server: &Server) -> Result<(Connection, schema::Known), Error> {
+    let (role, clock) = ((Role::Tool, Time::now()), Clock::default());
+    writer::connect(server, role, schema::Known::default(), &clock).await
 }
 
 async fn answered<T>(answer: oneshot::Receiver<Result<T, Error>>) -> Result<T, Error> {

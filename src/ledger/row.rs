@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::Error;
+use super::known::KnownOrder;
 use super::story::Transition;
 use crate::clock::Time;
 use crate::money::Money;
@@ -144,6 +145,17 @@ pub(super) fn transition(row: &dyn Columns) -> Result<Transition, Error> {
         was: row.maybe_text("was")?,
         became: row.text("became")?,
         cause: row.maybe_text("cause")?,
+    })
+}
+
+/// The columns that [`known_order`] reads.
+pub(super) const KNOWN: &str = "namespace, at, source";
+
+pub(super) fn known_order(row: &dyn Columns) -> Result<KnownOrder, Error> {
+    Ok(KnownOrder {
+        namespace: parse(row, "namespace", "known_orders.namespace")?,
+        since: Time::from_millis(row.number("at")?),
+        source: word("known_orders.source", row.text("source")?)?,
     })
 }
 

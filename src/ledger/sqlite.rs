@@ -9,21 +9,24 @@ use tokio::sync::Notify;
 
 use super::Role;
 use super::error::Error;
+use super::known::{Deed, KnownOrder, Learned, Marker};
 use super::owner;
 use super::row::Columns;
 use super::session::{Known, SWEPT, Session, Written};
 use super::story::{
     Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Settlement, Story, Told,
 };
+use super::version::SteppedBack;
 use super::writer::{Kind, Writer};
 use crate::clock::Time;
-use crate::name::NetworkName;
-use crate::order::{Candidate, Order};
+use crate::name::{Namespace, NetworkName};
+use crate::order::{Candidate, Order, OrderId};
 use crate::postback::{AttemptId, Postback, PostbackId, State};
 use crate::session::Mark;
 
 mod enter;
 mod find;
+mod known;
 mod open;
 mod pauses;
 mod send;
@@ -33,6 +36,7 @@ mod sessions;
 pub(super) struct Sqlite {
     writer: Writer,
     aside: Aside,
+    marker: Marker,
 }
 
 /// Where long looks are taken: beside the writer, so that no order waits for them. One at a time.
@@ -47,12 +51,27 @@ impl Sqlite {
             Role::Tool => None,
         };
         let connection = open::open(&path, role, now)?;
+        let marker = known::marker(&connection)?;
         let writer = Writer::start(connection, lock).map_err(|source| Error::Io {
             path: path.clone(),
             source: Arc::new(source),
         })?;
         let aside = Aside(Arc::new(Mutex::new(path)));
-        Ok(Self { writer, aside })
+        Ok(Self {
+            writer,
+            aside,
+            marker,
+        })
+    }
+
+    /// Nobody may run on it meanwhile.
+    pub(super) fn step_back(path: &Path) -> Result<SteppedBack, Error> {
+        let path = open::resolve(path);
+        if !path.exists() {
+            return Err(Error::Missing { path });
+        }
+        let _alone = owner::own(&path)?;
+        open::step_back(&path)
     }
 
     pub(super) async fn enter(
@@ -60,12 +79,33 @@ impl Sqlite {
         candidate: Candidate,
         due: Arc<Notify>,
     ) -> Result<Entered, Error> {
-        let work = move |db: &Connection| enter::enter(db, &candidate);
+        let marker = self.marker.clone();
+        let work = move |db: &Connection| enter::enter(db, &marker, &candidate);
         let after = move |entered: &Entered| match entered {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
-            Entered::Again(_) => {}
+            Entered::Again(_) | Entered::Known(..) => {}
         };
         self.writer.call(Kind::Write, work, after).await
+    }
+
+    pub(super) async fn known(&self, id: String) -> Result<Vec<KnownOrder>, Error> {
+        let marker = self.marker.clone();
+        self.read(move |db| known::find(db, &marker, &id)).await
+    }
+
+    pub(super) async fn learn(
+        &self,
+        namespace: Namespace,
+        ids: Vec<OrderId>,
+        now: Time,
+    ) -> Result<Learned, Error> {
+        let marker = self.marker.clone();
+        self.write(move |db| known::learn(db, &marker, (&namespace, &ids), now))
+            .await
+    }
+
+    pub(super) async fn record(&self, deed: Deed, now: Time) -> Result<(), Error> {
+        self.write(move |db| known::record(db, &deed, now)).await
     }
 
     pub(super) async fn claim(

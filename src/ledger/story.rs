@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::error::Error;
+use super::known::KnownOrder;
 use super::row::{self, Columns, to_word, unreadable};
 use crate::click::Click;
 use crate::clock::Time;
@@ -21,13 +22,18 @@ pub enum Entered {
     Completed(Order),
     /// The order was known and did not change.
     Again(Order),
+    /// The order is known without its row: nothing of the sighting was kept. The order as the sighting tells it.
+    Known(Order, KnownOrder),
 }
 
 impl Entered {
     /// The order as it now stands.
     pub const fn order(&self) -> &Order {
         match self {
-            Self::New(order) | Self::Completed(order) | Self::Again(order) => order,
+            Self::New(order)
+            | Self::Completed(order)
+            | Self::Again(order)
+            | Self::Known(order, _) => order,
         }
     }
 }

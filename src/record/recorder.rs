@@ -230,6 +230,11 @@ impl Recorder {
                 self.counters.add(Event::OrderSeenAgain);
                 debug!(order.id = %id, store, amount, standing, affiliate, "order seen again");
             }
+            Entered::Known(_, known) => {
+                self.counters.add(Event::OrderKnown);
+                let (since, how) = (known.since.to_string(), known.source.as_str());
+                info!(order.id = %id, store, since, how, "no new order: it is known");
+            }
         }
         Recorded::Entered(Box::new(entered))
     }

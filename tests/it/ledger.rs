@@ -1,12 +1,15 @@
 //! The ledger: once per order, durable, one owner. On SQLite, and on PostgreSQL where a server is given
 //! (`tests/postgres/run.py`).
 
+mod contended;
+mod known;
 mod model;
 mod open;
 mod pauses;
 mod postgres;
 mod send;
 mod sessions;
+mod versions;
 
 use refgate::ledger::{Entered, Role, SIGHTINGS};
 use refgate::order::OrderId;

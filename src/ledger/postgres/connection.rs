@@ -1,6 +1,6 @@
 //! One connection to the database: statements kept prepared, errors told apart by what they mean for the ledger.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tokio_postgres::{Client, Row, Statement};
 
 use super::server::Server;
 use crate::ledger::error::{Cause, Error};
+use crate::ledger::known::Marker;
 use crate::ledger::row::{Columns, unreadable};
 
 /// How long a goodbye may take.
@@ -26,6 +27,8 @@ pub(super) struct Connection {
     statements: RefCell<HashMap<String, Statement>>,
     /// Whether a commit is under way: what goes wrong then leaves it in doubt.
     committing: Cell<bool>,
+    /// Makes the marks of this database's ledger; there once the connection is made ready.
+    marker: OnceCell<Marker>,
     /// Reads and writes the socket; ends with the connection.
     driver: JoinSet<()>,
 }
@@ -49,8 +52,20 @@ impl Connection {
             client: Box::new(client),
             statements: RefCell::default(),
             committing: Cell::new(false),
+            marker: OnceCell::new(),
             driver,
         })
+    }
+
+    /// Makes marks by this from now on.
+    pub(super) fn mark_by(&self, marker: Marker) {
+        // A connection is made ready once.
+        drop(self.marker.set(marker));
+    }
+
+    /// What makes the marks of known orders.
+    pub(super) fn marker(&self) -> Result<&Marker, Error> {
+        self.marker.get().ok_or(Error::Closed)
     }
 
     /// Ready when the connection has ended.

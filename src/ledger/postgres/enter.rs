@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use super::first::first;
+use super::known;
 use super::send::{Change, note};
 use super::work::Pace;
 use crate::ledger::error::Error;
@@ -30,12 +31,13 @@ pub(super) async fn enter(
     if let Some(id) = known(db, candidate).await? {
         return again(db, id, candidate).await.map(Some);
     }
+    if let Some(known) = known::of(db, candidate).await? {
+        return Ok(Some(Entered::Known(candidate.order.clone(), known)));
+    }
     match first(db, candidate).await? {
         Some(entered) => Ok(Some(entered)),
         // Another replica has entered it at this moment; whoever looks again finds it.
-        None => Err(Error::Contended(Arc::new(std::io::Error::from(
-            std::io::ErrorKind::AlreadyExists,
-        )))),
+        None => Err(moved()),
     }
 }
 
@@ -64,14 +66,18 @@ pub(super) async fn order(db: &Connection, id: i64) -> Result<OrderRow, Error> {
     with_aliases(db, found).await
 }
 
-/// What an alias refers to is there: no order is ever deleted.
+/// Another replica did something to the order at this moment: whoever looks again finds what.
+fn moved() -> Error {
+    let kind = std::io::ErrorKind::AlreadyExists;
+    Error::Contended(Arc::new(std::io::Error::from(kind)))
+}
+
+/// What an alias refers to is there, unless it is retired at this moment.
 async fn with_aliases(
     db: &Connection,
     row: Option<tokio_postgres::Row>,
 ) -> Result<OrderRow, Error> {
-    let row = row.ok_or_else(|| {
-        Error::Database(Arc::new(std::io::Error::from(std::io::ErrorKind::NotFound)))
-    })?;
+    let row = row.ok_or_else(moved)?;
     let mut found = row::order(&row)?;
     let sql = "SELECT number FROM aliases WHERE order_id = $1 AND number <> $2
         ORDER BY number COLLATE \"C\"";

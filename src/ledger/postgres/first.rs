@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::connection::Connection;
 use super::enter::clean;
+use super::known;
 use crate::ledger::ALIASES;
 use crate::ledger::error::Error;
 use crate::ledger::row::{money_words, standing_words, to_json};
@@ -11,7 +12,7 @@ use crate::ledger::stand::Stand;
 use crate::ledger::story::Entered;
 use crate::order::{Candidate, Order, OrderId};
 
-/// Enters an order that goes by none of these ids yet, with all that belongs to it; otherwise does nothing. Who makes
+/// Enters an order that goes by none of these ids yet, and is not known without its row, with all that belongs to it; otherwise does nothing. Who makes
 /// the same order at this moment is waited for. An id that is taken meanwhile fails it: it is run again then.
 const FIRST: &str = "WITH entered AS (
   INSERT INTO orders (namespace, number, at, store, rule, amount, currency, working, standing, doubt, why,
@@ -19,6 +20,7 @@ const FIRST: &str = "WITH entered AS (
   SELECT $1::text, $2::text, $4::bigint, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text,
     $12::text, $13::text, $14::text, $15::text, 1
   WHERE NOT EXISTS (SELECT 1 FROM aliases WHERE namespace = $1::text AND number = ANY ($3::text[]))
+    AND NOT EXISTS (SELECT 1 FROM known_orders WHERE namespace = $1::text AND mark = ANY ($29::text[]))
   ON CONFLICT (namespace, number) DO NOTHING RETURNING id
 ), ids AS (
   INSERT INTO aliases (namespace, number, order_id)
@@ -45,7 +47,7 @@ const FIRST: &str = "WITH entered AS (
 )
 SELECT id FROM entered";
 
-/// None if the order is known.
+/// None if the order is known, with its row or without.
 pub(super) async fn first(
     db: &Connection,
     candidate: &Candidate,
@@ -97,6 +99,7 @@ pub(super) async fn first(
                 &owed.doubts,
                 &owed.causes,
                 &owed.dues,
+                &known::marks(db, candidate)?,
             ],
         )
         .await?;

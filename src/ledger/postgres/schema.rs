@@ -8,11 +8,14 @@ use std::time::Duration;
 use super::clock;
 use super::connection::Connection;
 use super::server::Server;
+use super::tables;
 use crate::clock::Time;
 use crate::ledger::Role;
-use crate::ledger::error::{Cause, Error};
+use crate::ledger::error::Error;
+use crate::ledger::known::Marker;
 use crate::ledger::row::Columns as _;
 use crate::ledger::story::Durability;
+use crate::ledger::version::is_readable;
 
 /// The schema that this refgate writes.
 pub const SCHEMA: i64 = 2;
@@ -21,12 +24,10 @@ pub const SCHEMA: i64 = 2;
 pub(super) const STATEMENT: Duration = Duration::from_secs(5);
 
 /// What marks the tables as a ledger's: the value of `application` in `meta`.
-const APPLICATION: &str = "refgate";
+pub(super) const APPLICATION: &str = "refgate";
 
 /// How often a race for making the tables is run.
 const TRIES: usize = 10;
-
-const TABLES: &str = include_str!("schema.sql");
 
 /// `lock_timeout` is below `statement_timeout`, so that a lock is told from a slow disk. A replica that hangs
 /// in a transaction must not hold up the others: the server ends it.
@@ -51,26 +52,7 @@ pub(super) async fn prepare(
 ) -> Result<Known, Error> {
     connection.script(SETTINGS).await?;
     make_durable(connection).await?;
-    let mut tries = 0..TRIES;
-    let ledger = loop {
-        match identify(connection, server).await? {
-            Some(ledger) => break ledger,
-            None if role == Role::Run && known.ledger.is_none() => {}
-            None if known.ledger.is_some() => break String::new(),
-            None => {
-                return Err(Error::Missing {
-                    path: place(server),
-                });
-            }
-        }
-        match make(connection, now).await {
-            // Another replica makes it at this moment, or has.
-            Err(Error::Contended(_)) if tries.next().is_some() => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            made => made?,
-        }
-    };
+    let ledger = find_or_make(connection, server, (role, now), known).await?;
     match &known.ledger {
         None if role == Role::Run => count_run(connection).await?,
         Some(before) if *before != ledger => {
@@ -81,17 +63,65 @@ pub(super) async fn prepare(
         }
         _ => {}
     }
+    let key = meta(connection, "known_key").await?;
+    connection.mark_by(Marker::read(key.as_deref())?);
     Ok(Known {
         ledger: Some(ledger),
     })
+}
+
+/// Whose ledger is there; made, or brought up to date, at the first connection of one that runs.
+async fn find_or_make(
+    connection: &Connection,
+    server: &Server,
+    (role, now): (Role, Time),
+    known: &Known,
+) -> Result<String, Error> {
+    let first = role == Role::Run && known.ledger.is_none();
+    let mut tries = 0..TRIES;
+    loop {
+        let made = match identify(connection, server).await? {
+            Found::Ledger(ledger) => return Ok(ledger),
+            Found::Nothing if first => tables::make(connection, now).await,
+            Found::Nothing if known.ledger.is_some() => return Ok(String::new()),
+            Found::Nothing => {
+                return Err(Error::Missing {
+                    path: place(server),
+                });
+            }
+            Found::Older(_) if first => tables::update(connection).await,
+            Found::Older(found) => {
+                return Err(Error::OlderSchema {
+                    found,
+                    known: SCHEMA,
+                });
+            }
+        };
+        match made {
+            // Another replica does so at this moment, or has.
+            Err(Error::Contended(_)) if tries.next().is_some() => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            made => made?,
+        }
+    }
 }
 
 fn place(server: &Server) -> PathBuf {
     server.to_string().into()
 }
 
-/// The ledger's id; none where there are no tables yet.
-async fn identify(connection: &Connection, server: &Server) -> Result<Option<String>, Error> {
+/// What is there.
+enum Found {
+    /// No tables yet.
+    Nothing,
+    /// Tables of an earlier version.
+    Older(i64),
+    /// A ledger of this id.
+    Ledger(String),
+}
+
+async fn identify(connection: &Connection, server: &Server) -> Result<Found, Error> {
     let sql = "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'refgate'";
     let tables = connection.rows(sql, &[]).await?;
     let names: Vec<String> = tables
@@ -99,7 +129,7 @@ async fn identify(connection: &Connection, server: &Server) -> Result<Option<Str
         .map(|row| row.text("name"))
         .collect::<Result<_, _>>()?;
     if names.is_empty() {
-        return Ok(None);
+        return Ok(Found::Nothing);
     }
     let foreign = || Error::Foreign {
         path: place(server),
@@ -112,68 +142,24 @@ async fn identify(connection: &Connection, server: &Server) -> Result<Option<Str
     }
     let found = meta(connection, "schema").await?;
     let found: i64 = found.and_then(|text| text.parse().ok()).unwrap_or(0);
-    if found > SCHEMA {
+    let compatible = meta(connection, "compatible_from").await?;
+    if !is_readable(found, SCHEMA, compatible.as_deref()) {
         return Err(Error::NewerSchema {
             found,
             known: SCHEMA,
         });
     }
-    // A later version adds its step here, for Role::Run.
     if found < SCHEMA {
-        return Err(Error::OlderSchema {
-            found,
-            known: SCHEMA,
-        });
+        return Ok(Found::Older(found));
     }
-    Ok(Some(
-        meta(connection, "ledger_id").await?.unwrap_or_default(),
-    ))
+    let ledger = meta(connection, "ledger_id").await?;
+    Ok(Found::Ledger(ledger.unwrap_or_default()))
 }
 
-async fn meta(connection: &Connection, key: &str) -> Result<Option<String>, Error> {
+pub(super) async fn meta(connection: &Connection, key: &str) -> Result<Option<String>, Error> {
     let sql = "SELECT value FROM meta WHERE key = $1";
     let row = connection.row(sql, &[&key]).await?;
     row.map(|row| row.text("value")).transpose()
-}
-
-/// Makes the tables, all of them or nothing.
-async fn make(connection: &Connection, now: Time) -> Result<(), Error> {
-    connection.script("BEGIN").await?;
-    let made = async {
-        // Only where it is not there: then no right to make schemas is needed.
-        let there = "SELECT nspname::text AS name FROM pg_namespace WHERE nspname = 'refgate'";
-        if connection.row(there, &[]).await?.is_none() {
-            connection.script("CREATE SCHEMA refgate").await?;
-        }
-        connection.script(TABLES).await?;
-        let now = now.millis().to_string();
-        let pairs = [
-            ("application", APPLICATION.to_owned()),
-            ("schema", SCHEMA.to_string()),
-            ("ledger_id", new_id()?),
-            ("created_at", now.clone()),
-            ("accepted_at", now),
-        ];
-        for (key, value) in pairs {
-            let sql = "INSERT INTO meta (key, value) VALUES ($1, $2)";
-            connection.run(sql, &[&key, &value]).await?;
-        }
-        connection.commit().await
-    };
-    let made = made.await;
-    if made.is_err() {
-        connection.script("ROLLBACK").await?;
-    }
-    made
-}
-
-fn new_id() -> Result<String, Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        let cause: Cause = std::sync::Arc::new(error);
-        Error::Database(cause)
-    })?;
-    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
 
 /// Counts a run: a database with fewer runs than it had is an older copy. Kept for that; nothing compares it yet.

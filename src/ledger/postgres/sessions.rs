@@ -21,7 +21,7 @@ struct Kept {
     written: Option<i64>,
 }
 
-/// Of two replicas that hear of one session, the second sees what the first wrote: both write its first mark.
+/// Of two replicas that hear of one session, the second sees what the first wrote: both lock all of its marks.
 pub(super) async fn remember(db: &Connection, sessions: &[Session]) -> Result<Vec<Written>, Error> {
     let Some(now) = sessions.iter().map(|session| session.at).max() else {
         return Ok(Vec::new());
@@ -51,29 +51,18 @@ pub(super) async fn remember(db: &Connection, sessions: &[Session]) -> Result<Ve
 }
 
 /// The rows of all of these sessions, which are this transaction's from now on. One that is not there yet cannot be
-/// locked: so it is made, with a time that is over, and written with the rest.
+/// locked: so it is made, with a time that is over, and written with the rest or swept.
+///
+/// Whoever takes several locks takes them in one order, here by one statement: replicas whose keys stand in another
+/// order, as while keys are changed, would otherwise wait for each other in a circle.
 async fn locked(db: &Connection, sessions: &[Session]) -> Result<Rows, Error> {
-    let marks = |all: bool| -> Vec<String> {
-        let of = |session: &'_ Session| {
-            let count = if all { session.marks.len() } else { 1 };
-            session
-                .marks
-                .iter()
-                .take(count)
-                .map(Mark::to_string)
-                .collect::<Vec<_>>()
-        };
-        // Whoever takes several locks takes them in one order.
-        let marks: BTreeSet<String> = sessions.iter().flat_map(of).collect();
-        marks.into_iter().collect()
-    };
+    let marks = sessions.iter().flat_map(|session| &session.marks);
+    let marks: BTreeSet<String> = marks.map(Mark::to_string).collect();
+    let marks: Vec<String> = marks.into_iter().collect();
     let sql = "INSERT INTO sessions (mark, at, until)
-        SELECT first.mark, 0, 0 FROM unnest($1::text[]) AS first (mark) ORDER BY first.mark
-        ON CONFLICT (mark) DO UPDATE SET mark = excluded.mark";
-    db.run(sql, &[&marks(false)]).await?;
-    let sql =
-        "SELECT mark, visit, until FROM sessions WHERE mark = ANY ($1) ORDER BY mark FOR UPDATE";
-    read(&db.rows(sql, &[&marks(true)]).await?)
+        SELECT one.mark, 0, 0 FROM unnest($1::text[]) AS one (mark) ORDER BY one.mark
+        ON CONFLICT (mark) DO UPDATE SET mark = excluded.mark RETURNING mark, visit, until";
+    read(&db.rows(sql, &[&marks]).await?)
 }
 
 fn read(rows: &[tokio_postgres::Row]) -> Result<Rows, Error> {

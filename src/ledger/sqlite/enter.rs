@@ -2,8 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::known;
 use super::send::{Change, note};
 use crate::ledger::error::Error;
+use crate::ledger::known::Marker;
 use crate::ledger::row::{self, OrderRow, money_words, standing_words, to_json};
 use crate::ledger::stand::Stand;
 use crate::ledger::story::Entered;
@@ -15,9 +17,16 @@ use crate::postback::State;
 /// What the postbacks of an order wait for when its amount could not be read.
 const UNREADABLE: &str = "unreadable";
 
-pub(super) fn enter(db: &Connection, candidate: &Candidate) -> Result<Entered, Error> {
-    match known(db, candidate)? {
-        Some(known) => again(db, &known, candidate),
+pub(super) fn enter(
+    db: &Connection,
+    marker: &Marker,
+    candidate: &Candidate,
+) -> Result<Entered, Error> {
+    if let Some(known) = known(db, candidate)? {
+        return again(db, &known, candidate);
+    }
+    match known::of(db, marker, candidate)? {
+        Some(known) => Ok(Entered::Known(candidate.order.clone(), known)),
         None => first(db, candidate),
     }
 }

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use crate::clock::Time;
 use crate::ledger::error::Error;
 use crate::ledger::story::Durability;
+use crate::ledger::version::{SteppedBack, is_readable};
 use crate::ledger::{APPLICATION, Role, SCHEMA};
 
 /// How long the writer waits for a lock that a command holds.
@@ -27,6 +28,10 @@ const SESSIONS: &str = include_str!("../sessions.sql");
 
 /// What version 3 adds.
 const STEERING: &str = include_str!("../steering.sql");
+
+/// What the marks of known orders are made with.
+const KNOWN_KEY: &str = "INSERT OR IGNORE INTO meta (key, value)
+    VALUES ('known_key', lower(hex(randomblob(32))));";
 
 /// How what is due is found. An index is no version: a refgate that does not know it keeps it up all the same.
 const DUE: &str = "DROP INDEX IF EXISTS postbacks_due;
@@ -49,17 +54,23 @@ pub(super) fn open(path: &Path, role: Role, now: Time) -> Result<Connection, Err
         }
         Role::Tool => {}
     }
-    // Without CREATE: the file is there by now, and a directory in its place is refused.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut db = Connection::open_with_flags(path, flags)?;
-    db.busy_timeout(BUSY)?;
-    db.set_prepared_statement_cache_capacity(STATEMENTS);
-    identify(&db, path, role)?;
-    configure(&db, role)?;
+    let mut db = connect(path, role)?;
     if role == Role::Run {
         migrate(&mut db, now)?;
         begin_run(&mut db)?;
     }
+    Ok(db)
+}
+
+/// A connection to a file that is there, its settings proven.
+fn connect(path: &Path, role: Role) -> Result<Connection, Error> {
+    // Without CREATE: the file is there by now, and a directory in its place is refused.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    identify(&db, path, role)?;
+    configure(&db, role)?;
     Ok(db)
 }
 
@@ -73,11 +84,7 @@ pub(super) fn beside(path: &Path) -> Result<Connection, Error> {
 
 /// A tiny write that goes the way of an order.
 pub(super) fn probe(db: &Connection, now: Time) -> Result<(), Error> {
-    let sql = "INSERT INTO meta (key, value) VALUES ('probed_at', ?1)
-        ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    db.prepare_cached(sql)?
-        .execute([now.millis().to_string()])?;
-    Ok(())
+    put(db, "probed_at", &now.millis().to_string())
 }
 
 /// Makes an empty file that only its owner reads: it names customers' orders.
@@ -116,7 +123,11 @@ fn identify(db: &Connection, path: &Path, role: Role) -> Result<(), Error> {
             path: path.to_owned(),
         });
     }
-    if found > SCHEMA {
+    let compatible = match found > SCHEMA {
+        true => meta(db, "compatible_from")?,
+        false => None,
+    };
+    if !is_readable(found, SCHEMA, compatible.as_deref()) {
         return Err(Error::NewerSchema {
             found,
             known: SCHEMA,
@@ -200,12 +211,58 @@ fn migrate(db: &mut Connection, now: Time) -> Result<(), Error> {
     if found < 2 {
         step.execute_batch(SESSIONS)?;
     }
-    if found < 3 {
+    // What a version added stays when somebody steps back from it.
+    let stepped_back = meta(&step, "stepped_back_from")?;
+    let stepped_back: i64 = stepped_back.and_then(|text| text.parse().ok()).unwrap_or(0);
+    if found < 3 && stepped_back < 3 {
         step.execute_batch(STEERING)?;
     }
     step.execute_batch(DUE)?;
-    step.pragma_update(None, "user_version", SCHEMA)?;
+    step.execute_batch(KNOWN_KEY)?;
+    if found < SCHEMA {
+        step.execute("DELETE FROM meta WHERE key = 'stepped_back_from'", [])?;
+        put(&step, "compatible_from", &SCHEMA.to_string())?;
+        step.pragma_update(None, "user_version", SCHEMA)?;
+    }
     Ok(step.commit()?)
+}
+
+/// Goes back one version. Nothing is dropped: what it added stays for when it comes again.
+pub(super) fn step_back(path: &Path) -> Result<SteppedBack, Error> {
+    let mut db = connect(path, Role::Tool)?;
+    let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let from = number(&step, "user_version")?;
+    let to = SCHEMA - 1;
+    put(&step, "stepped_back_from", &from.to_string())?;
+    step.pragma_update(None, "user_version", to)?;
+    let count = |table: &str| -> Result<u64, Error> {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let count: i64 = step.query_row(&sql, [], |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    };
+    let stepped = SteppedBack {
+        from,
+        to,
+        known_orders: count("known_orders")?,
+        pauses: count("pauses")?,
+    };
+    step.commit()?;
+    Ok(stepped)
+}
+
+/// What `meta` holds under `key`.
+pub(super) fn meta(db: &Connection, key: &str) -> Result<Option<String>, Error> {
+    let sql = "SELECT value FROM meta WHERE key = ?1";
+    let found = db.prepare_cached(sql)?.query_row([key], |row| row.get(0));
+    Ok(found.optional()?)
+}
+
+/// Has `meta` hold `value` under `key`.
+pub(super) fn put(db: &Connection, key: &str, value: &str) -> Result<(), Error> {
+    let sql = "INSERT INTO meta (key, value) VALUES (?1, ?2)
+        ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    db.prepare_cached(sql)?.execute([key, value])?;
+    Ok(())
 }
 
 /// Ends the leases of the run before this one, and counts this one: a file with
