@@ -16,7 +16,7 @@ mod worker;
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -30,7 +30,7 @@ use tracing::warn;
 use crate::accept::passed::{self, Passed};
 use crate::accept::{self, Worker, tls};
 use crate::acme::{self, Acme, Tokens};
-use crate::admin::{Admin, Gauge, View};
+use crate::admin::{self, Admin, Gauge, View};
 use crate::clock::Time;
 use crate::config::Settings;
 use crate::current::Current;
@@ -189,9 +189,9 @@ impl App {
     ///
     /// # Errors
     /// The system does not say.
-    pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
+    pub fn admin_address(&self) -> io::Result<Option<admin::Address>> {
         let admin = self.listening.admin.as_ref();
-        admin.map(TcpListener::local_addr).transpose()
+        admin.map(admin::Listener::address).transpose()
     }
 
     /// Serves until `end` comes, then lets requests and sends in flight finish

@@ -101,9 +101,9 @@ enum Command {
     /// Enter the orders that were spooled while the ledger failed
     Import,
     /// Have the one that runs read its configuration again; nobody is cut off
-    Reload,
+    Reload(ask::Args),
     /// List what is wrong with the one that runs, and where the manual says what to do
-    Alarms,
+    Alarms(ask::Args),
 }
 
 /// Why a command was not done.
@@ -196,13 +196,13 @@ impl Cli {
                 let loaded = self.load(env, Missing::Pretend)?;
                 return Ok(test::run(args, &loaded.settings, self.json, out)?);
             }
-            Command::Reload => {
-                let path = self.path();
-                reload::run(config::admin(&path, env)?, self.json, out)?;
+            Command::Reload(args) => {
+                let (admin, user) = (config::admin(&self.path(), env)?, env("USER"));
+                reload::run(admin.as_ref(), (args, user.as_deref()), self.json, out)?;
             }
-            Command::Alarms => {
-                let path = self.path();
-                alarms::run(config::admin(&path, env)?, self.json, out)?;
+            Command::Alarms(args) => {
+                let (admin, user) = (config::admin(&self.path(), env)?, env("USER"));
+                alarms::run(admin.as_ref(), (args, user.as_deref()), self.json, out)?;
             }
             Command::Key(args) => key::run(args, self.json, out)?,
             Command::Orders(_)

@@ -47,7 +47,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let opened = open_keys(root, &cookie, missing)?;
     Some(Settings {
         acme,
-        admin: addresses.admin,
+        admin: addresses.admin.clone(),
         alarms,
         forwarding: added.forwarding,
         access_log: added.access_log,

@@ -2,14 +2,44 @@
 
 /// Words that mean one of these by themselves.
 const WORDS: [&str; 22] = [
-    "accountnumber", "cardno", "cardnum", "cardnumber", "ccno", "ccnum", "ccnumber", "creditcardnumber", "csc", "cvc",
-    "cvc2", "cvn", "cvv", "cvv2", "iban", "kartennummer", "passwd", "password", "passwort", "pwd", "securitycode", "passphrase",
+    "accountnumber",
+    "cardno",
+    "cardnum",
+    "cardnumber",
+    "ccno",
+    "ccnum",
+    "ccnumber",
+    "creditcardnumber",
+    "csc",
+    "cvc",
+    "cvc2",
+    "cvn",
+    "cvv",
+    "cvv2",
+    "iban",
+    "kartennummer",
+    "passwd",
+    "password",
+    "passwort",
+    "pwd",
+    "securitycode",
+    "passphrase",
 ];
 
 /// Words that do so one after the other.
 const PAIRS: [(&str, &str); 12] = [
-    ("account", "number"), ("card", "code"), ("card", "no"), ("card", "num"), ("card", "number"), ("card", "pan"), ("cc", "code"),
-    ("cc", "no"), ("cc", "num"), ("cc", "number"), ("pass", "word"), ("security", "code"),
+    ("account", "number"),
+    ("card", "code"),
+    ("card", "no"),
+    ("card", "num"),
+    ("card", "number"),
+    ("card", "pan"),
+    ("cc", "code"),
+    ("cc", "no"),
+    ("cc", "num"),
+    ("cc", "number"),
+    ("pass", "word"),
+    ("security", "code"),
 ];
 
 /// The words of a name, selector, path or pattern by which it is one of these.

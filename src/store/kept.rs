@@ -223,8 +223,8 @@ impl Sample {
 }
 
 fn place_of(mark: u64) -> usize {
-    // The digits of base64 differ in their lower bits; all of them shall count.
-    let mixed = mark.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    // Every bit counts for the upper ones of the product.
+    let mixed = mark.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
     usize::try_from(mixed).unwrap_or_default() % WAITING
 }
 

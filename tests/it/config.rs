@@ -8,6 +8,7 @@ mod reference;
 mod returns;
 mod scope;
 mod sending;
+mod sensitive;
 mod tls;
 mod upstream;
 
