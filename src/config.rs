@@ -42,6 +42,7 @@ mod units;
 mod upstream_tls;
 mod upstreams;
 mod value;
+mod webhooks;
 mod when;
 mod yaml;
 

@@ -28,17 +28,22 @@ mod breaker;
 pub mod egress;
 mod lanes;
 mod pace;
+mod pausing;
+mod rejections;
 pub mod send;
 mod settings;
 mod settle;
 pub mod template;
 pub mod verdict;
+mod webhook;
 
 pub use breaker::{State, Terms};
 use lanes::Lanes;
 pub use lanes::Standing;
 pub use pace::Rate;
+use pausing::Heard;
 pub use settings::{Answer, Dedupe, Destination, Settings};
+pub use webhook::{Key, KeyError};
 
 /// How long the loop sleeps at most: another process (`postbacks resend`, `import`) makes rows due without a word to us.
 const POLL: Duration = Duration::from_secs(1);
@@ -67,6 +72,7 @@ pub struct Deliver {
     counters: Arc<Counters>,
     flights: Flights,
     lanes: Lanes,
+    heard: Heard,
 }
 
 /// How postbacks are sent now.
@@ -110,6 +116,7 @@ impl Deliver {
             counters,
             flights: Flights::default(),
             lanes: Lanes::default(),
+            heard: Heard::default(),
         })
     }
 
@@ -146,7 +153,7 @@ impl Deliver {
     pub async fn run(self, shutdown: CancellationToken, drain: Duration) {
         let mut sends = JoinSet::new();
         let mut recovered: Option<Time> = None;
-        let mut asked: Option<Time> = None;
+        let (mut asked, mut pauses): (Option<Time>, Option<Time>) = (None, None);
         loop {
             // Armed before looking: what becomes due while we look wakes us at once.
             let due = self.ledger.due().notified();
@@ -163,6 +170,7 @@ impl Deliver {
                     asked = Some(now);
                     self.ask(now).await;
                 }
+                self.look_at_pauses(&mut pauses, now).await;
                 wait
             };
             // A ledger that hangs holds up the end for `drain` only. Cancel-safe: what was claimed

@@ -158,6 +158,8 @@ events! {
     PostbackHeld = "postbacks_held";
     /// A network was taken for down: nothing is sent to it for a while.
     NetworkRests = "network_rests";
+    /// A network or webhook was paused, because it rejected several orders in a row with the same words.
+    NetworkPaused = "network_pauses";
     /// Another configuration came into force.
     Reloaded = "reloads";
     /// Another configuration was asked for and refused; the one before stays in force.

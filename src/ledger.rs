@@ -40,7 +40,8 @@
 //!
 //! One thread owns the connection (`ledger/writer.rs`). What queues up while a commit waits for
 //! the disk is committed together, with `synchronous=FULL`: the WAL is synced before anybody
-//! is answered. A commit that fails answers everyone in it with the error.
+//! is answered. A commit that fails answers everyone in it with the error. A piece of work that fails
+//! undoes its group, which is run again one by one; one that is refused must have changed nothing.
 //!
 //! # On PostgreSQL
 //!

@@ -84,7 +84,7 @@ macro_rules! names {
 names! {
     /// A store: a set of hosts served from one upstream.
     StoreName;
-    /// A network: who is told of a sale.
+    /// A destination, who is told of a sale: a network, or a webhook of the operator's own.
     NetworkName;
     /// A route rule.
     RuleName;

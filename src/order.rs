@@ -176,6 +176,12 @@ pub enum Doubt {
     Shadow,
 }
 
+/// The words for where an order stands.
+pub const STANDINGS: [&str; 3] = ["credited", "organic", "held"];
+
+/// What a network is told of: the only event so far. A webhook's events are [`STANDINGS`].
+pub const SALE: &str = "sale";
+
 /// Where an order stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state", content = "doubt")]
@@ -189,6 +195,15 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Its word, of [`STANDINGS`].
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Credited => "credited",
+            Self::Organic => "organic",
+            Self::Held(_) => "held",
+        }
+    }
+
     /// Where an order with these postbacks stands: credited if one of them may go out (or is in shadow), held
     /// if every one must wait, organic if there is none.
     pub fn of<'a>(postbacks: impl IntoIterator<Item = &'a NewPostback>) -> Self {
@@ -266,7 +281,7 @@ pub struct Candidate {
 pub struct NewPostback {
     /// Who is told.
     pub destination: NetworkName,
-    /// What happened: `sale`.
+    /// What happened: `sale`; to a webhook the order's standing.
     pub event: String,
     /// Tells renewals of one order apart; 0 for the sale.
     pub sequence: u32,

@@ -27,10 +27,12 @@ mod judge;
 mod recorder;
 pub mod returns;
 pub mod spool;
+mod webhooks;
 
 pub use judge::judge;
 pub use recorder::{BACKLOG, PATIENCE, Recorded, Recorder};
 pub use returns::{Checkout, Returns};
+pub use webhooks::Webhook;
 
 /// How orders are judged and kept.
 #[derive(Clone, Debug)]
@@ -47,6 +49,8 @@ pub struct Settings {
     pub returns: HashMap<StoreName, Checkout>,
     /// Who may be told, in which money.
     pub destinations: HashMap<NetworkName, Destination>,
+    /// Who is told beside them, whoever an order is owed to.
+    pub webhooks: Vec<Webhook>,
 }
 
 /// What record must know of a destination.

@@ -12,7 +12,7 @@ use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
-use super::{Settings, alarms, exclude, hand_over, returns, rules, stores, tls};
+use super::{Settings, alarms, exclude, hand_over, returns, rules, stores, tls, webhooks};
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
 use crate::name::GroupName;
@@ -31,7 +31,8 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let (stores, known, checkouts) = stores::read(root, &addresses.sockets());
     let (tls, acme) = tls::read(root, &addresses, &stores);
     let cookie = cookie::read(root, &known);
-    let networks = networks::read(root);
+    let mut networks = networks::read(root);
+    let webhooks = webhooks::read(root, &mut networks);
     let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
     let exclude = exclude::read(root);
     let rules = rules::read(root, &known);
@@ -64,6 +65,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             attribution: cookie.attribution,
             returns: returns::settings(checkouts, &stores, (&opened.keys, &opened.group_keys)),
             destinations: networks.recorded,
+            webhooks,
         },
         capture: capture::Settings {
             cookie: CookieName::new(&cookie.name),

@@ -16,7 +16,7 @@ use crate::click::Identifies;
 use crate::clock::Time;
 use crate::consent::Need;
 use crate::deliver::template::{OWN, Template};
-use crate::deliver::{self, Dedupe};
+use crate::deliver::{self, Dedupe, Rate};
 use crate::money::{Currency, Decimal};
 use crate::name::NetworkName;
 use crate::order::Timing;
@@ -118,15 +118,10 @@ fn network(
     let identifies = map.or("identifies", usual, |value| value.one_of(&words));
     let mode = mode(&map);
     let timing = timing(&map);
-    let words = [
-        ("none", Dedupe::None),
-        ("click", Dedupe::Click),
-        ("order", Dedupe::Order),
-    ];
-    let dedupe = map.or("dedupe", Dedupe::None, |value| value.one_of(&words));
+    let dedupe = dedupe(&map, Dedupe::None);
     let answers = answers::read(&map);
-    let concurrency = map.or("concurrency", 8, |value| value.count(1..=256));
-    let rate = map.or("rate", None, |value| value.frequency().map(Some));
+    let (concurrency, rate) = pressure(&map);
+    let pause_after = pause_after(&map);
     let consent = consent::of_network(&map);
     map.finish();
     let (template, secrets) = template?;
@@ -139,13 +134,38 @@ fn network(
     let delivered = deliver::Destination {
         template,
         secrets,
+        webhook: None,
         answers,
         dedupe,
         concurrency,
         rate,
         mode,
+        pause_after,
     };
     Some((identifies, parameters, consent?, recorded, delivered))
+}
+
+/// What a destination deduplicates by.
+pub(super) fn dedupe(map: &Map<'_>, usual: Dedupe) -> Dedupe {
+    let words = [
+        ("none", Dedupe::None),
+        ("click", Dedupe::Click),
+        ("order", Dedupe::Order),
+    ];
+    map.or("dedupe", usual, |value| value.one_of(&words))
+}
+
+/// How many at once, and in a time.
+pub(super) fn pressure(map: &Map<'_>) -> (usize, Option<Rate>) {
+    let concurrency = map.or("concurrency", 8, |value| value.count(1..=256));
+    let rate = map.or("rate", None, |value| value.frequency().map(Some));
+    (concurrency, rate)
+}
+
+/// How many rejections in a row pause it; 0 is never.
+pub(super) fn pause_after(map: &Map<'_>) -> Option<u32> {
+    let count = map.or("pause_after", 5, |value| value.count(0..=1000));
+    u32::try_from(count).ok().filter(|count| *count > 0)
 }
 
 fn mode(map: &Map<'_>) -> Mode {

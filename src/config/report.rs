@@ -5,6 +5,7 @@
 mod rule;
 mod store;
 mod visitors;
+mod webhooks;
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -180,6 +181,7 @@ fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
         lines.extend(deliver.answers.iter().map(answer));
         lines.push("      any other answer: unclear".to_owned());
         lines.push(bounds(deliver));
+        lines.push(pauses(deliver));
         lines.extend(timing(record.timing));
         lines.push(match deliver.dedupe {
             Dedupe::Order => {
@@ -190,6 +192,7 @@ fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
             }
         });
     }
+    webhooks::webhooks(settings, lines);
     sending(settings, lines);
 }
 
@@ -246,6 +249,17 @@ fn bounds(deliver: &Destination) -> String {
     let rate = deliver.rate.map(shown_frequency);
     let rate = rate.map_or(String::new(), |rate| format!(", {rate}"));
     format!("      at most {} at once{rate}", deliver.concurrency)
+}
+
+fn pauses(deliver: &Destination) -> String {
+    deliver.pause_after.map_or_else(
+        || "      no run of rejections pauses it".to_owned(),
+        |count| {
+            format!(
+                "      {count} rejections in a row with the same words pause it, until `refgate go`"
+            )
+        },
+    )
 }
 
 /// The URL as it would be sent for a sale of 78.36.

@@ -7,9 +7,11 @@ use tracing::{error, info, warn};
 
 use super::backoff::{self, Next, Tried};
 use super::breaker::{Change, Sign};
+use super::send::Post;
 use super::settle::{settle, settlement};
 use super::template::{Fill, FillError};
 use super::verdict::{self, Judged};
+use super::webhook;
 use super::{Dedupe, Deliver, Destination, Way};
 use crate::alarm::Alarm;
 use crate::cause::Causes;
@@ -27,7 +29,7 @@ const NO_URL: &str = "(nothing was sent)";
 /// Why a postback that is due is not sent: a matter of the configuration, not of the network.
 #[derive(Debug, thiserror::Error)]
 enum Obstacle {
-    #[error("no network of that name is configured")]
+    #[error("no network or webhook of that name is configured")]
     NoDestination,
     #[error("the network is configured with `mode: shadow`")]
     Shadow,
@@ -49,6 +51,8 @@ struct Ready<'a> {
     url: Url,
     /// The URL, secrets masked.
     shown: String,
+    /// What is posted to it, if it is a webhook.
+    post: Option<Post>,
 }
 
 /// Sends a claimed postback once.
@@ -76,8 +80,9 @@ async fn prepare<'a>(
         return Err(Obstacle::MayCount);
     }
     let words = destination.template.words();
-    // Only few templates name what the order alone knows.
-    let story = if words.contains(&"store") || words.contains(&"click_time") {
+    // Few templates name what the order alone knows; a webhook is told of it.
+    let key = destination.webhook.as_ref();
+    let story = if key.is_some() || words.contains(&"store") || words.contains(&"click_time") {
         story_of(deliver, postback).await?
     } else {
         None
@@ -93,8 +98,12 @@ async fn prepare<'a>(
         time: postback.at,
         click_time: click.map(|click| click.at),
     })?;
+    let post = key
+        .zip(story.as_ref())
+        .map(|(key, story)| webhook::post(key, postback, story, Time::now()));
     Ok(Ready {
         destination,
+        post,
         // Before it is parsed: a parser encodes some characters, and an encoded secret is not found.
         shown: mask(&url, &destination.secrets),
         url: Url::parse(&url).map_err(|_checked_with_the_template| Obstacle::Url)?,
@@ -112,6 +121,7 @@ async fn send(deliver: &Deliver, way: &Way, postback: &Postback, ready: Ready<'_
         destination,
         url,
         shown,
+        post,
     } = ready;
     let Some(id) = begin(deliver, postback, &shown).await else {
         return;
@@ -123,10 +133,16 @@ async fn send(deliver: &Deliver, way: &Way, postback: &Postback, ready: Ready<'_
         "postback sent"
     );
     deliver.counters.add(Event::PostbackSent);
-    let ended = way.sender.send(url).await;
-    let judged = verdict::judge(&destination.answers, ended);
+    let ended = way.sender.send(url, post).await;
+    let judged = match destination.webhook {
+        Some(_) => webhook::judge(ended),
+        None => verdict::judge(&destination.answers, ended),
+    };
     let judged = tidied(judged, &destination.secrets);
     listen(deliver, way, &postback.destination, &judged);
+    deliver
+        .pause_after_rejections(destination, postback, &judged)
+        .await;
     let tried = Tried {
         // The ledger counts an attempt when it begins.
         attempt: since_resend(postback).saturating_add(1),

@@ -1,4 +1,4 @@
-//! One GET to a network, and how it ended: not sent for certain, broken off, or answered.
+//! One GET to a network, or POST to a webhook, and how it ended: not sent for certain, broken off, or answered.
 //!
 //! It follows no redirect, repeats nothing, reads no proxy variable, keeps no cookie and reuses no
 //! connection: an error on a kept one would leave in doubt whether the postback arrived, and a
@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Response, StatusCode, Url, redirect, retry};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect, retry};
 use tokio::time::{Instant, timeout_at};
 
 use super::egress::Egress;
@@ -35,6 +35,15 @@ pub struct Options {
     pub answer_limit: usize,
     /// The way out.
     pub egress: Egress,
+}
+
+/// What is posted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Post {
+    /// Its header fields.
+    pub fields: Vec<(&'static str, String)>,
+    /// Its body.
+    pub body: String,
 }
 
 /// How an attempt ended on the wire.
@@ -97,11 +106,19 @@ impl Sender {
         })
     }
 
-    /// Sends one GET and reads what comes back, within the limits.
-    pub async fn send(&self, url: Url) -> Ended {
+    /// Sends one GET, or this POST, and reads what comes back, within the limits.
+    pub async fn send(&self, url: Url, post: Option<Post>) -> Ended {
         let deadline = Instant::now() + self.timeout;
         let plain = url.scheme() == "http";
-        let response = match timeout_at(deadline, self.client.get(url).send()).await {
+        let request = match post {
+            None => self.client.get(url),
+            Some(post) => {
+                let request = self.client.post(url).body(post.body);
+                let field = |request: RequestBuilder, (name, value)| request.header(name, value);
+                post.fields.into_iter().fold(request, field)
+            }
+        };
+        let response = match timeout_at(deadline, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return unanswered(error),
             Err(_elapsed) => return Ended::Broken(self.too_late("no answer")),

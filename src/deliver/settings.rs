@@ -9,6 +9,7 @@ use super::breaker::Terms;
 use super::egress::Egress;
 use super::pace::Rate;
 use super::template::Template;
+use super::webhook::Key;
 use crate::name::NetworkName;
 use crate::postback::{Mode, Verdict};
 use crate::secret::Secret;
@@ -43,6 +44,8 @@ pub struct Destination {
     pub template: Template,
     /// What must not be seen of it.
     pub secrets: Vec<Secret>,
+    /// With what it is signed, if it is a webhook of the operator's own: posted, and its answer's status read.
+    pub webhook: Option<Key>,
     /// What an answer means: the first that matches.
     pub answers: Vec<Answer>,
     /// What the network itself deduplicates by.
@@ -53,6 +56,8 @@ pub struct Destination {
     pub rate: Option<Rate>,
     /// Whether it is told.
     pub mode: Mode,
+    /// So many rejections in a row with the same words pause it; never if none.
+    pub pause_after: Option<u32>,
 }
 
 /// What a network deduplicates by, so that a repeat is safe or not.

@@ -32,6 +32,8 @@ async fn deliver(dir: &std::path::Path, address: std::net::SocketAddr) -> Delive
         concurrency: 4,
         rate: None,
         mode: crate::postback::Mode::Live,
+        pause_after: None,
+        webhook: None,
     };
     let name = candidate.postbacks.first().unwrap().destination.clone();
     let settings = Settings {

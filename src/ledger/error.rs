@@ -136,6 +136,16 @@ pub enum Error {
     Closed,
 }
 
+impl Error {
+    /// Whether it says that a step was not possible; it changed nothing then.
+    pub(super) const fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::NoPostback(_) | Self::NotPossible { .. } | Self::NoAmount(_) | Self::NotOpen(_)
+        )
+    }
+}
+
 /// Which process has the ledger, where it could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner(pub Option<u32>);

@@ -79,8 +79,10 @@ impl Sqlite {
         candidate: Candidate,
         due: Arc<Notify>,
     ) -> Result<Entered, Error> {
+        // Written out here, as the writer's time is everybody's.
+        let texts = enter::Texts::of(&candidate)?;
         let marker = self.marker.clone();
-        let work = move |db: &Connection| enter::enter(db, &marker, &candidate);
+        let work = move |db: &Connection| enter::enter(db, &marker, (&candidate, &texts));
         let after = move |entered: &Entered| match entered {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
             Entered::Again(_) | Entered::Known(..) => {}
@@ -253,7 +255,7 @@ impl Sqlite {
     async fn read<T, W>(&self, work: W) -> Result<T, Error>
     where
         T: Send + 'static,
-        W: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+        W: FnMut(&Connection) -> Result<T, Error> + Send + 'static,
     {
         self.writer.call(Kind::Read, work, |_| {}).await
     }
@@ -261,7 +263,7 @@ impl Sqlite {
     async fn write<T, W>(&self, work: W) -> Result<T, Error>
     where
         T: Send + 'static,
-        W: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+        W: FnMut(&Connection) -> Result<T, Error> + Send + 'static,
     {
         self.writer.call(Kind::Write, work, |_| {}).await
     }

@@ -1,15 +1,19 @@
 //! The writer: one thread owns the connection, and commits in groups.
 //!
 //! Work queues up while a commit waits for the disk. What is queued then runs
-//! in one transaction, each piece in a savepoint of its own, and one sync
-//! answers all of it: nobody is told "done" before the commit returned.
+//! in one transaction, and one sync answers all of it: nobody is told "done"
+//! before the commit returned.
+//!
+//! A piece has no savepoint of its own, which would copy every page that it changes.
+//! Where one fails the transaction is undone, and each piece is run again by itself,
+//! so that a bad one fails alone. A step that is refused must have changed nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::Error;
@@ -21,11 +25,6 @@ const QUEUE: usize = 1024;
 /// Most pieces of work in one commit.
 const GROUP: usize = 256;
 
-/// Runs a piece of work, or refuses it; what is left to do is to tell its
-/// sender how the commit went. An error: it failed, and its sender knows.
-type Work = Box<dyn FnOnce(Result<&Connection, Error>) -> Result<Tell, Error> + Send>;
-type Tell = Box<dyn FnOnce(Result<(), Error>) + Send>;
-
 /// Whether work changes the ledger. A group that only reads takes no write lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -33,9 +32,59 @@ pub(super) enum Kind {
     Write,
 }
 
-struct Job {
+/// Work as the thread sees it.
+trait Piece: Send {
+    fn kind(&self) -> Kind;
+
+    /// Runs it, perhaps not for the first time: what ran before was undone.
+    ///
+    /// # Errors
+    /// Its own, which its sender will be told.
+    fn run(&mut self, db: &Connection) -> Result<(), Error>;
+
+    /// Tells its sender how the commit went.
+    fn tell(self: Box<Self>, committed: Result<(), Error>);
+}
+
+type Job = Box<dyn Piece>;
+
+/// A piece of work with the way back to its sender.
+struct Work<T, W, A> {
     kind: Kind,
-    work: Work,
+    work: W,
+    after: A,
+    done: Option<Result<T, Error>>,
+    reply: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T, W, A> Piece for Work<T, W, A>
+where
+    T: Send,
+    W: FnMut(&Connection) -> Result<T, Error> + Send,
+    A: FnOnce(&T) + Send,
+{
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn run(&mut self, db: &Connection) -> Result<(), Error> {
+        let done = (self.work)(db);
+        let failed = done.as_ref().err().cloned();
+        self.done = Some(done);
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn tell(self: Box<Self>, committed: Result<(), Error>) {
+        let Self {
+            after, done, reply, ..
+        } = *self;
+        let outcome = committed.and_then(|()| done.unwrap_or(Err(Error::Closed)));
+        if let Ok(value) = &outcome {
+            after(value);
+        }
+        // A caller that went away needs no answer; its work is done all the same.
+        drop(reply.send(outcome));
+    }
 }
 
 /// The way to the writer. Dropping it waits until what is queued is committed.
@@ -78,7 +127,7 @@ impl Writer {
         self.jobs.as_ref().is_none_or(mpsc::Sender::is_closed)
     }
 
-    /// Runs `work` on the writer's thread. Its changes are durable when this
+    /// Runs `work` on the writer's thread, perhaps several times. Its changes are durable when this
     /// returns `Ok`, and undone when it returns an error. `after` runs when they are durable,
     /// also if nobody waits any more.
     ///
@@ -86,26 +135,19 @@ impl Writer {
     pub(super) async fn call<T, W, A>(&self, kind: Kind, work: W, after: A) -> Result<T, Error>
     where
         T: Send + 'static,
-        W: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+        W: FnMut(&Connection) -> Result<T, Error> + Send + 'static,
         A: FnOnce(&T) + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let work: Work = Box::new(move |connection| match connection.and_then(work) {
-            Ok(value) => Ok(Box::new(move |committed: Result<(), Error>| {
-                if committed.is_ok() {
-                    after(&value);
-                }
-                answer_to(reply, committed.map(|()| value));
-            })),
-            Err(error) => {
-                answer_to(reply, Err(error.clone()));
-                Err(error)
-            }
+        let job = Box::new(Work {
+            kind,
+            work,
+            after,
+            done: None,
+            reply,
         });
         let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
-        jobs.send(Job { kind, work })
-            .await
-            .map_err(|_ended| Error::Closed)?;
+        jobs.send(job).await.map_err(|_ended| Error::Closed)?;
         answer.await.map_err(|_ended| Error::Closed)?
     }
 }
@@ -118,11 +160,6 @@ impl Drop for Writer {
             drop(thread.join());
         }
     }
-}
-
-fn answer_to<T>(reply: oneshot::Sender<Result<T, Error>>, answer: Result<T, Error>) {
-    // A caller that went away needs no answer; its work is done all the same.
-    drop(reply.send(answer));
 }
 
 /// Runs the writer; should it panic, that is told at once: no order is entered from then on.
@@ -138,78 +175,83 @@ pub(super) fn watched(run: impl FnOnce()) {
 fn run(mut connection: Connection, mut queue: mpsc::Receiver<Job>, commits: &AtomicU64) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.blocking_recv_many(&mut group, GROUP) > 0 {
-        let jobs = std::mem::take(&mut group);
-        if commit_together(&mut connection, jobs) {
-            commits.fetch_add(1, Ordering::Relaxed);
-        }
+        commit(&mut connection, &mut group, commits);
     }
     if let Err((_connection, error)) = connection.close() {
         tracing::warn!(%error, "closing the ledger");
     }
 }
 
-/// True if something was changed and committed.
-fn commit_together(connection: &mut Connection, jobs: Vec<Job>) -> bool {
-    let writes = jobs.iter().any(|job| job.kind == Kind::Write);
+/// Commits a group, answers everybody in it and empties it.
+fn commit(connection: &mut Connection, group: &mut Vec<Job>, commits: &AtomicU64) {
+    match attempt(connection, group, commits) {
+        Ok(()) => tell_all(group, &Ok(())),
+        Err(Fault::Its(_)) if group.len() > 1 => {
+            for mut job in group.drain(..) {
+                let done = attempt(connection, std::slice::from_mut(&mut job), commits);
+                job.tell(done.map_err(Error::from));
+            }
+        }
+        Err(fault) => tell_all(group, &Err(fault.into())),
+    }
+}
+
+/// Why a transaction was undone.
+enum Fault {
+    /// A piece of work failed; its neighbours may do well without it.
+    Its(Error),
+    /// Locked, full, a failing disk: nobody does.
+    Everybodys(Error),
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Its(error) | Fault::Everybodys(error) => error,
+        }
+    }
+}
+
+/// One transaction with all of the jobs; counted if something was changed.
+fn attempt(
+    connection: &mut Connection,
+    jobs: &mut [Job],
+    commits: &AtomicU64,
+) -> Result<(), Fault> {
+    let everybodys = |error: rusqlite::Error| Fault::Everybodys(error.into());
+    let writes = jobs.iter().any(|job| job.kind() == Kind::Write);
     let behavior = if writes {
         TransactionBehavior::Immediate
     } else {
         TransactionBehavior::Deferred
     };
     let before = connection.total_changes();
-    let mut group = match connection.transaction_with_behavior(behavior) {
-        Ok(group) => group,
-        Err(error) => {
-            refuse(jobs, &error.into());
-            return false;
+    // Dropped, it is undone.
+    let group = connection
+        .transaction_with_behavior(behavior)
+        .map_err(everybodys)?;
+    for job in jobs {
+        let Err(error) = job.run(&group) else {
+            continue;
+        };
+        // SQLite has undone all of it: disk full, a failing disk.
+        if group.is_autocommit() {
+            return Err(Fault::Everybodys(error));
         }
-    };
-    let mut tells = Vec::with_capacity(jobs.len());
-    let mut done = Ok(());
-    let mut jobs = jobs.into_iter();
-    for job in jobs.by_ref() {
-        match run_one(&mut group, job.work) {
-            Ok(tell) => tells.push(tell),
-            // SQLite undid the whole transaction (disk full, failing disk): what ran before is undone too.
-            Err(error) if group.is_autocommit() => {
-                done = Err(error);
-                break;
-            }
-            Err(_told) => {}
+        // What changed nothing stays among its neighbours.
+        if job.kind() == Kind::Write && !error.is_refusal() {
+            return Err(Fault::Its(error));
         }
     }
     let changed = group.total_changes() > before;
-    let done = done.and_then(|()| group.commit().map_err(Error::from));
-    if let Err(error) = &done {
-        refuse(jobs, error);
-    }
-    for tell in tells {
-        tell(done.clone());
-    }
-    changed && done.is_ok()
+    group.commit().map_err(everybodys)?;
+    commits.fetch_add(u64::from(changed), Ordering::Relaxed);
+    Ok(())
 }
 
-/// Runs a piece of work so that its changes are undone if it fails.
-fn run_one(group: &mut Transaction<'_>, work: Work) -> Result<Tell, Error> {
-    let savepoint = match group.savepoint() {
-        Ok(savepoint) => savepoint,
-        Err(error) => return work(Err(error.into())),
-    };
-    let tell = work(Ok(&savepoint))?;
-    match savepoint.commit() {
-        Ok(()) => Ok(tell),
-        Err(error) => {
-            let error = Error::from(error);
-            tell(Err(error.clone()));
-            Err(error)
-        }
-    }
-}
-
-fn refuse(jobs: impl IntoIterator<Item = Job>, error: &Error) {
-    for job in jobs {
-        // It answers its sender itself.
-        drop((job.work)(Err(error.clone())));
+fn tell_all(jobs: &mut Vec<Job>, outcome: &Result<(), Error>) {
+    for job in jobs.drain(..) {
+        job.tell(outcome.clone());
     }
 }
 
@@ -240,6 +282,77 @@ mod tests {
         let second = writer.call(Kind::Read, |_| Ok(()), |()| {}).await;
         let second = second.unwrap_err();
         assert!(second.to_string().contains("restart"), "{second}");
+    }
+
+    /// What comes back to the sender of a job, and the job: it notes `number`, and then ends with `error`, if any.
+    fn job(number: i64, error: Option<Error>) -> (Job, oneshot::Receiver<Result<i64, Error>>) {
+        let (reply, answer) = oneshot::channel();
+        let work = move |db: &Connection| {
+            db.execute("INSERT INTO notes VALUES (?1)", [number])?;
+            error.clone().map_or(Ok(number), Err)
+        };
+        let job = Work {
+            kind: Kind::Write,
+            work,
+            after: |_: &i64| {},
+            done: None,
+            reply,
+        };
+        (Box::new(job), answer)
+    }
+
+    fn noted(connection: &Connection) -> i64 {
+        let sum = "SELECT coalesce(sum(number), 0) FROM notes";
+        connection.query_row(sum, [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_piece_of_work_that_fails_does_so_alone_and_nothing_of_it_stays() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch("CREATE TABLE notes (number INTEGER NOT NULL)")
+            .unwrap();
+        let commits = AtomicU64::new(0);
+        let fault = Error::Row {
+            column: "notes.number",
+            source: Arc::new(std::io::Error::other("a fault of the row")),
+        };
+        let (mut jobs, answers): (Vec<_>, Vec<_>) = [None, Some(fault), None]
+            .into_iter()
+            .zip([1, 10, 100])
+            .map(|(error, number)| job(number, error))
+            .unzip();
+        commit(&mut connection, &mut jobs, &commits);
+        let mut answers = answers
+            .into_iter()
+            .map(|answer| answer.blocking_recv().unwrap());
+        assert_eq!(answers.next().unwrap().unwrap(), 1);
+        let failed = answers.next().unwrap();
+        assert!(matches!(failed, Err(Error::Row { .. })), "{failed:?}");
+        assert_eq!(answers.next().unwrap().unwrap(), 100);
+        assert_eq!(noted(&connection), 101);
+        assert_eq!(commits.load(Ordering::Relaxed), 2);
+        assert!(connection.is_autocommit());
+    }
+
+    #[test]
+    fn work_that_goes_well_is_one_commit() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch("CREATE TABLE notes (number INTEGER NOT NULL)")
+            .unwrap();
+        let commits = AtomicU64::new(0);
+        let (mut jobs, answers): (Vec<_>, Vec<_>) =
+            [1, 10, 100].map(|n| job(n, None)).into_iter().unzip();
+        commit(&mut connection, &mut jobs, &commits);
+        assert!(jobs.is_empty());
+        for answer in answers {
+            answer.blocking_recv().unwrap().unwrap();
+        }
+        assert_eq!(
+            (noted(&connection), commits.load(Ordering::Relaxed)),
+            (111, 1)
+        );
     }
 
     #[derive(Clone)]

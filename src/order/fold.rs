@@ -5,7 +5,7 @@
 //! sighting contradicts is noted beside it for the operator.
 
 use crate::name::NetworkName;
-use crate::order::{Candidate, Doubt, NewPostback, Order, Standing};
+use crate::order::{Candidate, Doubt, NewPostback, Order, SALE, Standing};
 
 /// An order with one more sighting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Fold {
     pub order: Order,
     /// What its held postbacks become, if the sighting gave what they wait for.
     pub completed: Option<Vec<NewPostback>>,
+    /// Who is told of where it stands now, beside those.
+    pub told: Vec<NewPostback>,
     /// What in the sighting contradicts the order, in words.
     pub notes: Vec<String>,
 }
@@ -24,6 +26,7 @@ pub fn fold(existing: &Order, owed: &[NetworkName], candidate: &Candidate) -> Fo
     let mut notes = contradictions(existing, candidate);
     match complete((existing, owed), candidate, &mut notes) {
         Some((order, postbacks)) => Fold {
+            told: told(existing, &order, candidate),
             order,
             completed: Some(postbacks),
             notes,
@@ -31,6 +34,7 @@ pub fn fold(existing: &Order, owed: &[NetworkName], candidate: &Candidate) -> Fo
         None => Fold {
             order: existing.clone(),
             completed: None,
+            told: Vec::new(),
             notes,
         },
     }
@@ -51,7 +55,7 @@ fn complete(
     }
     let mut quotes = Vec::new();
     for network in owed {
-        let of_it = |quote: &&NewPostback| quote.destination == *network;
+        let of_it = |quote: &&NewPostback| quote.destination == *network && quote.event == SALE;
         match candidate.quotes.iter().find(of_it) {
             Some(quote) => quotes.push(quote.clone()),
             None => notes.push(format!(
@@ -74,6 +78,13 @@ fn complete(
         sighting.at, sighting.rule, existing.why
     );
     Some((order, quotes))
+}
+
+/// Webhooks that are told of the standing, where it has changed.
+fn told(existing: &Order, order: &Order, candidate: &Candidate) -> Vec<NewPostback> {
+    let (was, is) = (existing.standing.word(), order.standing.word());
+    let of_it = |quote: &&NewPostback| was != is && quote.event == is;
+    candidate.quotes.iter().filter(of_it).cloned().collect()
 }
 
 /// Whether what this sighting read is itself in doubt, and so completes nothing.

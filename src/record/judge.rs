@@ -5,18 +5,15 @@ use std::time::Duration;
 
 use rust_decimal::RoundingStrategy;
 
-use super::{Destination, Settings};
+use super::{Destination, Settings, webhooks};
 use crate::click::Click;
 use crate::clock::Time;
 use crate::money::{Decimal, Money};
 use crate::name::NetworkName;
-use crate::order::{Candidate, Doubt, FoundBy, NewPostback, Order, Sighting, Standing};
+use crate::order::{Candidate, Doubt, FoundBy, NewPostback, Order, SALE, Sighting, Standing};
 use crate::postback::Mode;
 use crate::store::Store;
 use crate::visit::Visit;
-
-/// What happened: the only event so far.
-const SALE: &str = "sale";
 
 /// Why something is held: the doubt, and the words for it.
 type Held = (Doubt, String);
@@ -68,9 +65,14 @@ pub fn judge(
             .map(|visit| visit.id),
         click,
     };
+    let told = webhooks::quotes(&settings.webhooks, amount);
+    let now_told = told.iter().filter(|it| it.event == order.standing.word());
+    let owed = owed.iter().map(|quote| &quote.postback);
+    let postbacks = owed.chain(now_told).cloned().collect();
+    let quotes = quotes.into_iter().map(|quote| quote.postback);
     Candidate {
-        postbacks: owed.iter().map(|quote| quote.postback.clone()).collect(),
-        quotes: quotes.into_iter().map(|quote| quote.postback).collect(),
+        postbacks,
+        quotes: quotes.chain(told).collect(),
         sighting,
         order,
     }

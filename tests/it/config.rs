@@ -11,6 +11,7 @@ mod sending;
 mod sensitive;
 mod tls;
 mod upstream;
+mod webhooks;
 
 use std::fs;
 

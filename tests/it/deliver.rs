@@ -310,7 +310,10 @@ async fn what_the_configuration_forbids_is_held_and_not_sent() {
             shadow,
             "not sent: the network is configured with `mode: shadow`",
         ),
-        (dropped, "not sent: no network of that name is configured"),
+        (
+            dropped,
+            "not sent: no network or webhook of that name is configured",
+        ),
         (
             unfilled,
             "not sent: no value for TRANSACTION_ID of the postback URL",

@@ -4,6 +4,7 @@ mod abandoned;
 mod durable;
 mod networks;
 mod returns;
+mod webhooks;
 mod wire;
 
 use std::time::Duration;

@@ -148,14 +148,6 @@ impl Error {
     pub(super) const fn ends_connection(&self) -> bool {
         matches!(self, Self::Away(_) | Self::InDoubt(_) | Self::ReadOnly(_))
     }
-
-    /// Whether it says that a step was not possible; it changed nothing then.
-    pub(super) const fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::NoPostback(_) | Self::NotPossible { .. } | Self::NoAmount(_) | Self::NotOpen(_)
-        )
-    }
 }
 
 impl From<std::io::Error> for Error {

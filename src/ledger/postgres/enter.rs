@@ -14,7 +14,7 @@ use crate::ledger::stand::Stand;
 use crate::ledger::story::Entered;
 use crate::ledger::{ALIASES, SIGHTINGS};
 use crate::name::NetworkName;
-use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, Sighting, Standing, fold};
+use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, SALE, Sighting, Standing, fold};
 use crate::postback::State;
 
 /// What the postbacks of an order wait for when its amount could not be read.
@@ -113,13 +113,17 @@ async fn again(db: &Connection, id: i64, candidate: &Candidate) -> Result<Entere
     for postback in &postbacks {
         complete_postback(db, &known, postback, &candidate.sighting).await?;
     }
+    for postback in &fold.told {
+        insert_postback(db, &known, postback, &candidate.sighting).await?;
+    }
     Ok(Entered::Completed(fold.order))
 }
 
 /// Those who have a postback of an order.
 async fn owed(db: &Connection, id: i64) -> Result<Vec<NetworkName>, Error> {
-    let sql = "SELECT destination FROM postbacks WHERE order_id = $1 AND sequence = 0 ORDER BY id";
-    let rows = db.rows(sql, &[&id]).await?;
+    let sql = "SELECT destination FROM postbacks
+        WHERE order_id = $1 AND event = $2 AND sequence = 0 ORDER BY id";
+    let rows = db.rows(sql, &[&id, &SALE]).await?;
     rows.iter().map(|row| row::destination(row)).collect()
 }
 
@@ -237,6 +241,47 @@ async fn complete_postback(
         postback: Some(row.number("id")?),
         at: sighting.at,
         was: Some(State::Held.as_str()),
+        became: stand.state.as_str(),
+        cause: stand.cause.as_deref(),
+    };
+    note(db, &entry).await
+}
+
+/// One more who is told of an order that is known, whoever it is owed to.
+async fn insert_postback(
+    db: &Connection,
+    known: &OrderRow,
+    postback: &NewPostback,
+    sighting: &Sighting,
+) -> Result<(), Error> {
+    let (amount, currency) = money_words(postback.amount);
+    let stand = Stand::of(postback, known.order.at, sighting.at)?;
+    let sql = "INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount, currency, state,
+          doubt, cause, at, due)
+        VALUES ($1, $2, $3, $4, '{}', $5, $6, $7, $8, $9, $10, $11) RETURNING id";
+    let inserted = db
+        .row(
+            sql,
+            &[
+                &known.id,
+                &postback.destination.as_str(),
+                &clean(&postback.event),
+                &i64::from(postback.sequence),
+                &amount,
+                &currency,
+                &stand.state.as_str(),
+                &stand.doubt,
+                &stand.cause.as_deref().map(clean),
+                &sighting.at.millis(),
+                &stand.due,
+            ],
+        )
+        .await?;
+    let entry = Change {
+        order: known.id,
+        postback: inserted.map(|row| row.number("id")).transpose()?,
+        at: sighting.at,
+        was: None,
         became: stand.state.as_str(),
         cause: stand.cause.as_deref(),
     };

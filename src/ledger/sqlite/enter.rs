@@ -11,23 +11,56 @@ use crate::ledger::stand::Stand;
 use crate::ledger::story::Entered;
 use crate::ledger::{ALIASES, SIGHTINGS};
 use crate::name::NetworkName;
-use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, Sighting, Standing, fold};
+use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, SALE, Sighting, Standing, fold};
 use crate::postback::State;
 
 /// What the postbacks of an order wait for when its amount could not be read.
 const UNREADABLE: &str = "unreadable";
 
+/// A candidate's JSON.
+pub(super) struct Texts {
+    sighting: String,
+    click: Option<String>,
+    /// What was captured, of each postback.
+    captured: Vec<String>,
+}
+
+impl Texts {
+    pub(super) fn of(candidate: &Candidate) -> Result<Self, Error> {
+        let Candidate {
+            order, sighting, ..
+        } = candidate;
+        let click = order.click.as_ref();
+        let captured = |postback: &NewPostback| {
+            let click = order.click_of(Some(sighting), &postback.destination);
+            let values = click.map(|click| &click.values);
+            values.map_or_else(|| Ok("{}".to_owned()), |values| to_json("captured", values))
+        };
+        Ok(Self {
+            sighting: to_json("sightings.body", sighting)?,
+            click: click
+                .map(|click| to_json("orders.click", click))
+                .transpose()?,
+            captured: candidate
+                .postbacks
+                .iter()
+                .map(captured)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
 pub(super) fn enter(
     db: &Connection,
     marker: &Marker,
-    candidate: &Candidate,
+    (candidate, texts): (&Candidate, &Texts),
 ) -> Result<Entered, Error> {
     if let Some(known) = known(db, candidate)? {
-        return again(db, &known, candidate);
+        return again(db, &known, candidate, texts);
     }
     match known::of(db, marker, candidate)? {
         Some(known) => Ok(Entered::Known(candidate.order.clone(), known)),
-        None => first(db, candidate),
+        None => first(db, candidate, texts),
     }
 }
 
@@ -65,7 +98,7 @@ pub(super) fn order(db: &Connection, id: i64) -> Result<OrderRow, Error> {
     Ok(found)
 }
 
-fn first(db: &Connection, candidate: &Candidate) -> Result<Entered, Error> {
+fn first(db: &Connection, candidate: &Candidate, texts: &Texts) -> Result<Entered, Error> {
     let Candidate {
         order,
         sighting,
@@ -75,9 +108,6 @@ fn first(db: &Connection, candidate: &Candidate) -> Result<Entered, Error> {
     let (amount, currency) = money_words(order.amount);
     let (standing, doubt) = standing_words(&order.standing)?;
     let click = order.click.as_ref();
-    let click_json = click
-        .map(|click| to_json("orders.click", click))
-        .transpose()?;
     db.prepare_cached(
         "INSERT INTO orders (namespace, number, at, store, rule, amount, currency, working,
            standing, doubt, why, network, click, visit, seen)
@@ -96,7 +126,7 @@ fn first(db: &Connection, candidate: &Candidate) -> Result<Entered, Error> {
         doubt,
         order.why,
         click.map(|click| click.network.as_str()),
-        click_json,
+        texts.click,
         order.visit.map(|visit| visit.to_string()),
     ])?;
     let id = db.last_insert_rowid();
@@ -107,7 +137,7 @@ fn first(db: &Connection, candidate: &Candidate) -> Result<Entered, Error> {
     let mut notes = Vec::new();
     keep_alias(db, id, order, &order.key.id)?;
     entered.aliases = keep_aliases(db, id, &entered, candidate, &mut notes)?;
-    keep_sighting(db, id, sighting, &notes)?;
+    keep_sighting(db, id, (sighting, texts), &notes)?;
     let entry = Change {
         order: id,
         postback: None,
@@ -117,13 +147,18 @@ fn first(db: &Connection, candidate: &Candidate) -> Result<Entered, Error> {
         cause: Some(&order.why),
     };
     note(db, &entry)?;
-    for postback in postbacks {
-        insert_postback(db, id, (order, sighting), postback)?;
+    for (postback, captured) in postbacks.iter().zip(&texts.captured) {
+        insert_postback(db, id, order, (postback, captured))?;
     }
     Ok(Entered::New(entered))
 }
 
-fn again(db: &Connection, known: &OrderRow, candidate: &Candidate) -> Result<Entered, Error> {
+fn again(
+    db: &Connection,
+    known: &OrderRow,
+    candidate: &Candidate,
+    texts: &Texts,
+) -> Result<Entered, Error> {
     let owed = match known.order.standing {
         Standing::Held(Doubt::Unreadable) => owed(db, known.id)?,
         // There is nothing to complete.
@@ -132,7 +167,7 @@ fn again(db: &Connection, known: &OrderRow, candidate: &Candidate) -> Result<Ent
     let mut fold = fold(&known.order, &owed, candidate);
     fold.order.aliases = keep_aliases(db, known.id, &known.order, candidate, &mut fold.notes)?;
     if known.seen < i64::from(SIGHTINGS) {
-        keep_sighting(db, known.id, &candidate.sighting, &fold.notes)?;
+        keep_sighting(db, known.id, (&candidate.sighting, texts), &fold.notes)?;
     }
     db.prepare_cached("UPDATE orders SET seen = seen + 1 WHERE id = ?1")?
         .execute([known.id])?;
@@ -143,14 +178,18 @@ fn again(db: &Connection, known: &OrderRow, candidate: &Candidate) -> Result<Ent
     for postback in &postbacks {
         complete_postback(db, known, postback, &candidate.sighting)?;
     }
+    for postback in &fold.told {
+        insert_postback(db, known.id, (&fold.order, &candidate.sighting), postback)?;
+    }
     Ok(Entered::Completed(fold.order))
 }
 
 /// Those who have a postback of an order.
 fn owed(db: &Connection, id: i64) -> Result<Vec<NetworkName>, Error> {
-    let sql = "SELECT destination FROM postbacks WHERE order_id = ?1 AND sequence = 0 ORDER BY id";
+    let sql = "SELECT destination FROM postbacks
+        WHERE order_id = ?1 AND event = ?2 AND sequence = 0 ORDER BY id";
     db.prepare_cached(sql)?
-        .query_and_then([id], |row| row::destination(row))?
+        .query_and_then(params![id, SALE], |row| row::destination(row))?
         .collect()
 }
 
@@ -195,30 +234,26 @@ fn keep_alias(db: &Connection, id: i64, order: &Order, alias: &OrderId) -> Resul
 fn keep_sighting(
     db: &Connection,
     id: i64,
-    sighting: &Sighting,
+    (sighting, texts): (&Sighting, &Texts),
     notes: &[String],
 ) -> Result<(), Error> {
     let sql = "INSERT INTO sightings (order_id, at, rule, body, notes) VALUES (?1, ?2, ?3, ?4, ?5)";
-    let body = to_json("sightings.body", sighting)?;
     let notes = to_json("sightings.notes", &notes)?;
     let (at, rule) = (sighting.at.millis(), sighting.rule.as_str());
     db.prepare_cached(sql)?
-        .execute(params![id, at, rule, body, notes])?;
+        .execute(params![id, at, rule, texts.sighting, notes])?;
     Ok(())
 }
 
 fn insert_postback(
     db: &Connection,
     id: i64,
-    (order, sighting): (&Order, &Sighting),
-    postback: &NewPostback,
+    order: &Order,
+    (postback, captured): (&NewPostback, &str),
 ) -> Result<(), Error> {
-    let click = order.click_of(Some(sighting), &postback.destination);
-    let captured = click.map(|click| &click.values);
-    let captured =
-        captured.map_or_else(|| Ok("{}".to_owned()), |values| to_json("captured", values))?;
     let (amount, currency) = money_words(postback.amount);
-    let stand = Stand::of(postback, order.at, order.at)?;
+    let at = sighting.at;
+    let stand = Stand::of(postback, order.at, at)?;
     db.prepare_cached(
         "INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount,
            currency, state, doubt, cause, at, due)
@@ -235,13 +270,13 @@ fn insert_postback(
         stand.state.as_str(),
         stand.doubt,
         stand.cause,
-        order.at.millis(),
+        at.millis(),
         stand.due,
     ])?;
     let entry = Change {
         order: id,
         postback: Some(db.last_insert_rowid()),
-        at: order.at,
+        at,
         was: None,
         became: stand.state.as_str(),
         cause: stand.cause.as_deref(),

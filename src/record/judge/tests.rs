@@ -50,6 +50,7 @@ fn settings(attribution: Attribution, mode: Mode) -> Settings {
         attribution,
         returns: HashMap::new(),
         destinations: [(aspire, usd.clone()), (other, usd)].into(),
+        webhooks: Vec::new(),
     }
 }
 

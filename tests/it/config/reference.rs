@@ -42,6 +42,10 @@ fn every_example_of_the_reference_is_right() {
         let example = piece.split("```").next().unwrap();
         let folder = Folder::with(&shipped_with(example))
             .var("ASPIRE_TOKEN", SECRET)
+            .var("CRM_TOKEN", SECRET)
+            .var("BOOKS_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+            .file("crm.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+            .file("books.url", "https://books.example/orders/{order_id}")
             .file("closed.html", "<!doctype html><title>Closed</title>")
             .var("REFGATE_KEY", &keys::create().unwrap())
             .var("REFGATE_OLD_KEY", &keys::create().unwrap())

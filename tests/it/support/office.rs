@@ -237,6 +237,8 @@ fn settings(template: &str, address: SocketAddr) -> Settings {
         concurrency: 4,
         rate: None,
         mode: Mode::Live,
+        pause_after: None,
+        webhook: None,
     };
     Settings {
         destinations: [(sale::aspire(), destination)].into(),
