@@ -20,6 +20,7 @@ pub mod postbacks;
 pub mod reload;
 pub mod run;
 pub mod say;
+pub mod shadow_report;
 pub mod status;
 pub mod supervisor;
 pub mod test;
@@ -98,6 +99,8 @@ enum Command {
     Go(go::Args),
     /// Say of every network and webhook whether it is told, and how much waits for it
     Status,
+    /// What networks in shadow would have been told, against what they counted themselves
+    ShadowReport(shadow_report::Args),
     /// Enter the orders that were spooled while the ledger failed
     Import,
     /// Have the one that runs read its configuration again; nobody is cut off
@@ -211,6 +214,7 @@ impl Cli {
             | Command::Pause(_)
             | Command::Go(_)
             | Command::Status
+            | Command::ShadowReport(_)
             | Command::Import => self.look(env, out)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -232,7 +236,7 @@ impl Cli {
                 }) => {
                     let import = known::Import {
                         stores: &settings.stores,
-                        actor: args.by.actor(env),
+                        actor: args.by.name(env),
                         now: Time::now(),
                     };
                     known::run(args, &import, &ledger, self.json, out).await
@@ -243,12 +247,15 @@ impl Cli {
                     postbacks::run(args, &ledger, Time::now(), self.json, out).await
                 }
                 Command::Pause(args) => {
-                    let who = args.by.actor(env);
+                    let who = args.by.name(env);
                     pause::run(args, (&settings.deliver, &ledger), who, self.json, out).await
                 }
                 Command::Go(args) => {
-                    let who = args.by.actor(env);
+                    let who = args.by.name(env);
                     go::run(args, (&settings.deliver, &ledger), who, self.json, out).await
+                }
+                Command::ShadowReport(args) => {
+                    shadow_report::run(args, &settings, &ledger, self.json, out).await
                 }
                 Command::Status => status::run(&settings, &ledger, self.json, out).await,
                 _ => {

@@ -12,6 +12,15 @@ use crate::name::NetworkName;
 /// Every value has passed the pattern and length that the operator stated.
 pub type Values = BTreeMap<String, String>;
 
+/// Whose link it was, for people: the partner's id where it has the usual name, otherwise all that the link carried.
+pub fn partner(values: &Values) -> String {
+    if let Some(id) = values.get("affiliate_id") {
+        return id.clone();
+    }
+    let pairs = values.iter().map(|(name, value)| format!("{name}={value}"));
+    pairs.collect::<Vec<_>>().join(", ")
+}
+
 /// What the values of a network's link identify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identifies {

@@ -6,17 +6,17 @@ use crate::actor::Actor;
 /// Who says so.
 #[derive(Clone, Debug, clap::Args)]
 pub struct By {
-    /// Who says so, for the record [default: who called sudo, or is logged in]
+    /// Who says so, for the record [default: `SUDO_USER` or `USER`]
     #[arg(long, value_name = "NAME")]
-    pub by: Option<Actor>,
+    pub actor: Option<Actor>,
 }
 
 impl By {
     /// The name given, or else the user's.
-    pub fn actor(&self, env: Environment<'_>) -> Actor {
+    pub fn name(&self, env: Environment<'_>) -> Actor {
         let users = ["SUDO_USER", "USER", "LOGNAME"].into_iter();
         let mut users = users.filter_map(|name| env(name)?.parse().ok());
-        let given = self.by.clone().or_else(|| users.next());
+        let given = self.actor.clone().or_else(|| users.next());
         given.unwrap_or_else(Actor::unknown)
     }
 }

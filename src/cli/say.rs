@@ -4,6 +4,7 @@
 //! reach a terminal.
 
 use std::io;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -34,6 +35,20 @@ pub enum Error {
     /// No such destination is configured.
     #[error("no network or webhook is called {0}; there are {1}")]
     NoDestination(NetworkName, String),
+    /// It has no currency to compare with: a webhook, which counts nothing.
+    #[error("{0} is a webhook, and counts nothing")]
+    NoCurrency(NetworkName),
+    /// No single byte, as a CSV's delimiter must be.
+    #[error("{0:?} cannot stand between the columns of a CSV file")]
+    Delimiter(char),
+    /// What a network counted cannot be read.
+    #[error("cannot use {}", path.display())]
+    Tracked {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: super::shadow_report::tracked::FileError,
+    },
     /// Files of the spool were not imported; each was told.
     #[error("not imported: {0} of the spool's files")]
     Kept(usize),
@@ -44,7 +59,7 @@ pub enum Error {
     #[error("cannot read {}", path.display())]
     File {
         /// Which.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// Why.
         source: io::Error,
     },

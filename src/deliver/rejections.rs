@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::click::partner;
 use crate::name::NetworkName;
 use crate::order::OrderKey;
 use crate::postback::{Postback, Verdict};
@@ -52,7 +53,7 @@ impl Rejections {
         if !run.orders.contains(&postback.order) {
             run.orders.push(postback.order.clone());
         }
-        run.partners.insert(partner(postback));
+        run.partners.insert(partner(&postback.values));
         let after = usize::try_from(after).unwrap_or(usize::MAX);
         let needed = match run.partners.len() {
             0 | 1 => after.saturating_mul(ONE_PARTNER),
@@ -79,15 +80,6 @@ fn general(words: &str, postback: &Postback) -> String {
     own.sort_by_key(|own| std::cmp::Reverse(own.len()));
     let own = own.into_iter().filter(|own| own.len() > 1);
     own.fold(words.to_owned(), |words, own| words.replace(own, "…"))
-}
-
-/// Who is paid: the partner's id where it has the usual name, otherwise all that the link carried.
-fn partner(postback: &Postback) -> String {
-    let values = &postback.values;
-    match values.get("affiliate_id") {
-        Some(id) => id.clone(),
-        None => format!("{values:?}"),
-    }
 }
 
 #[cfg(test)]

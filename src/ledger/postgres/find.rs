@@ -18,6 +18,19 @@ const HISTORY: usize = 1000;
 /// Orders that are asked for without waiting for each other.
 const TOGETHER: usize = 200;
 
+pub(super) async fn held(
+    db: &Connection,
+    after: PostbackId,
+    limit: usize,
+) -> Result<Vec<Postback>, Error> {
+    let sql = format!(
+        "SELECT {} WHERE state = 'held' AND postbacks.id > $1 ORDER BY postbacks.id LIMIT $2",
+        row::POSTBACK
+    );
+    let rows = db.rows(&sql, &[&after, &bounded(limit)]).await?;
+    rows.iter().map(|row| row::postback(row)).collect()
+}
+
 pub(super) async fn unsettled(db: &Connection) -> Result<Vec<Unsettled>, Error> {
     let rows = db.rows(Unsettled::SQL, &[]).await?;
     rows.iter().map(|row| Unsettled::read(row)).collect()

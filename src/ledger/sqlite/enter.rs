@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::known;
 use super::send::{Change, note};
+use crate::clock::Time;
 use crate::ledger::error::Error;
 use crate::ledger::known::Marker;
 use crate::ledger::row::{self, OrderRow, money_words, standing_words, to_json};
@@ -148,7 +149,7 @@ fn first(db: &Connection, candidate: &Candidate, texts: &Texts) -> Result<Entere
     };
     note(db, &entry)?;
     for (postback, captured) in postbacks.iter().zip(&texts.captured) {
-        insert_postback(db, id, order, (postback, captured))?;
+        insert_postback(db, (id, order), sighting.at, (postback, captured))?;
     }
     Ok(Entered::New(entered))
 }
@@ -179,7 +180,13 @@ fn again(
         complete_postback(db, known, postback, &candidate.sighting)?;
     }
     for postback in &fold.told {
-        insert_postback(db, known.id, (&fold.order, &candidate.sighting), postback)?;
+        let of_nobody = (postback, "{}");
+        insert_postback(
+            db,
+            (known.id, &fold.order),
+            candidate.sighting.at,
+            of_nobody,
+        )?;
     }
     Ok(Entered::Completed(fold.order))
 }
@@ -247,12 +254,11 @@ fn keep_sighting(
 
 fn insert_postback(
     db: &Connection,
-    id: i64,
-    order: &Order,
+    (id, order): (i64, &Order),
+    at: Time,
     (postback, captured): (&NewPostback, &str),
 ) -> Result<(), Error> {
     let (amount, currency) = money_words(postback.amount);
-    let at = sighting.at;
     let stand = Stand::of(postback, order.at, at)?;
     db.prepare_cached(
         "INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount,

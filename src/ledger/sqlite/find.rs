@@ -14,6 +14,20 @@ use crate::postback::{Postback, PostbackId, State};
 /// Attempts and changes shown of one thing; the newest.
 const HISTORY: usize = 1000;
 
+pub(super) fn held(
+    db: &Connection,
+    after: PostbackId,
+    limit: usize,
+) -> Result<Vec<Postback>, Error> {
+    let sql = format!(
+        "SELECT {} WHERE state = 'held' AND postbacks.id > ?1 ORDER BY postbacks.id LIMIT ?2",
+        row::POSTBACK
+    );
+    db.prepare_cached(&sql)?
+        .query_and_then(params![after, bounded(limit)], |row| row::postback(row))?
+        .collect()
+}
+
 pub(super) fn unsettled(db: &Connection) -> Result<Vec<Unsettled>, Error> {
     db.prepare_cached(Unsettled::SQL)?
         .query_and_then([], |row| Unsettled::read(row))?
