@@ -15,6 +15,7 @@ pub mod key;
 pub mod known;
 pub mod log;
 pub mod orders;
+pub mod out;
 pub mod pause;
 pub mod postbacks;
 pub mod reload;
@@ -38,8 +39,10 @@ use crate::clock::Time;
 use crate::config::keys::Missing;
 use crate::config::{self, Faults, Loaded};
 use crate::demo::scene;
+use crate::inert;
 use crate::ledger::{Ledger, Role};
 use crate::record::spool::Spool;
+use out::Inert;
 
 /// The configuration or the command is wrong: `EX_USAGE` of sysexits.h.
 const USAGE: u8 = 64;
@@ -157,7 +160,7 @@ pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>, env: Environmen
         }
     };
     // Not locked: in the demo the log goes to standard output too.
-    let mut out = io::BufWriter::new(io::stdout());
+    let mut out = Inert::new(io::BufWriter::new(io::stdout()), cli.json);
     let done = cli.done(env, &mut out).and_then(|code| {
         out.flush()?;
         Ok(code)
@@ -284,6 +287,8 @@ impl Cli {
 fn list(faults: &Faults) {
     let count = faults.findings().len();
     let many = if count == 1 { "fault" } else { "faults" };
+    let faults = faults.to_string();
+    let faults = inert::lines(&faults);
     eprintln!("{faults}\nrefgate: {count} {many} in the configuration; nothing was started");
 }
 
@@ -293,5 +298,5 @@ fn list(faults: &Faults) {
     reason = "the last word of a command that was not done"
 )]
 fn tell(error: &dyn std::error::Error) {
-    eprintln!("refgate: {}", Causes(error));
+    eprintln!("refgate: {}", inert::lines(&Causes(error).to_string()));
 }

@@ -7,9 +7,14 @@ pub fn inert(text: &str) -> String {
     escaped(text, acts, debug).into_owned()
 }
 
-/// The same, but for the ends of lines: of a text that is several lines by itself.
+/// The same, but for tabs and the ends of lines: of a text that is several lines by itself.
 pub fn lines(text: &str) -> Cow<'_, str> {
-    escaped(text, |c| c != '\n' && acts(c), debug)
+    let safe = |line| escaped(line, |c| !matches!(c, '\n' | '\t') && acts(c), debug);
+    if !text.contains("\r\n") {
+        return safe(text);
+    }
+    let lines: Vec<Cow<'_, str>> = text.split("\r\n").map(safe).collect();
+    Cow::Owned(lines.join("\r\n"))
 }
 
 /// JSON with everything escaped that a terminal would act on; it stays the same value. The ends of
@@ -83,7 +88,10 @@ mod tests {
         assert_eq!(inert("two\r\nlines\u{9b}"), "two\\r\\nlines\\u{9b}");
         assert_eq!(inert("1\u{202e}5"), "1\\u{202e}5");
         assert_eq!(inert("Grüße, 1 249,95 €"), "Grüße, 1 249,95 €");
-        assert_eq!(lines("two\r\nlines\u{9b}"), "two\\r\nlines\\u{9b}");
+        assert_eq!(
+            lines("one\r\ntwo\tx\r\u{9b}\n"),
+            "one\r\ntwo\tx\\r\\u{9b}\n"
+        );
     }
 
     #[test]

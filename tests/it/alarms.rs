@@ -99,19 +99,20 @@ fn cookies_that_never_come_back_are_counted_by_browser() {
     let kept = &store.traffic.kept;
     let later = |hours: u32| Time::now().plus(Duration::from_secs(3700) * hours);
     let click = || cookie(&front.ask(get("/?affiliate_id=123456", FIREFOX))).unwrap();
-    for _ in 0..64 {
+    // Some of them meet at one place, and only one of those is waited for.
+    for _ in 0..100 {
         click();
     }
     assert_eq!(kept.lost(Time::now()), [], "they may still come");
     assert_eq!(kept.lost(later(1)), [(Family::Firefox, 0, 64)]);
-    for _ in 0..5 {
+    for _ in 0..10 {
         let cookie = click();
         let fields = format!("{FIREFOX}Cookie: a=b; {cookie}\r\n");
         // An image is no page that somebody opens.
         front.ask(get("/x.png", &format!("{fields}Sec-Fetch-Dest: image\r\n")));
-        assert_eq!(kept.lost(Time::now()).len(), 1);
         front.ask(get("/other", &fields));
     }
+    assert_eq!(kept.lost(Time::now()).len(), 1, "not yet");
     assert_eq!(kept.lost(later(2)), []);
 }
 
@@ -188,7 +189,7 @@ fn no_body_is_ever_logged() {
     daemon.signal(rustix::process::Signal::TERM);
     daemon.says("ending");
     assert!(
-        daemon.log.iter().any(|line| line.contains("TRACE")),
+        daemon.log.iter().any(|line| line.contains("DEBUG")),
         "nothing was traced"
     );
     let found: Vec<_> = daemon

@@ -201,7 +201,7 @@ fn no_page_in_a_browser_steers_by_loopback() {
 fn an_address_that_others_reach_needs_tokens() {
     let with = |admin: &str| {
         Folder::with(&shipped().replace(
-            "admin: ${ADMIN:-127.0.0.1:8084}",
+            "admin: 127.0.0.1:8084",
             &format!("admin: {admin}"),
         ))
     };
