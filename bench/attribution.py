@@ -111,7 +111,7 @@ def many(hosts, rules, port):
     for at in range(hosts // HOSTS_A_STORE):
         names = ", ".join("h%d.localhost" % (at * HOSTS_A_STORE + one) for one in range(HOSTS_A_STORE))
         stores.append('  s%d: { hosts: [%s], scheme: http, upstream: "http://127.0.0.1:%d", currency: USD, '
-                      'number_format: "1,234.56", max_amount: 5000, consent: not_needed }' % (at, names, port))
+                      'number_format: "1,234.56", max_amount: 5000, consent: not_needed, checkout: /checkout }' % (at, names, port))
     lines = ['  - { name: r%d, when: { method: GET, path: "/checkout/done-%d/{order_id}", content_type: text/html }, '
              'read: { order_id: { path: order_id }, a: { css: "#a" } }, then: order, amount: a }' % (at, at)
              for at in range(rules - 1)]  # the template has one

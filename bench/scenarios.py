@@ -56,11 +56,13 @@ class Group:
         self.cookie = self.visit()
 
     def visit(self):
-        """A cookie that refgate makes for a click; None where refgate does not run or answer."""
+        """A cookie that refgate makes for a click and a step of the checkout; None where refgate does not run or answer."""
         if "refgate" not in self.running:
             return None
         try:
             answer, _body = load.get(self.running["refgate"], "/1k?affiliate_id=123456")
+            cookie = answer.headers["Set-Cookie"].partition(";")[0]
+            answer, _body = load.get(self.running["refgate"], "/checkout", cookie)
             return answer.headers["Set-Cookie"].partition(";")[0]
         except (OSError, http.client.HTTPException, AttributeError) as error:
             self.leave_out("refgate", "it gives no cookie for a click: %r" % error)

@@ -14,7 +14,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{Method, StatusCode};
 use refgate::message::Fields;
-use refgate::observe::rule::{Direction, Pick, Read, Rule, Source, Then, When};
+use refgate::observe::rule::{Direction, Pick, Proof, Read, Rule, Source, Then, When};
 use refgate::observe::{Decision, Matched, RequestHead, Rules, Settings};
 use refgate::store::{Protocol, Scheme, Store, Stores, Upstream};
 
@@ -78,9 +78,11 @@ fn rules() -> Rules {
         then: Then::Order {
             amount: "subtotal - discount".parse().unwrap(),
         },
+        proof: Proof::default(),
     };
     let settings = Settings {
         rules: vec![rule],
+        pixels: Default::default(),
         body_limit: 2 << 20,
         decoded_limit: 8 << 20,
         read_timeout: Duration::from_secs(1),

@@ -29,6 +29,7 @@ mod ledger;
 mod limits;
 mod networks;
 mod pattern;
+mod proof;
 mod reader;
 pub mod report;
 mod returns;

@@ -94,6 +94,10 @@ events! {
     CookieRefused = "cookies_refused";
     /// A cookie of ours opened, but every click in it was older than the window, or from the future.
     CookieExpired = "cookies_expired";
+    /// A visit could not be sealed into its cookie: what is new in it is not kept.
+    CookieLost = "cookies_lost";
+    /// A visitor with a click was at the checkout; his cookie says so.
+    CheckoutSeen = "checkout_steps";
     /// Capturing panicked; the request went on untouched.
     CaptureFailed = "capture_failed";
     /// Decorating panicked; the page broke off, or went on as it was.
@@ -126,6 +130,8 @@ events! {
     OrderEntered = "orders_entered";
     /// An order that is already known was seen again.
     OrderSeenAgain = "orders_seen_again";
+    /// A confirmation named a known order with another amount, later, from another visit: the id may be in use twice.
+    IdReused = "ids_reused";
     /// A confirmation was of an order that is known without its row: imported, or older than the retention. No new order.
     OrderKnown = "orders_known";
     /// An order was entered in the state held.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::de::IntoDeserializer as _;
+pub use serde::de::value::Error as WordError;
 use serde::{Deserialize, Serialize};
 
 use crate::click::Click;
@@ -13,8 +15,10 @@ use crate::name::{Namespace, NetworkName, RuleName, StoreName};
 use crate::visit::{Visit, VisitId};
 
 mod fold;
+mod proof;
 
 pub use fold::{Fold, fold};
+pub use proof::{Evidence, FloorError, IdFloor, Proof};
 
 /// Longest order id in bytes.
 pub const ID_LIMIT: usize = 128;
@@ -171,9 +175,28 @@ pub enum Doubt {
     NotPositive,
     /// Nothing shows that this visit bought.
     Unproven,
+    /// The click came too shortly before the order.
+    TooYoung,
     /// The destination only watches (`mode: shadow`), or had not gone live when the order was seen.
     #[serde(alias = "dry_run")]
     Shadow,
+    /// The operator took it back while it was due.
+    Operator,
+}
+
+impl fmt::Display for Doubt {
+    /// Its word in the ledger: `over_max_amount`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl FromStr for Doubt {
+    type Err = WordError;
+
+    fn from_str(word: &str) -> Result<Self, WordError> {
+        Self::deserialize(word.into_deserializer())
+    }
 }
 
 /// The words for where an order stands.
@@ -245,6 +268,9 @@ pub struct Order {
     pub click: Option<Click>,
     /// The visit that bought.
     pub visit: Option<VisitId>,
+    /// What shows that it bought; none where nothing does, or nobody is owed the order.
+    #[serde(default)]
+    pub proof: Option<Proof>,
 }
 
 impl Order {

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use crate::money::{Currency, Decimal};
 use crate::name::{NetworkName, StoreName};
+use crate::observe::rule::PathPattern;
 use crate::order::Timing;
 use crate::postback::Mode;
 use crate::visit::Attribution;
@@ -31,7 +32,7 @@ mod webhooks;
 
 pub use judge::judge;
 pub use recorder::{BACKLOG, PATIENCE, Recorded, Recorder};
-pub use returns::{Checkout, Returns};
+pub use returns::{Returns, Sessions};
 pub use webhooks::Webhook;
 
 /// How orders are judged and kept.
@@ -45,8 +46,12 @@ pub struct Settings {
     pub window: Duration,
     /// Which click wins.
     pub attribution: Attribution,
-    /// The stores whose sessions are remembered, by name.
-    pub returns: HashMap<StoreName, Checkout>,
+    /// How old a click must be at the order; an order that comes sooner is held.
+    pub min_click_age: Duration,
+    /// The paths of the stores' checkouts.
+    pub checkouts: HashMap<StoreName, Vec<PathPattern>>,
+    /// The stores whose sessions are remembered there.
+    pub returns: HashMap<StoreName, Sessions>,
     /// Who may be told, in which money.
     pub destinations: HashMap<NetworkName, Destination>,
     /// Who is told beside them, whoever an order is owed to.

@@ -30,8 +30,9 @@ impl fmt::Debug for Secret {
 /// A secret this long is found in any case of its letters; a shorter one could be a word.
 const LONG: usize = 8;
 
-/// `text` with every occurrence of every secret masked: as it is, and as others may echo it:
-/// percent-encoded (once or twice, whole or in part), with character references of HTML, with escapes of
+/// `text` with every occurrence of every secret masked.
+///
+/// As it is, and as others may echo it: percent-encoded (once or twice, whole or in part), with character references of HTML, with escapes of
 /// JSON, in the other case.
 pub fn mask(text: &str, secrets: &[Secret]) -> String {
     let mut masked = text.to_owned();

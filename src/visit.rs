@@ -15,6 +15,16 @@ use crate::clock::Time;
 /// Replicas share cookies, and a clock may be set back.
 pub const SKEW: Duration = Duration::from_secs(5 * 60);
 
+/// How long after a checkout step no click is taken from somebody who has one already: who is about
+/// to pay was won before (domain.md §4, extensions that follow a link at the checkout).
+pub const GUARDED: Duration = Duration::from_secs(30 * 60);
+
+/// How long a checkout step shows that a visit bought.
+pub const STEP_COUNTS: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long one step stands for the further ones: each that is noted costs a cookie.
+pub const STEP_PAUSE: Duration = Duration::from_secs(5 * 60);
+
 /// Which click is paid for when there are several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attribution {
@@ -95,7 +105,8 @@ impl Visit {
     ///
     /// A network keeps one click. The same values move its time only when they
     /// come from another site, and never where they name that very click. A reload
-    /// changes nothing. Under first click a live click is not replaced.
+    /// changes nothing, nor does anything shortly after a checkout step ([`GUARDED`]). Under first
+    /// click a live click is not replaced.
     pub fn take(
         &mut self,
         click: Click,
@@ -103,7 +114,7 @@ impl Visit {
         identifies: Identifies,
         attribution: Attribution,
     ) -> bool {
-        if arrival == Arrival::Reload {
+        if arrival == Arrival::Reload || self.is_guarded(click.at) {
             return false;
         }
         let known = self
@@ -123,12 +134,19 @@ impl Visit {
     }
 
     /// Takes in a click that another store knows of, with the time that it had there; false if it
-    /// changes nothing.
+    /// changes nothing, as shortly after a checkout step here ([`GUARDED`]).
     ///
     /// A network keeps the newer of two clicks, or the older under first click. There an old click
     /// could take a live one's place, so one that may be `somebody_elses` is not taken at all.
-    pub fn adopt(&mut self, click: Click, attribution: Attribution, somebody_elses: bool) -> bool {
-        if attribution == Attribution::FirstClick && somebody_elses {
+    pub fn adopt(
+        &mut self,
+        click: Click,
+        attribution: Attribution,
+        somebody_elses: bool,
+        now: Time,
+    ) -> bool {
+        let is_foreign = attribution == Attribution::FirstClick && somebody_elses;
+        if is_foreign || self.is_guarded(now) {
             return false;
         }
         let of_network = |known: &&mut Click| known.network == click.network;
@@ -147,6 +165,39 @@ impl Visit {
         }
         self.clicks.sort_by_key(|click| click.at);
         true
+    }
+
+    /// Whether a checkout step was seen so lately that no click is taken any more.
+    fn is_guarded(&self, now: Time) -> bool {
+        let step = |step: Time| now.since(step) < GUARDED && step.since(now) <= SKEW;
+        self.checkout.is_some_and(step)
+    }
+
+    /// Notes a checkout step; false if it says nothing new: one was noted lately, after every click.
+    ///
+    /// The request that makes a click is no step: it leads to the checkout from outside.
+    pub fn step(&mut self, now: Time) -> bool {
+        if self.clicks.iter().any(|click| click.at == now) {
+            return false;
+        }
+        let is_known = |step: Time| {
+            let lately = now.since(step) < STEP_PAUSE && step.since(now) <= SKEW;
+            lately && self.clicks.iter().all(|click| click.at <= step)
+        };
+        if self.checkout.is_some_and(is_known) {
+            return false;
+        }
+        self.checkout = Some(now);
+        true
+    }
+
+    /// The checkout step that shows that who came by `click` has bought by `now`: one after the
+    /// click, within [`STEP_COUNTS`].
+    pub fn step_after(&self, click: &Click, now: Time) -> Option<Time> {
+        let counts = |step: &Time| {
+            now.since(*step) <= STEP_COUNTS && step.since(now) <= SKEW && click.at <= *step
+        };
+        self.checkout.filter(counts)
     }
 
     /// Whether it makes no difference which of two visits somebody has: they are one, or have the
@@ -209,166 +260,4 @@ pub fn is_live(click: &Click, window: Duration, now: Time) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DAY: u64 = 86_400;
-
-    fn click(network: &str, id: &str, day: i64) -> Click {
-        Click {
-            network: network.parse().unwrap(),
-            values: [("id".to_owned(), id.to_owned())].into(),
-            at: Time::from_millis(day * 86_400_000),
-        }
-    }
-
-    fn visit(clicks: &[Click]) -> Visit {
-        Visit {
-            id: VisitId(7),
-            clicks: clicks.to_vec(),
-            checkout: None,
-        }
-    }
-
-    #[test]
-    fn the_last_or_the_first_live_click_is_credited() {
-        let visit = visit(&[click("a", "1", 0), click("b", "2", 5)]);
-        let window = Duration::from_secs(30 * DAY);
-        let credited = |attribution, day: i64| {
-            let now = Time::from_millis(day * 86_400_000);
-            let click = visit.credited(attribution, window, now)?;
-            Some(click.network.as_str().to_owned())
-        };
-        assert_eq!(credited(Attribution::LastClick, 10).as_deref(), Some("b"));
-        assert_eq!(credited(Attribution::FirstClick, 10).as_deref(), Some("a"));
-        assert_eq!(credited(Attribution::FirstClick, 30).as_deref(), Some("a"));
-        assert_eq!(credited(Attribution::FirstClick, 31).as_deref(), Some("b"));
-        assert_eq!(credited(Attribution::LastClick, 36), None);
-    }
-
-    #[test]
-    fn a_click_from_the_future_counts_only_within_the_skew() {
-        let now = Time::from_millis(86_400_000);
-        let window = Duration::from_secs(30 * DAY);
-        for (ahead, counts) in [
-            (Duration::ZERO, true),
-            (SKEW, true),
-            (SKEW + Duration::from_millis(1), false),
-            (Duration::MAX, false),
-        ] {
-            let mut visit = visit(&[click("a", "1", 0)]);
-            visit.clicks[0].at = now.plus(ahead);
-            let credited = visit.credited(Attribution::LastClick, window, now);
-            assert_eq!(credited.is_some(), counts, "{ahead:?}");
-            assert_eq!(visit.within(window, now).is_some(), counts, "{ahead:?}");
-        }
-    }
-
-    #[test]
-    fn under_all_every_networks_newest_live_click_is_owed() {
-        let clicks = [
-            click("a", "1", 0),
-            click("b", "2", 5),
-            click("c", "3", 5),
-            click("b", "4", 6),
-        ];
-        let visit = visit(&clicks);
-        let owed = |attribution, day: i64| {
-            let (window, now) = (
-                Duration::from_secs(30 * DAY),
-                Time::from_millis(day * 86_400_000),
-            );
-            let owed = visit.owed(attribution, window, now).into_iter();
-            owed.map(|click| click.values["id"].as_str())
-                .collect::<String>()
-        };
-        assert_eq!(owed(Attribution::All, 10), "431");
-        assert_eq!(owed(Attribution::All, 31), "43", "one is too old");
-        assert_eq!(owed(Attribution::All, 40), "");
-        assert_eq!(owed(Attribution::LastClick, 10), "4");
-        assert_eq!(owed(Attribution::FirstClick, 10), "1");
-    }
-
-    #[test]
-    fn of_clicks_of_one_millisecond_the_later_in_their_order_is_the_last() {
-        let visit = visit(&[click("a", "1", 5), click("b", "2", 5)]);
-        let (window, now) = (Duration::from_secs(DAY), Time::from_millis(5 * 86_400_000));
-        let credited = |attribution| {
-            let click = visit.credited(attribution, window, now).unwrap();
-            let owed = visit.owed(attribution, window, now);
-            assert_eq!(owed[0], click);
-            (click.network.as_str(), owed.len())
-        };
-        assert_eq!(credited(Attribution::LastClick), ("b", 1));
-        assert_eq!(credited(Attribution::FirstClick), ("a", 1));
-        assert_eq!(credited(Attribution::All), ("b", 2));
-    }
-
-    #[test]
-    fn the_same_values_move_the_time_only_from_another_site() {
-        let old = visit(&[click("a", "1", 0)]);
-        let (last, first) = (Attribution::LastClick, Attribution::FirstClick);
-        for (values, arrival, identifies, attribution, day) in [
-            ("1", Arrival::Other, Identifies::Partner, last, 0),
-            ("1", Arrival::CrossSite, Identifies::Partner, last, 9),
-            ("2", Arrival::Reload, Identifies::Partner, last, 0),
-            ("1", Arrival::CrossSite, Identifies::Click, last, 0),
-            ("1", Arrival::CrossSite, Identifies::Partner, first, 0),
-            ("2", Arrival::Other, Identifies::Partner, last, 9),
-            ("2", Arrival::Other, Identifies::Click, last, 9),
-            ("2", Arrival::CrossSite, Identifies::Partner, first, 0),
-            (
-                "2",
-                Arrival::CrossSite,
-                Identifies::Partner,
-                Attribution::All,
-                9,
-            ),
-        ] {
-            let mut visit = old.clone();
-            let changed = visit.take(click("a", values, 9), arrival, identifies, attribution);
-            let expected = Time::from_millis(day * 86_400_000);
-            let case = format!("{values} {arrival:?} {identifies:?} {attribution:?}");
-            assert_eq!(visit.clicks[0].at, expected, "{case}");
-            assert_eq!((visit.clicks.len(), changed), (1, day == 9), "{case}");
-        }
-    }
-
-    #[test]
-    fn another_stores_click_keeps_its_time_and_wins_by_it() {
-        let (last, first) = (Attribution::LastClick, Attribution::FirstClick);
-        let (known, newer) = (click("a", "1", 5), click("a", "2", 6));
-        let (older, other) = (click("a", "2", 4), click("b", "2", 4));
-        for (adopted, attribution, somebody_elses, expected) in [
-            (&newer, last, false, vec![&newer]),
-            (&newer, last, true, vec![&newer]),
-            (&older, last, false, vec![&known]),
-            (&known, last, false, vec![&known]),
-            (&other, last, true, vec![&other, &known]),
-            (&newer, first, false, vec![&known]),
-            (&older, first, false, vec![&older]),
-            (&other, first, false, vec![&other, &known]),
-            (&older, first, true, vec![&known]),
-            (&other, first, true, vec![&known]),
-        ] {
-            let mut visit = visit(std::slice::from_ref(&known));
-            let before = visit.clone();
-            let changed = visit.adopt(adopted.clone(), attribution, somebody_elses);
-            let clicks: Vec<_> = visit.clicks.iter().collect();
-            assert_eq!(
-                clicks, expected,
-                "{adopted:?} {attribution:?} {somebody_elses}"
-            );
-            assert_eq!(changed, visit != before);
-        }
-    }
-
-    #[test]
-    fn clicks_older_than_the_window_are_forgotten() {
-        let window = Duration::from_secs(5 * DAY);
-        let now = Time::from_millis(8 * 86_400_000);
-        let left = visit(&[click("a", "1", 0), click("b", "2", 5)]).within(window, now);
-        assert_eq!(left.unwrap().clicks, [click("b", "2", 5)]);
-        assert_eq!(visit(&[click("a", "1", 0)]).within(window, now), None);
-    }
-}
+mod tests;

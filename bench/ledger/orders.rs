@@ -4,7 +4,7 @@ use refgate::click::Click;
 use refgate::clock::Time;
 use refgate::money::Money;
 use refgate::order::{
-    Candidate, Field, FoundBy, NewPostback, Order, OrderKey, Sighting, Standing, Timing,
+    Candidate, Field, FoundBy, NewPostback, Order, OrderKey, Proof, Sighting, Standing, Timing,
 };
 use refgate::visit::{Visit, VisitId};
 
@@ -67,6 +67,7 @@ pub(crate) fn candidate(id: &str) -> Candidate {
         why: "last click, of aspire".to_owned(),
         click: Some(click.clone()),
         visit: Some(VisitId(0x1020_3040_5060_7080_90a0_b0c0_d0e0_f007)),
+        proof: Some(Proof::Checkout(at)),
     };
     let sighting = Sighting {
         at,

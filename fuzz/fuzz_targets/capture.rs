@@ -128,6 +128,7 @@ fn whole(settings: &Settings, stores: &Stores, target: &[u8], cookie: &[u8], sea
         now,
         fresh: &fresh,
         is_excluded: &|_| false,
+        is_checkout: &|_| false,
         counters: &counters,
     };
     let captured = settings.capture(&mut head, by);

@@ -195,10 +195,10 @@ mod tests {
         settings
     }
 
-    fn status(settings: &Settings, method: Method, path: &str, pairs: &[(&str, &str)]) -> u16 {
+    fn status(settings: &Settings, method: &Method, path: &str, pairs: &[(&str, &str)]) -> u16 {
         let asked = Asked {
             peer: Peer::Tcp("127.0.0.1".parse().unwrap()),
-            method: &method,
+            method,
             path,
             fields: &fields(pairs),
         };
@@ -224,11 +224,11 @@ mod tests {
             ("192.0.2.1:8084", "localhost", 421),
         ] {
             let host = [("host", host)];
-            let got = status(&settings(listen), Method::GET, "/alarms", &host);
+            let got = status(&settings(listen), &Method::GET, "/alarms", &host);
             assert_eq!(got, expected, "{listen} {host:?}");
         }
         let own = settings("127.0.0.1:1");
-        assert_eq!(status(&own, Method::GET, "/alarms", &[]), 421);
+        assert_eq!(status(&own, &Method::GET, "/alarms", &[]), 421);
     }
 
     #[test]
@@ -262,7 +262,7 @@ mod tests {
             (Method::POST, ("accept", "*/*"), 200),
         ] {
             let pairs = [("host", "127.0.0.1"), pair];
-            let got = status(&own, method, "/reload", &pairs);
+            let got = status(&own, &method, "/reload", &pairs);
             assert_eq!(got, expected, "{pair:?}");
         }
     }

@@ -90,7 +90,8 @@ impl Control<'_> {
         };
         let reloading = async {
             if let Some(again) = self.again {
-                self.reloader.run(again).await;
+                // It holds two configurations at a time.
+                Box::pin(self.reloader.run(again)).await;
             }
         };
         // Joined on this runtime, which must live to see a second signal.

@@ -9,7 +9,7 @@ use memchr::memchr;
 
 use super::referer::Before;
 use super::visiting::Visiting;
-use super::{By, Captured, Head, Settings, Visitor, consent, cookies, navigation, query};
+use super::{By, Captured, Head, Settings, Visitor, consent, cookies, navigation, query, step};
 use crate::consent::Consent;
 use crate::event::Event;
 
@@ -29,19 +29,23 @@ impl Settings {
         (ours, before): (cookies::Ours, &Before),
         by: By<'_>,
     ) -> Captured {
-        let Some(news) = self.news(head, (&ours, before), by) else {
+        let news = self.news(head, (&ours, before), by);
+        if news.is_none() && !step::may_be(head, &ours, by) {
             return Captured {
                 visitor: Visitor::sealed(ours),
                 ..Captured::default()
             };
-        };
+        }
         let mut visiting = Visiting::begin(self, head, &ours, by);
-        if let Some(token) = news.token {
-            visiting.arrive_late(&token);
+        if let Some(News { landing, token }) = news {
+            if let Some(token) = token {
+                visiting.arrive_late(&token);
+            }
+            if let Some(landing) = landing {
+                visiting.take_late(landing);
+            }
         }
-        if let Some(landing) = news.landing {
-            visiting.take_late(landing);
-        }
+        visiting.step();
         let (visit, answer) = visiting.end();
         Captured {
             visitor: Visitor::known(ours, false, visit),

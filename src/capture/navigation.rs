@@ -28,6 +28,19 @@ pub fn is_page(fields: &Fields) -> bool {
     dest.is_none_or(|dest| dest == "document")
 }
 
+/// Whether the request may be a shopper's own step.
+///
+/// He opens a page or a frame, sends a form, or a script of the page does it for him. No picture,
+/// style or script is one, and nothing fetched ahead of time.
+pub fn is_step(method: &Method, fields: &Fields) -> bool {
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH];
+    let steps = ["document", "empty", "iframe", "frame"];
+    let dest = fields.text("sec-fetch-dest");
+    methods.contains(method)
+        && dest.is_none_or(|dest| steps.contains(&dest))
+        && !is_speculative(fields)
+}
+
 /// Whether the page is fetched ahead of time (`Sec-Purpose`, and its forerunners).
 pub fn is_speculative(fields: &Fields) -> bool {
     ["sec-purpose", "purpose", "x-purpose", "x-moz"]
@@ -125,6 +138,25 @@ mod tests {
                 expected,
                 "{method} {fields:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_step_is_what_the_shopper_does_himself() {
+        for (method, fields, expected) in [
+            (Method::GET, &[][..], true),
+            (Method::POST, &[("sec-fetch-dest", "document")], true),
+            (Method::POST, &[("sec-fetch-dest", "empty")], true),
+            (Method::PATCH, &[("sec-fetch-dest", "empty")], true),
+            (Method::GET, &[("sec-fetch-dest", "iframe")], true),
+            (Method::HEAD, &[], false),
+            (Method::OPTIONS, &[("sec-fetch-dest", "empty")], false),
+            (Method::GET, &[("sec-fetch-dest", "image")], false),
+            (Method::GET, &[("sec-fetch-dest", "script")], false),
+            (Method::GET, &[("sec-purpose", "prefetch;prerender")], false),
+        ] {
+            let is = is_step(&method, &headers(fields));
+            assert_eq!(is, expected, "{method} {fields:?}");
         }
     }
 

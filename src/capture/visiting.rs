@@ -1,6 +1,6 @@
 //! A request that is read: what is known of its visitor, and what becomes of that.
 
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::answer::Answer;
 use super::{By, Head, Settings, consent, cookies, navigation};
@@ -75,6 +75,11 @@ impl<'a> Visiting<'a> {
             };
             if self.visit.is_some() {
                 self.gave(&cookies);
+            }
+            if cookies.is_empty() {
+                self.by.counters.add(Event::CookieLost);
+                warn!(store = %self.by.place.store.name,
+                    "a visit could not be sealed: its newest click or checkout step is not kept");
             }
             self.answer.set_cookies.extend(cookies);
         }

@@ -66,7 +66,7 @@ fn tell_known(id: &str, known: &KnownOrder, out: &mut dyn io::Write) -> Result<(
     Ok(())
 }
 
-fn tell(story: &Story, pauses: &[Pause], out: &mut dyn io::Write) -> Result<(), Error> {
+pub(super) fn tell(story: &Story, pauses: &[Pause], out: &mut dyn io::Write) -> Result<(), Error> {
     head(&story.order, out)?;
     for click in clicks(story) {
         tell_click(click, &story.order, out)?;
@@ -117,6 +117,9 @@ fn head(order: &Order, out: &mut dyn io::Write) -> Result<(), Error> {
         "  seen     {} in store {}, by rule {}",
         order.at, order.store, order.rule
     )?;
+    if let Some(proof) = &order.proof {
+        writeln!(out, "  proof    {proof}")?;
+    }
     if let Some(working) = &order.working {
         writeln!(out, "  worth    {}", inert(working))?;
     }
@@ -218,9 +221,12 @@ fn tell_change(change: &Transition, out: &mut dyn io::Write) -> Result<(), Error
         .cause
         .as_ref()
         .map_or_else(String::new, |cause| format!(": {}", inert(cause)));
+    let actor = change.actor.as_ref().map_or_else(String::new, |actor| {
+        format!(" (by {})", inert(actor.as_str()))
+    });
     writeln!(
         out,
-        "  {}  {of}  {was}{}{cause}",
+        "  {}  {of}  {was}{}{cause}{actor}",
         change.at,
         inert(&change.became)
     )?;

@@ -48,7 +48,8 @@ mod tests {
         let written = |json| {
             let mut written = Vec::new();
             let mut out = Inert::new(&mut written, json);
-            writeln!(out, "{} {}", "a\u{1b}[2J", "b\u{202e}\r").unwrap();
+            let (one, other) = ("a\u{1b}[2J", "b\u{202e}\r");
+            writeln!(out, "{one} {other}").unwrap();
             write!(out, "one\ttwo\r\n").unwrap();
             String::from_utf8(written).unwrap()
         };

@@ -179,19 +179,22 @@ impl Args {
         let networks = settings.capture.networks.iter().filter_map(|network| {
             let names = network.parameters.iter().map(|parameter| &parameter.name);
             let values: Values = names.map(|name| (name.clone(), self.value(name))).collect();
-            let click = Click {
-                network: network.name.clone(),
-                values,
-                at: Time::now(),
-            };
-            let sighting = sighting(reading, &faults, store, exchange, click)?;
-            let candidate = record::judge(
-                sighting,
-                reading.doubt,
-                store,
-                &settings.record,
-                Time::now(),
+            let now = Time::now();
+            let mut visit = Visit::new(
+                VisitId(0),
+                Click {
+                    network: network.name.clone(),
+                    values,
+                    at: now.minus(settings.record.min_click_age),
+                },
             );
+            // As an honest shopper's is, where the store sees his steps.
+            if settings.record.checkouts.contains_key(&store.name) {
+                visit.step(now);
+            }
+            let sighting = sighting(reading, &faults, (store, exchange), visit, now)?;
+            let judged = (reading.doubt, &reading.evidence);
+            let candidate = record::judge(sighting, judged, store, &settings.record, now);
             Some(Told::of(&candidate, settings))
         });
         ReadBy {
@@ -211,16 +214,16 @@ impl Args {
     }
 }
 
-/// The reading as it would be entered for a visitor with `click`.
+/// The reading as it would be entered for this visit.
 fn sighting(
     reading: &Reading,
     faults: &[String],
-    store: &Store,
-    exchange: &Exchange,
-    click: Click,
+    (store, exchange): (&Store, &Exchange),
+    visit: Visit,
+    now: Time,
 ) -> Option<Sighting> {
     Some(Sighting {
-        at: click.at,
+        at: now,
         store: store.name.clone(),
         rule: reading.rule.clone(),
         request: format!("{} {}", exchange.method, exchange.path),
@@ -233,7 +236,7 @@ fn sighting(
         amount: reading.amount,
         working: reading.working.clone(),
         faults: faults.to_vec(),
-        visit: Some(Visit::new(VisitId(0), click)),
+        visit: Some(visit),
         found_by: FoundBy::default(),
     })
 }

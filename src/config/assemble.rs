@@ -37,15 +37,14 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let exclude = exclude::read(root);
     let rules = rules::read(root, &known);
     let ledger = ledger::read(root);
-    let hosts = networks.hosts();
-    let watched = checkouts.iter().map(|(store, _)| store.clone()).collect();
-    let expected = (known.expect_order_within, watched);
-    let (alarms, pixels) = alarms::read(root, expected, hosts);
+    let (alarms, pixels) = alarms::read(root, (&known, &checkouts), networks.hosts());
     let added = added::read(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();
     warn(root, (&stores, &networks, &rules), cookie.parameter);
     let opened = open_keys(root, &cookie, missing)?;
+    let keys = (&opened.keys, &opened.group_keys);
+    let (checkouts, returns) = returns::settings(checkouts, &stores, keys);
     Some(Settings {
         acme,
         admin: addresses.admin.clone(),
@@ -63,7 +62,9 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             spool,
             window: cookie.window,
             attribution: cookie.attribution,
-            returns: returns::settings(checkouts, &stores, (&opened.keys, &opened.group_keys)),
+            min_click_age: cookie.min_click_age,
+            checkouts,
+            returns,
             destinations: networks.recorded,
             webhooks,
         },

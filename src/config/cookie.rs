@@ -18,12 +18,17 @@ use crate::visit::Attribution;
 const PAYS_SEVERAL: &str = "one order is told to every network with a click, so one order then pays \
                             several networks";
 
+/// No honest shopper buys sooner after he followed a link: what networks advise against stuffed
+/// clicks is 5 to 30 seconds (domain.md §4).
+const MIN_CLICK_AGE: Duration = Duration::from_secs(10);
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// What the section says.
 pub(super) struct Cookie<'a> {
     pub(super) name: String,
     pub(super) window: Duration,
+    pub(super) min_click_age: Duration,
     pub(super) attribution: Attribution,
     pub(super) parameter: Handling,
     pub(super) keys: Option<KeyRing<'a>>,
@@ -42,6 +47,7 @@ pub(super) fn read<'a>(root: &Map<'a>, known: &Known) -> Cookie<'a> {
     let map = root.section("cookie");
     let name = map.or("name", "refgate".to_owned(), cookie_name);
     let window = map.or("window", 30 * DAY, Value::duration);
+    let min_click_age = map.or("min_click_age", MIN_CLICK_AGE, Value::duration);
     let words = [
         ("last_click", Attribution::LastClick),
         ("first_click", Attribution::FirstClick),
@@ -66,6 +72,7 @@ pub(super) fn read<'a>(root: &Map<'a>, known: &Known) -> Cookie<'a> {
     Cookie {
         name,
         window,
+        min_click_age,
         attribution,
         parameter,
         keys,

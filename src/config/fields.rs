@@ -102,6 +102,29 @@ fn keep_out(name: &Text<'_>, words: &str) {
     }
 }
 
+/// Reads a mark that is there or not: a source of the shop's answer, perhaps with a pattern.
+pub(super) fn mark(map: &Map<'_>) -> Option<Read> {
+    let source = source(map, None);
+    let pattern = map.or("pattern", None, |value| pattern::search(value).map(Some));
+    map.finish();
+    if matches!(source, Some(Source::Path(_) | Source::Query(_))) {
+        let found = "a mark in the address, which anybody can type".to_owned();
+        let expected =
+            "one from the shop's answer: css, json, header, regex or contains".to_owned();
+        map.cx
+            .report(&map.place, Problem::Wrong { found, expected });
+        return None;
+    }
+    Some(Read {
+        field: "first_view".to_owned(),
+        source: source?,
+        pick: Pick::First,
+        pattern,
+        optional: true,
+        minor_units: false,
+    })
+}
+
 fn is_word(name: &str) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     name.len() <= 64

@@ -1,4 +1,5 @@
-//! `stores.NAME.session_cookie:` and what belongs to it → what sessions are remembered.
+//! `stores.NAME.checkout:` and `session_cookie:` → where checkout steps are seen, and what sessions
+//! are remembered there.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -25,44 +26,48 @@ pub(super) type Checkouts = Vec<(StoreName, Checkout)>;
 
 /// What one store says.
 pub(super) struct Checkout {
-    cookie: String,
     routes: Vec<PathPattern>,
+    session: Option<Session>,
+}
+
+struct Session {
+    cookie: String,
     memory: Duration,
 }
 
-/// Reads a store's three keys; nothing if it names no session cookie, or one of them is at fault.
+/// Reads a store's three keys; nothing if it names no checkout, or one of them is at fault.
 pub(super) fn read(store: &Map<'_>) -> Option<Checkout> {
     let (cookie, routes, memory) = (
         store.get("session_cookie"),
         store.get("checkout"),
         store.get("session_memory"),
     );
-    let Some(cookie) = cookie else {
-        // Without it the others say nothing.
-        for value in [routes, memory].into_iter().flatten() {
-            let found = "it without a `session_cookie`".to_owned();
-            let expected = "the name of the shop's session cookie beside it".to_owned();
-            store
-                .cx
-                .report(&value.place, Problem::Wrong { found, expected });
+    if let (None, Some(memory)) = (&cookie, &memory) {
+        // Without it this says nothing.
+        let found = "it without a `session_cookie`".to_owned();
+        let expected = "the name of the shop's session cookie beside it".to_owned();
+        store
+            .cx
+            .report(&memory.place, Problem::Wrong { found, expected });
+    }
+    let session = cookie.map(|cookie| {
+        let memory = memory.map_or(Some(Duration::from_secs(2 * 3600)), |value| time(&value));
+        let (cookie, memory) = (name(&cookie)?, memory?);
+        Some(Session { cookie, memory })
+    });
+    let Some(routes) = routes else {
+        if session.is_some() {
+            let expected = "the paths of the checkout, like [/cart, \"/checkout/*\"]";
+            store.missing("checkout", expected);
         }
         return None;
     };
-    let cookie = name(&cookie);
-    let Some(routes) = routes else {
-        store.missing(
-            "checkout",
-            "the paths of the checkout, like [/cart, \"/checkout/*\"]",
-        );
-        return None;
+    let routes = paths(&routes)?;
+    let session = match session {
+        Some(session) => Some(session?),
+        None => None,
     };
-    let routes = paths(&routes);
-    let memory = memory.map_or(Some(Duration::from_secs(2 * 3600)), |value| time(&value));
-    Some(Checkout {
-        cookie: cookie?,
-        routes: routes?,
-        memory: memory?,
-    })
+    Some(Checkout { routes, session })
 }
 
 /// A token, as cookies' names are (RFC 6265 §4.1.1).
@@ -98,18 +103,25 @@ fn time(value: &Value<'_>) -> Option<Duration> {
     None
 }
 
-/// What the order path goes by, with the keys and the stores' order namespaces.
+/// Fills the order path's settings, with the keys and the stores' order namespaces.
 pub(super) fn settings(
     checkouts: Checkouts,
     stores: &[Store],
     (keys, group_keys): (&Keys, &BTreeMap<GroupName, Keys>),
-) -> HashMap<StoreName, record::Checkout> {
-    let settings = checkouts.into_iter().filter_map(|(name, checkout)| {
-        let store = stores.iter().find(|store| store.name == name)?;
-        let settings = record::Checkout {
-            cookie: checkout.cookie,
-            routes: checkout.routes,
-            memory: checkout.memory,
+) -> (
+    HashMap<StoreName, Vec<PathPattern>>,
+    HashMap<StoreName, record::Sessions>,
+) {
+    let (mut routes, mut returns) = (HashMap::new(), HashMap::new());
+    for (name, checkout) in checkouts {
+        routes.insert(name.clone(), checkout.routes);
+        let store = stores.iter().find(|store| store.name == name);
+        let Some((store, session)) = store.zip(checkout.session) else {
+            continue;
+        };
+        let sessions = record::Sessions {
+            cookie: session.cookie,
+            memory: session.memory,
             marker: Marker::new(
                 group_keys.get(&store.group).unwrap_or(keys),
                 &store.group,
@@ -117,7 +129,7 @@ pub(super) fn settings(
             ),
             complained: Arc::default(),
         };
-        Some((name, settings))
-    });
-    settings.collect()
+        returns.insert(name, sessions);
+    }
+    (routes, returns)
 }

@@ -2,6 +2,7 @@
 
 use super::fault::{Problem, Suggestion};
 use super::fields::{self, Field, RESERVED};
+use super::proof;
 use super::reader::Map;
 use super::stores::Known;
 use super::text::Text;
@@ -49,6 +50,10 @@ fn rule(value: &Value<'_>, known: &Known, names: &mut Vec<RuleName>) -> Option<R
         .need("read", "the fields to read, at least order_id")
         .map(|value| fields::read(&value.map(), when.as_ref()));
     let then = then(&map, fields.as_deref());
+    let proof = proof::read(&map);
+    if let (Some(stores), Some(proof), Some(Then::Order { .. })) = (&stores, &proof, &then) {
+        proof::must_be_possible(&map, proof, known, stores);
+    }
     let read = fields.as_ref().and_then(|fields| {
         let read: Option<Vec<Read>> = fields.iter().map(|field| field.read.clone()).collect();
         read
@@ -64,6 +69,7 @@ fn rule(value: &Value<'_>, known: &Known, names: &mut Vec<RuleName>) -> Option<R
         when: when?,
         read: read?,
         then: then?,
+        proof: proof?,
     })
 }
 

@@ -34,6 +34,7 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known,
         clients: Clients::default(),
         scopes: Scopes::default(),
         checkouts: Vec::new(),
+        without_checkout: Vec::new(),
         expected: HashMap::new(),
     };
     let entries = map.named("NAME");
@@ -51,6 +52,7 @@ pub(super) fn read(root: &Map<'_>, listen: &[SocketAddr]) -> (Vec<Store>, Known,
             .iter()
             .map(|(name, _)| name.as_str().to_owned())
             .collect(),
+        without_checkout: reader.without_checkout,
         hosts: reader.hosts,
         expect_order_within: reader.expected,
     };
@@ -65,6 +67,7 @@ struct Reader<'l> {
     clients: Clients,
     scopes: Scopes,
     checkouts: Checkouts,
+    without_checkout: Vec<String>,
     expected: HashMap<StoreName, Duration>,
 }
 
@@ -101,6 +104,9 @@ impl Reader<'_> {
             .and_then(|value| positive(&value));
         let consent = consent::of_store(&map);
         let orders = self.orders(&map, upstreams.as_ref(), store_name.as_ref());
+        if !map.has("checkout") {
+            self.without_checkout.push(name.as_str().to_owned());
+        }
         let checkout = returns::read(&map);
         let expected = map.or("expect_order_within", None, |value| {
             value.duration().map(Some)
@@ -223,6 +229,8 @@ pub(super) fn positive(value: &Value<'_>) -> Option<Decimal> {
 #[derive(Default)]
 pub(super) struct Known {
     stores: Vec<String>,
+    /// Those that name no checkout.
+    without_checkout: Vec<String>,
     groups: Vec<String>,
     hosts: Vec<Host>,
     /// Within what time an order is expected, by store.
@@ -230,6 +238,14 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// A store among these that names no checkout; among all, if these are none.
+    pub(super) fn without_checkout(&self, of: &[StoreName]) -> Option<&str> {
+        let meant = |store: &&String| {
+            of.is_empty() || of.iter().any(|name| name.as_str() == store.as_str())
+        };
+        self.without_checkout.iter().find(meant).map(String::as_str)
+    }
+
     pub(super) fn store(&self, value: &Value<'_>) -> Option<StoreName> {
         let text = value.text()?;
         if self.stores.iter().any(|store| store == text.as_str()) {

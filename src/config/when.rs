@@ -38,6 +38,11 @@ pub(super) fn read(value: &Value<'_>, known: &Known) -> Option<When> {
     })
 }
 
+/// The texts under `contains`.
+pub(super) fn contains(map: &Map<'_>) -> Option<Vec<String>> {
+    list(map, "contains", guard)?
+}
+
 /// The list under one of two names that mean the same; `None` inside if it stands under neither.
 fn either<T>(
     map: &Map<'_>,

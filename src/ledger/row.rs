@@ -35,7 +35,7 @@ struct Unknown(String);
 /// The columns that [`order`] reads.
 pub(super) const ORDER: &str = "orders.namespace, orders.number, orders.at, orders.store, \
     orders.rule, orders.amount, orders.currency, orders.working, orders.standing, orders.doubt, \
-    orders.why, orders.click, orders.visit, orders.id, orders.seen";
+    orders.why, orders.click, orders.visit, orders.proof, orders.id, orders.seen";
 
 /// An order's row, without its aliases.
 pub(super) struct OrderRow {
@@ -54,6 +54,7 @@ pub(super) fn order(row: &dyn Columns) -> Result<OrderRow, Error> {
     };
     let click = row.maybe_text("click")?;
     let visit = row.maybe_text("visit")?;
+    let proof = row.maybe_text("proof")?;
     let order = Order {
         key: OrderKey {
             namespace: parse(row, "namespace", "orders.namespace")?,
@@ -72,6 +73,9 @@ pub(super) fn order(row: &dyn Columns) -> Result<OrderRow, Error> {
             .transpose()?,
         visit: visit
             .map(|text| parse_text("orders.visit", &text))
+            .transpose()?,
+        proof: proof
+            .map(|text| from_json("orders.proof", &text))
             .transpose()?,
     };
     Ok(OrderRow {
@@ -145,6 +149,10 @@ pub(super) fn transition(row: &dyn Columns) -> Result<Transition, Error> {
         was: row.maybe_text("was")?,
         became: row.text("became")?,
         cause: row.maybe_text("cause")?,
+        actor: row
+            .maybe_text("actor")?
+            .map(|actor| parse_text("transitions.actor", &actor))
+            .transpose()?,
     })
 }
 

@@ -70,9 +70,13 @@ impl Known {
     }
 }
 
-/// Requests may overtake one another: the visit with the newest click is the visit as it is.
+/// Requests may overtake one another: the visit with the newest click, and of these with the newest
+/// checkout step, is the visit as it is.
 fn newer(known: Visit, now: &Visit) -> Visit {
-    let newest = |visit: &Visit| visit.clicks.iter().map(|click| click.at).max();
+    let newest = |visit: &Visit| {
+        let click = visit.clicks.iter().map(|click| click.at).max();
+        (click, visit.checkout)
+    };
     if newest(&known) > newest(now) {
         return known;
     }

@@ -2,6 +2,10 @@
 
 ALTER TABLE transitions ADD COLUMN actor TEXT; -- none: refgate itself
 
+ALTER TABLE orders ADD COLUMN proof TEXT;      -- JSON: what shows that the visit bought
+ALTER TABLE orders ADD COLUMN shopper TEXT;    -- JSON: keyed hashes of who looked, while it is open
+CREATE INDEX orders_open ON orders (open_until) WHERE open_until IS NOT NULL;
+
 -- What was done to more than one order's story: a pause, a ledger accepted, orders imported.
 CREATE TABLE actions (
   id      INTEGER PRIMARY KEY,

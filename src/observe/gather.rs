@@ -102,6 +102,23 @@ impl<'e, 'b> Sources<'e, 'b> {
         fields
     }
 
+    /// Whether the exchange has what `mark` looks for. Where that cannot be told it has not.
+    pub(super) fn is_marked(&self, mark: &Read) -> bool {
+        let read = &self.candidate.rule.rule.read;
+        let at = read.iter().filter_map(query).count();
+        let Ok(found) = self.gather(mark, at) else {
+            return false;
+        };
+        match &mark.pattern {
+            Some(pattern) => {
+                let mut texts = found.texts.iter();
+                texts.any(|text| text.matched(Some(pattern)).is_some())
+            }
+            // An element counts also without a text.
+            None => found.count > 0,
+        }
+    }
+
     fn gather(&self, read: &Read, at: usize) -> Result<Gathered, Fault> {
         let values = |pairs: &[(String, String)], name: &str| {
             let named = pairs.iter().filter(|(other, _)| other == name);

@@ -9,7 +9,7 @@ use tracing::debug;
 
 use crate::money::{Currency, Decimal, Mark, Money};
 use crate::name::RuleName;
-use crate::order::{Doubt, Field, OrderId};
+use crate::order::{Doubt, Evidence, Field, OrderId};
 
 use super::fault::{BodyError, Fault, short};
 use super::gather::{Page, Sources};
@@ -41,6 +41,8 @@ pub struct Reading {
     pub doubt: Option<Doubt>,
     /// A host that the page loads a network's own tracking from.
     pub pixel: Option<String>,
+    /// What speaks for whoever saw it having bought.
+    pub evidence: Evidence,
 }
 
 /// What a rule reads, unless its guards do not hold.
@@ -66,9 +68,18 @@ pub(super) fn read_rule(
     let Then::Order { amount } = &rule.rule.then else {
         return None;
     };
+    let is_first = |page: &&Page<'_>| rule.is_first_view(page.text(), &matched.content_type);
+    let is_first_view = !rule.first_view.is_empty() && page.as_ref().is_ok_and(is_first);
     let sources = Sources::open(matched, candidate, page);
     let builder = Builder::new(matched, rule.rule.name.clone());
-    Some(builder.read(&sources, amount, !rule.rule.when.contains.is_empty()))
+    let mut reading = builder.read(&sources, amount, !rule.rule.when.contains.is_empty());
+    let proof = &rule.rule.proof;
+    reading.evidence = Evidence {
+        first_view: is_first_view || proof.read().is_some_and(|it| sources.is_marked(it)),
+        floor: proof.id_floor.clone(),
+        trusted: proof.trust_any_view,
+    };
+    Some(reading)
 }
 
 /// A number that was read, by the field's name.
@@ -93,7 +104,7 @@ struct Builder<'e> {
 }
 
 impl<'e> Builder<'e> {
-    const fn new(matched: &'e Matched, rule: RuleName) -> Self {
+    fn new(matched: &'e Matched, rule: RuleName) -> Self {
         Self {
             matched,
             reading: empty(rule),
@@ -315,7 +326,7 @@ impl<'e> Builder<'e> {
     }
 }
 
-const fn empty(rule: RuleName) -> Reading {
+fn empty(rule: RuleName) -> Reading {
     Reading {
         rule,
         order_id: None,
@@ -326,6 +337,7 @@ const fn empty(rule: RuleName) -> Reading {
         faults: Vec::new(),
         doubt: None,
         pixel: None,
+        evidence: Evidence::default(),
     }
 }
 

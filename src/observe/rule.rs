@@ -8,6 +8,7 @@ use http::{HeaderName, Method};
 use regex::Regex;
 
 use crate::name::{RuleName, StoreName};
+use crate::order::IdFloor;
 
 pub use amount::{Amount, AmountError, WorkError};
 pub(super) use css::selector;
@@ -29,6 +30,38 @@ pub struct Rule {
     pub read: Vec<Read>,
     /// What it means.
     pub then: Then,
+    /// What shows that whoever sees it has bought.
+    pub proof: Proof,
+}
+
+/// What shows that whoever sees an exchange has bought, beside a checkout step of his visit.
+#[derive(Clone, Debug, Default)]
+pub struct Proof {
+    /// What only the first view of a confirmation carries.
+    pub first_view: Option<FirstView>,
+    /// The last order's id before the installation.
+    pub id_floor: Option<IdFloor>,
+    /// The operator's word that no proof is needed.
+    pub trust_any_view: bool,
+}
+
+/// What only the first view of a confirmation carries.
+#[derive(Clone, Debug)]
+pub enum FirstView {
+    /// Texts, all of them, as [`When::contains`].
+    Contains(Vec<String>),
+    /// What this finds, if it finds anything.
+    Read(Box<Read>),
+}
+
+impl Proof {
+    /// What marks a first view, if it is to be read as fields are.
+    pub(super) fn read(&self) -> Option<&Read> {
+        match &self.first_view {
+            Some(FirstView::Read(read)) => Some(read),
+            Some(FirstView::Contains(_)) | None => None,
+        }
+    }
 }
 
 /// Which direction of the exchange a rule reads.

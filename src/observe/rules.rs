@@ -13,7 +13,7 @@ use super::Settings;
 use super::explain::Miss;
 use super::guard::Guard;
 use super::html::{Part, Queries, Query};
-use super::rule::{Direction, Read, Rule, Source, Then};
+use super::rule::{Direction, FirstView, Read, Rule, Source, Then};
 use super::target;
 use super::watch::{Candidate, Limits, Watch};
 
@@ -55,6 +55,8 @@ pub(crate) struct Compiled {
     /// What must be in the body, and what must not.
     pub(super) contains: Vec<Guard>,
     pub(super) lacks: Vec<Guard>,
+    /// The texts of a first view.
+    pub(super) first_view: Vec<Guard>,
 }
 
 /// The head of a request, as it goes to the shop.
@@ -223,11 +225,17 @@ impl Host {
 
 impl Compiled {
     fn new(order: usize, rule: Rule) -> Self {
-        let queries: Vec<Query> = rule.read.iter().filter_map(query).collect();
+        // The mark comes last, where `Sources::is_marked` looks for it.
+        let reads = rule.read.iter().chain(rule.proof.read());
+        let queries: Vec<Query> = reads.filter_map(query).collect();
         let guards = |texts: &[String]| texts.iter().map(|text| Guard::new(text)).collect();
         Self {
             contains: guards(&rule.when.contains),
             lacks: guards(&rule.when.lacks),
+            first_view: match &rule.proof.first_view {
+                Some(FirstView::Contains(texts)) => guards(texts),
+                Some(FirstView::Read(_)) | None => Vec::new(),
+            },
             rule,
             order,
             queries: Queries::new(&queries),

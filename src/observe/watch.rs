@@ -82,8 +82,9 @@ impl Watch {
             return None;
         }
         let headers_read = self.candidates.iter().flat_map(|candidate| {
-            let sources = candidate.rule.rule.read.iter().map(|read| &read.source);
-            sources.filter_map(|source| match source {
+            let rule = &candidate.rule.rule;
+            let reads = rule.read.iter().chain(rule.proof.read());
+            reads.filter_map(|read| match &read.source {
                 Source::Header(name) => Some(name.clone()),
                 _ => None,
             })
@@ -164,15 +165,22 @@ impl Compiled {
 
     /// Whether anything of it is in the body.
     pub(super) fn needs_body(&self) -> bool {
-        let Rule { when, read, .. } = &self.rule;
-        let guarded = !when.contains.is_empty() || !when.lacks.is_empty();
+        let Rule { read, proof, .. } = &self.rule;
+        let guards = [&self.contains, &self.lacks, &self.first_view];
         let reads = |source: &Source| {
             matches!(
                 source,
                 Source::Css { .. } | Source::Json { .. } | Source::Regex(_)
             )
         };
-        guarded || read.iter().any(|read| reads(&read.source))
+        let mut read = read.iter().chain(proof.read());
+        guards.iter().any(|texts| !texts.is_empty()) || read.any(|read| reads(&read.source))
+    }
+
+    /// Whether a page has all the texts of a first view.
+    pub(super) fn is_first_view(&self, text: &str, content_type: &str) -> bool {
+        let page = Seen::new(text, content_type);
+        self.first_view.iter().all(|wanted| page.has(wanted))
     }
 
     /// Whether the texts that must be there are, and those that must not are not.

@@ -2,6 +2,7 @@
 //!
 //! Whatever panics in here, the request goes on.
 
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::capture::{By, Captured, Head, Place, Visitor, navigation};
 use crate::clock::Time;
 use crate::event::Event;
 use crate::message::{Fields, RequestHead, Response, Target};
+use crate::observe;
 use crate::store::{Store, hosts};
 use crate::visit::VisitId;
 use crate::watch::{self, Whose};
@@ -42,10 +44,25 @@ impl Service {
             host: request.host,
             fields: &mut head.fields,
         };
-        let path = head.target.path();
+        let (path, query) = (head.target.path(), head.target.query());
+        let method = &head.method;
         let capturing = || {
             let is_excluded = |fields: &Fields| self.is_excluded(request.peer, path, fields);
-            let by = self.by(request.store, &is_excluded);
+            let client = |fields: &Fields| self.client(request.peer, fields);
+            let is_checkout = |fields: &Fields| {
+                let asked = path.map(|path| observe::RequestHead {
+                    host: hosts::name(request.host),
+                    method,
+                    path,
+                    query,
+                    fields,
+                });
+                asked.is_some_and(|asked| self.watcher.is_checkout(&asked, request.store))
+            };
+            let by = By {
+                is_checkout: &is_checkout,
+                ..self.by(request.store, &is_excluded, &client)
+            };
             Some(self.settings.capture.capture(&mut asked, by))
         };
         let mut captured = self.guarded(request.store, capturing).unwrap_or_default();
@@ -81,10 +98,18 @@ impl Service {
                     visit => Whose::Shopper(visit),
                 }
             };
-            if !visitor.is_stranger(&head.fields) {
-                self.watcher.note(head, request.store, Time::now, known);
+            let host = hosts::name(request.host);
+            if let (false, Some(path)) = (visitor.is_stranger(&head.fields), head.target.path()) {
+                let asked = observe::RequestHead {
+                    host,
+                    method: &head.method,
+                    path,
+                    query: head.target.query(),
+                    fields: &head.fields,
+                };
+                self.watcher.note(&asked, request.store, Time::now, known);
             }
-            self.watcher.look(head, hosts::name(request.host), whose)
+            self.watcher.look(head, host, whose)
         };
         catch_unwind(AssertUnwindSafe(looking)).unwrap_or_else(|_panic| {
             self.counters.add(Event::ObserverFailed);
@@ -110,7 +135,8 @@ impl Service {
         let path = head.target.path();
         let told = self.guarded(request.store, || {
             let is_excluded = |fields: &Fields| self.is_excluded(request.peer, path, fields);
-            let by = self.by(request.store, &is_excluded);
+            let client = |fields: &Fields| self.client(request.peer, fields);
+            let by = self.by(request.store, &is_excluded, &client);
             self.settings.capture.ask(&asked, visitor, by, random)
         });
         redirected(&told?)
@@ -141,7 +167,12 @@ impl Service {
         Some(handing)
     }
 
-    fn by<'a>(&'a self, store: &'a Arc<Store>, is_excluded: &'a dyn Fn(&Fields) -> bool) -> By<'a> {
+    fn by<'a>(
+        &'a self,
+        store: &'a Arc<Store>,
+        is_excluded: &'a dyn Fn(&Fields) -> bool,
+        client: &'a dyn Fn(&Fields) -> IpAddr,
+    ) -> By<'a> {
         By {
             place: Place {
                 stores: &self.settings.stores,
@@ -150,14 +181,20 @@ impl Service {
             now: Time::now(),
             fresh: &visit_id,
             is_excluded,
+            client,
+            is_checkout: &|_| false,
             counters: &self.counters,
         }
+    }
+
+    fn client(&self, peer: &Peer, fields: &Fields) -> IpAddr {
+        self.settings.forward.client(peer.addr.ip(), fields)
     }
 
     /// Whether a request is one of no shopper's. Seldom asked: where a click would be captured, or
     /// a rule means it.
     fn is_excluded(&self, peer: &Peer, path: Option<&str>, fields: &Fields) -> bool {
-        let client = || self.settings.forward.client(peer.addr.ip(), fields);
+        let client = || self.client(peer, fields);
         let path = path.unwrap_or_default();
         let reason = self.settings.exclude.reason(path, fields, client);
         if let Some(reason) = reason {

@@ -10,7 +10,9 @@ use crate::click::Click;
 use crate::clock::Time;
 use crate::money::{Decimal, Money};
 use crate::name::NetworkName;
-use crate::order::{Candidate, Doubt, FoundBy, NewPostback, Order, SALE, Sighting, Standing};
+use crate::order::{
+    Candidate, Doubt, Evidence, FoundBy, NewPostback, Order, Proof, SALE, Sighting, Standing,
+};
 use crate::postback::Mode;
 use crate::store::Store;
 use crate::visit::Visit;
@@ -21,11 +23,12 @@ type Held = (Doubt, String);
 /// What a sighting would make of its order, were it the first one.
 ///
 /// `doubt` is what the rule itself was in doubt about ([`Doubt::Unreadable`], [`Doubt::Differs`],
-/// [`Doubt::CurrencyContradicts`]). A doubt about what was read holds the order; one
-/// about its worth only holds it where somebody is owed it; a destination in shadow only holds the postback.
+/// [`Doubt::CurrencyContradicts`]), `evidence` what speaks for the visit having bought. A doubt about what was read holds
+/// the order; one about its worth or about the click only holds it where somebody is owed it; a destination in shadow only
+/// holds the postback.
 pub fn judge(
     sighting: Sighting,
-    doubt: Option<Doubt>,
+    (doubt, evidence): (Option<Doubt>, &Evidence),
     store: &Store,
     settings: &Settings,
     now: Time,
@@ -40,15 +43,23 @@ pub fn judge(
         .collect();
     quotes.sort_by(|a, b| a.postback.destination.cmp(&b.postback.destination));
 
-    let (clicks, credit) = credit(&sighting, settings, now);
+    let credit = Credit::of(&sighting, evidence, settings, now);
     let quote_of = |click: &Click| {
         let mut quotes = quotes.iter();
         quotes.find(|quote| quote.postback.destination == click.network)
     };
-    let owed: Vec<&Quote> = clicks.iter().filter_map(quote_of).collect();
-    let (standing, held) = standing(reading, &owed);
-    let why = held.map_or_else(|| credit.clone(), |held| format!("{held}; {credit}"));
-    let click = clicks.into_iter().next();
+    let owed: Vec<&Quote> = credit.clicks.iter().filter_map(quote_of).collect();
+    let working = working(sighting.working.as_deref(), &owed);
+    let postbacks = owed.iter().map(|quote| quote.postback.clone());
+    let postbacks: Vec<_> = postbacks
+        .map(|it| held_too(it, credit.doubt.as_ref()))
+        .collect();
+    let (standing, held) = standing(reading, &postbacks);
+    let why = match held {
+        Some(held) => format!("{held}; {}", credit.words),
+        None => credit.words,
+    };
+    let click = credit.clicks.into_iter().next();
     let order = Order {
         key: sighting.key.clone(),
         aliases: sighting.aliases.clone(),
@@ -56,7 +67,7 @@ pub fn judge(
         store: sighting.store.clone(),
         rule: sighting.rule.clone(),
         amount,
-        working: working(sighting.working.as_deref(), &owed),
+        working,
         standing,
         why,
         visit: click
@@ -64,11 +75,11 @@ pub fn judge(
             .and(sighting.visit.as_ref())
             .map(|visit| visit.id),
         click,
+        proof: credit.proof,
     };
     let told = webhooks::quotes(&settings.webhooks, amount);
     let now_told = told.iter().filter(|it| it.event == order.standing.word());
-    let owed = owed.iter().map(|quote| &quote.postback);
-    let postbacks = owed.chain(now_told).cloned().collect();
+    let postbacks = postbacks.into_iter().chain(now_told.cloned()).collect();
     let quotes = quotes.into_iter().map(|quote| quote.postback);
     Candidate {
         postbacks,
@@ -78,40 +89,112 @@ pub fn judge(
     }
 }
 
-/// Whose the order is, whoever decides first, and the words for it.
-fn credit(sighting: &Sighting, settings: &Settings, now: Time) -> (Vec<Click>, String) {
-    let Some(visit) = &sighting.visit else {
-        let words = match sighting.found_by {
-            FoundBy::SharedSession => {
-                "no click came with it, and its session was seen with two visits"
-            }
-            FoundBy::Request | FoundBy::Session => "no click came with it",
-        };
-        return (Vec::new(), words.to_owned());
-    };
-    // A network that is not configured any more cannot be told, so its clicks take nobody's place.
-    let told = |click: &&Click| settings.destinations.contains_key(&click.network);
-    let known = Visit {
-        clicks: visit.clicks.iter().filter(told).cloned().collect(),
-        ..visit.clone()
-    };
-    let unknown = visit.clicks.len() - known.clicks.len();
-    let ignored = match unknown {
-        0 => String::new(),
-        clicks => format!("; {clicks} of networks that are not configured"),
-    };
-    let owed = known.owed(settings.attribution, settings.window, now);
-    if owed.is_empty() {
-        let window = days(settings.window);
-        return (Vec::new(), format!("no click within {window}{ignored}"));
+/// Whose an order is, and whether that is sure.
+struct Credit {
+    /// The clicks that it is owed to, whoever decides first.
+    clicks: Vec<Click>,
+    /// What shows that their visit bought; none if it is not shown, or does not count.
+    proof: Option<Proof>,
+    /// Why whoever is owed it must wait.
+    doubt: Option<Held>,
+    /// All of it in words.
+    words: String,
+}
+
+impl Credit {
+    fn nobodys(words: String) -> Self {
+        Self {
+            clicks: Vec::new(),
+            proof: None,
+            doubt: None,
+            words,
+        }
     }
-    let clicks: Vec<String> = owed.iter().map(|click| words_of(click)).collect();
-    let found = match sighting.found_by {
-        FoundBy::Session => ", found by the shop's session",
-        FoundBy::Request | FoundBy::SharedSession => "",
+
+    fn of(sighting: &Sighting, evidence: &Evidence, settings: &Settings, now: Time) -> Self {
+        let Some(visit) = &sighting.visit else {
+            let words = match sighting.found_by {
+                FoundBy::SharedSession => {
+                    "no click came with it, and its session was seen with two visits"
+                }
+                FoundBy::Request | FoundBy::Session => "no click came with it",
+            };
+            return Self::nobodys(words.to_owned());
+        };
+        // A network that is not configured any more cannot be told, so its clicks take nobody's place.
+        let told = |click: &&Click| settings.destinations.contains_key(&click.network);
+        let known = Visit {
+            clicks: visit.clicks.iter().filter(told).cloned().collect(),
+            ..visit.clone()
+        };
+        let unknown = visit.clicks.len() - known.clicks.len();
+        let ignored = match unknown {
+            0 => String::new(),
+            clicks => format!("; {clicks} of networks that are not configured"),
+        };
+        let owed = known.owed(settings.attribution, settings.window, now);
+        let Some(newest) = owed.iter().max_by_key(|click| click.at) else {
+            let window = days(settings.window);
+            return Self::nobodys(format!("no click within {window}{ignored}"));
+        };
+        if let Some(floor) = evidence.too_low(&sighting.key.id) {
+            return Self::nobodys(format!(
+                "it is older than the installation: its id is not above {floor}, the rule's id_floor"
+            ));
+        }
+        let step = known.step_after(newest, now).map(Proof::Checkout);
+        let proof = step.or_else(|| evidence.proof(&sighting.key.id));
+        let doubt = match proof {
+            None => Some((Doubt::Unproven, unproven(&known, newest))),
+            Some(_) => too_young(newest, settings.min_click_age, now),
+        };
+        let clicks: Vec<String> = owed.iter().map(|click| words_of(click)).collect();
+        let found = match sighting.found_by {
+            FoundBy::Session => ", found by the shop's session",
+            FoundBy::Request | FoundBy::SharedSession => "",
+        };
+        let shown = proof.map_or_else(String::new, |proof| format!("; {proof}"));
+        Self {
+            words: format!("owed to {}{found}{ignored}{shown}", clicks.join(" and to ")),
+            clicks: owed.into_iter().cloned().collect(),
+            proof: proof.filter(|_| doubt.is_none()),
+            doubt,
+        }
+    }
+}
+
+/// Why nothing shows that the visit bought.
+fn unproven(visit: &Visit, newest: &Click) -> String {
+    match visit.checkout {
+        None => "no checkout seen".to_owned(),
+        Some(step) if step < newest.at => {
+            format!("no checkout seen since the click, the last step was at {step}")
+        }
+        Some(step) => format!("no checkout seen lately, the last step was at {step}"),
+    }
+}
+
+fn too_young(click: &Click, least: Duration, now: Time) -> Option<Held> {
+    let age = now.since(click.at);
+    let words = || {
+        let (age, least) = (age.as_secs_f64(), least.as_secs_f64());
+        format!(
+            "the click is {age:.1} seconds older than the order, less than min_click_age, {least} seconds"
+        )
     };
-    let words = format!("owed to {}{found}{ignored}", clicks.join(" and to "));
-    (owed.into_iter().cloned().collect(), words)
+    (age < least).then(|| (Doubt::TooYoung, words()))
+}
+
+/// The postback, which waits also for this. A shadow is a lesser reason.
+fn held_too(mut postback: NewPostback, doubt: Option<&Held>) -> NewPostback {
+    let Some((doubt, words)) = doubt else {
+        return postback;
+    };
+    postback.held = match postback.held {
+        None | Some((Doubt::Shadow, _)) => Some((*doubt, words.clone())),
+        Some((first, before)) => Some((first, format!("{before}; {words}"))),
+    };
+    postback
 }
 
 fn words_of(click: &Click) -> String {
@@ -139,14 +222,16 @@ fn days(span: Duration) -> String {
 }
 
 /// Where the order stands. What one of several who are owed it must wait for holds that postback only.
-fn standing(reading: Option<Held>, owed: &[&Quote]) -> (Standing, Option<String>) {
-    if let Some((doubt, words)) = reading {
-        return (Standing::Held(doubt), Some(words));
+fn standing(reading: Option<Held>, postbacks: &[NewPostback]) -> (Standing, Option<String>) {
+    let held = postbacks.iter().filter_map(|it| it.held.as_ref());
+    let words = held.map(|(_doubt, words)| words.as_str());
+    match reading {
+        Some((doubt, read)) => {
+            let words = joined(words).unwrap_or(read);
+            (Standing::Held(doubt), Some(words))
+        }
+        None => (Standing::of(postbacks), joined(words)),
     }
-    let postbacks = owed.iter().map(|quote| &quote.postback);
-    let held = postbacks.clone().filter_map(|it| it.held.as_ref());
-    let words = joined(held.map(|(_doubt, words)| words.as_str()));
-    (Standing::of(postbacks), words)
 }
 
 fn reading_doubt(

@@ -18,7 +18,6 @@ use crate::clock::Time;
 use crate::event::{Counters, Event};
 use crate::ledger::{Known, Ledger, Session, Written};
 use crate::name::StoreName;
-use crate::observe::rule::PathPattern;
 use crate::order::FoundBy;
 use crate::session::{self, Mark, Marker};
 use crate::visit::{Visit, VisitId};
@@ -35,13 +34,11 @@ const WAITING: usize = 256;
 /// Most in one piece of work for the ledger's writer: less than a millisecond that an order may have to wait.
 const BATCH: usize = 32;
 
-/// Where a store's sessions are seen, and how they are remembered.
+/// How the sessions of a store are remembered that come to its checkout.
 #[derive(Clone, Debug)]
-pub struct Checkout {
+pub struct Sessions {
     /// The exact name of the shop's session cookie.
     pub cookie: String,
-    /// The paths of its checkout.
-    pub routes: Vec<PathPattern>,
     /// How long a session is remembered after it was last written down.
     pub memory: Duration,
     /// Makes the marks.
@@ -76,8 +73,8 @@ struct Pair {
     session: Session,
 }
 
-/// A session, a visit and its newest click: what is written down once in a while.
-type Key = (Mark, VisitId, Option<Time>);
+/// A session, a visit, its newest click, and whether a checkout step came after that: what is written down once in a while.
+type Key = (Mark, VisitId, Option<Time>, bool);
 
 /// What was written down lately, oldest first.
 #[derive(Debug, Default)]
@@ -111,28 +108,29 @@ impl Returns {
     /// writes, and is to be run in a task of its own.
     pub fn note(
         &self,
-        (store, checkout): (&StoreName, &Checkout),
+        (store, sessions): (&StoreName, &Sessions),
         value: &[u8],
         visit: Visit,
         now: Time,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
         if !session::is_random(value) {
-            self.refuse(store, checkout);
+            self.refuse(store, sessions);
             return None;
         }
-        let marks = checkout.marker.marks(value);
+        let marks = sessions.marker.marks(value);
         let newest = visit.clicks.iter().map(|click| click.at).max();
-        let key = (*marks.first()?, visit.id, newest);
+        let stepped = visit.checkout.is_some() && visit.checkout >= newest;
+        let key = (*marks.first()?, visit.id, newest, stepped);
         let session = Session {
             marks,
             visit,
             at: now,
-            until: now.plus(checkout.memory),
+            until: now.plus(sessions.memory),
         };
         let mut state = self.state();
         let room = state.waiting.len() < WAITING;
         // So that it is written down again before its time is over.
-        match state.lately.note(key, checkout.memory / 4, now) {
+        match state.lately.note(key, sessions.memory / 4, now) {
             News::Known => return None,
             News::New if room => state.full = false,
             News::New | News::TooMuch => {
@@ -203,10 +201,10 @@ impl Returns {
         }
     }
 
-    fn refuse(&self, store: &StoreName, checkout: &Checkout) {
+    fn refuse(&self, store: &StoreName, sessions: &Sessions) {
         self.counters.add(Event::SessionRefused);
-        if !checkout.complained.swap(true, Ordering::Relaxed) {
-            let cookie = &checkout.cookie;
+        if !sessions.complained.swap(true, Ordering::Relaxed) {
+            let cookie = &sessions.cookie;
             warn!(%store, cookie, "a session cookie is too short or too plain to tell one shopper from another: such are \
                 not remembered, and this is said once");
         }
@@ -332,7 +330,7 @@ mod tests {
             &"main".parse().unwrap(),
         );
         let mark = marker.marks(&number.to_be_bytes())[0];
-        (mark, VisitId(number), Some(NOW))
+        (mark, VisitId(number), Some(NOW), false)
     }
 
     #[test]

@@ -224,11 +224,11 @@ impl Watcher {
         if let Some(host) = &reading.pixel {
             self.doubled(host, seen);
         }
-        let doubt = reading.doubt;
+        let (doubt, evidence) = (reading.doubt, reading.evidence.clone());
         let sighting = seen.sighting(reading, faults)?;
         Some(record::judge(
             sighting,
-            doubt,
+            (doubt, &evidence),
             seen.store,
             &self.record,
             seen.now,
@@ -288,6 +288,7 @@ mod tests {
     use tracing::subscriber::with_default;
 
     use super::*;
+    use crate::order::Evidence;
     use crate::store::{Protocol, Scheme, Upstream};
 
     /// What is logged of a rule that could not read everything.
@@ -322,6 +323,7 @@ mod tests {
             faults: Vec::new(),
             doubt: None,
             pixel: None,
+            evidence: Evidence::default(),
         };
         let seen = Seen {
             store: &store,

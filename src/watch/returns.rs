@@ -4,10 +4,11 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
 use super::Watcher;
-use crate::capture::cookies;
+use crate::capture::{cookies, navigation};
 use crate::clock::Time;
-use crate::message::{Fields, RequestHead as Head};
+use crate::message::Fields;
 use crate::observe::rule::is_one_of;
+use crate::observe::{Decision, RequestHead};
 use crate::order::FoundBy;
 use crate::record::PATIENCE;
 use crate::session::{self, Mark};
@@ -15,41 +16,49 @@ use crate::store::Store;
 use crate::visit::Visit;
 
 impl Watcher {
-    /// Where a request is to a checkout route of a store whose sessions are remembered, notes whose `visit` its session came
+    /// Whether a request is to the checkout of `store`. What a rule means is none of its steps: whoever opens an old
+    /// confirmation would prove by it that he bought.
+    pub fn is_checkout(&self, asked: &RequestHead<'_>, store: &Store) -> bool {
+        let Some(routes) = self.record.checkouts.get(&store.name) else {
+            return false;
+        };
+        is_one_of(asked.path, routes) && matches!(self.rules.request(asked), Decision::Unwatched)
+    }
+
+    /// Where a request is to the checkout of a store whose sessions are remembered, notes whose `visit` its session came
     /// with. It is written down beside the request, which waits for nothing. The clock is read only there.
     pub fn note(
         &self,
-        head: &Head,
+        asked: &RequestHead<'_>,
         store: &Store,
         now: impl FnOnce() -> Time,
         visit: impl FnOnce(&Fields) -> Option<Visit>,
     ) {
-        let Some(checkout) = self.record.returns.get(&store.name) else {
+        let Some(sessions) = self.record.returns.get(&store.name) else {
             return;
         };
-        let is_checkout = |path| is_one_of(path, &checkout.routes);
-        if !head.target.path().is_some_and(is_checkout) {
+        let is_step = navigation::is_step(asked.method, asked.fields);
+        if !is_step || !self.is_checkout(asked, store) {
             return;
         }
-        store.traffic.sales.at_checkout();
-        let Some(value) = cookies::only(&head.fields, &checkout.cookie) else {
+        let Some(value) = cookies::only(asked.fields, &sessions.cookie) else {
             return;
         };
-        let Some(visit) = visit(&head.fields) else {
+        let Some(visit) = visit(asked.fields) else {
             return;
         };
         let returns = self.recorder.returns();
-        if let Some(writing) = returns.note((&store.name, checkout), value, visit, now()) {
+        if let Some(writing) = returns.note((&store.name, sessions), value, visit, now()) {
             self.tracker.spawn(writing.instrument(Span::current()));
         }
     }
 
     /// By what the request's session is found, if its store's are remembered.
     pub(super) fn session(&self, fields: &Fields, store: &Store) -> Vec<Mark> {
-        let checkout = self.record.returns.get(&store.name);
-        let value = checkout.and_then(|checkout| {
-            let value = cookies::only(fields, &checkout.cookie)?;
-            session::is_random(value).then(|| checkout.marker.marks(value))
+        let sessions = self.record.returns.get(&store.name);
+        let value = sessions.and_then(|sessions| {
+            let value = cookies::only(fields, &sessions.cookie)?;
+            session::is_random(value).then(|| sessions.marker.marks(value))
         });
         value.unwrap_or_default()
     }

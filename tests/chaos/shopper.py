@@ -23,6 +23,12 @@ class Order:
         return "unique" if self.affiliate % 2 else "aspire"
 
 
+def given(head):
+    """The cookie that an answer sets, as it is sent back."""
+    cookie = head.partition("et-cookie: ")[2] or head.partition("et-Cookie: ")[2]
+    return cookie.partition(";")[0]
+
+
 class View:
     """One request for a confirmation."""
 
@@ -75,11 +81,11 @@ class Shoppers:
             parameter = "partner" if order.network == "unique" else "affiliate_id"
             try:
                 head, _body = await web.get(replica.port, "/?%s=%d" % (parameter, order.affiliate))
+                head, _body = await web.get(replica.port, "/checkout", given(head))
             except web.Broken as error:
                 await asyncio.sleep(0.02)
                 raise ConnectionError from error
-            cookie = head.partition("et-cookie: ")[2] or head.partition("et-Cookie: ")[2]
-            cookie = self.cookies[order.affiliate] = cookie.partition(";")[0]
+            cookie = self.cookies[order.affiliate] = given(head)
         return cookie
 
     async def confirm(self, order, replica, cookie):

@@ -381,7 +381,7 @@ fn stores_share_their_numbers_where_they_share_an_upstream() {
     let store = |name: &str, upstream: &str, more: &str| {
         format!(
             "  {name}:\n    hosts: {name}.example\n    upstream: {upstream}\n    currency: USD\n    \
-             number_format: '1,234.56'\n    max_amount: 5000\n    consent: not_needed\n    {more}\n"
+             number_format: '1,234.56'\n    max_amount: 5000\n    consent: not_needed\n    checkout: /cart\n    {more}\n"
         )
     };
     let (one, two, three) = ("http://a:1", "http://b:1", "http://c:1");

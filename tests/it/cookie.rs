@@ -52,6 +52,8 @@ fn visit(target: &str, cookie: Option<&str>, now: Time) -> (Option<Visit>, Optio
         now,
         fresh: &fresh,
         is_excluded: &|_| false,
+        client: &|_| [127, 0, 0, 1].into(),
+        is_checkout: &|_| false,
         counters: &counters,
     };
     let captured = settings.capture(&mut head, by);

@@ -36,7 +36,7 @@ const PERSON: &str = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
 /// The app with these values of `hand_over:`, and more top-level keys.
 fn front(hand_over: &str, more: &str, shop: Shop) -> Front {
     let of_all = "upstream: 'http://SHOP', currency: USD, number_format: '1,234.56', \
-        max_amount: 5000, consent: not_needed, orders: test";
+        max_amount: 5000, consent: not_needed, checkout: [/cart, /checkout], orders: test";
     let stores = STORES.replace("MORE", of_all);
     let piece = format!("stores:{stores}\nhand_over: {{ {hand_over} }}\n{more}");
     Front::with(&piece, shop)

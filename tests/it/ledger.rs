@@ -9,7 +9,9 @@ mod pauses;
 mod postgres;
 mod send;
 mod sessions;
+mod steer;
 mod versions;
+mod webhooks;
 
 use refgate::ledger::{Entered, Role, SIGHTINGS};
 use refgate::order::OrderId;

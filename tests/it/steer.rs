@@ -200,10 +200,7 @@ fn no_page_in_a_browser_steers_by_loopback() {
 #[test]
 fn an_address_that_others_reach_needs_tokens() {
     let with = |admin: &str| {
-        Folder::with(&shipped().replace(
-            "admin: 127.0.0.1:8084",
-            &format!("admin: {admin}"),
-        ))
+        Folder::with(&shipped().replace("admin: 127.0.0.1:8084", &format!("admin: {admin}")))
     };
     let open = with("0.0.0.0:8084").faults();
     assert!(

@@ -29,7 +29,7 @@ fn store(upstreams: &str, more: &str) -> String {
     format!(
         "stores:\n  us:\n    hosts: [us.test]\n    scheme: http\n    insecure_http: true\n    \
          upstream: {upstreams}\n    currency: USD\n    number_format: '1,234.56'\n    \
-         max_amount: 5000\n    consent: not_needed\n    orders: test\n    {more}\n"
+         max_amount: 5000\n    consent: not_needed\n    orders: test\n    checkout: /checkout\n    {more}\n"
     )
 }
 

@@ -84,6 +84,7 @@ class Replicas:
 
     def click(self, name):
         headers, _body = self.get(name, "/?affiliate_id=123456")
+        headers, _body = self.get(name, "/checkout", headers["Set-Cookie"].partition(";")[0])
         return headers["Set-Cookie"].partition(";")[0]
 
     def buy(self, name, order, cookie):

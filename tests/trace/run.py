@@ -126,12 +126,15 @@ def main():
 
 
 def confirm(front, order):
-    """Clicks and gets the confirmation, each on a connection of its own; the port of the second's near end."""
-    click = http.client.HTTPConnection("127.0.0.1", front, timeout=20)
-    click.request("GET", "/?affiliate_id=123456", headers={"Host": "shop.localhost"})
-    answer = click.getresponse()
-    answer.read()
-    cookie = answer.headers["Set-Cookie"].partition(";")[0]
+    """Clicks, comes to the checkout and gets the confirmation, each on a connection of its own; the port of the
+    last one's near end."""
+    cookie = ""
+    for target in ("/?affiliate_id=123456", "/checkout"):
+        step = http.client.HTTPConnection("127.0.0.1", front, timeout=20)
+        step.request("GET", target, headers={"Host": "shop.localhost", "Cookie": cookie})
+        answer = step.getresponse()
+        answer.read()
+        cookie = answer.headers["Set-Cookie"].partition(";")[0]
     connection = http.client.HTTPConnection("127.0.0.1", front, timeout=20)
     connection.connect()
     port = connection.sock.getsockname()[1]

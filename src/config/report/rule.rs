@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use crate::config::pattern;
 use crate::name::StoreName;
-use crate::observe::rule::{Pick, Read, Rule, Source, Then, When};
+use crate::observe::rule::{FirstView, Pick, Proof, Read, Rule, Source, Then, When};
 
 /// `thank-you: when GET /checkout/thank-you answers 200 …, read …, and enter an order worth ….`
 pub(super) fn sentence(rule: &Rule) -> String {
@@ -21,11 +21,40 @@ pub(super) fn sentence(rule: &Rule) -> String {
         Then::Adjust => "adjust the order".to_owned(),
     };
     format!(
-        "  {}: {stores}, when {},\n      read {},\n      and {end}",
+        "  {}: {stores}, when {},\n      read {},\n      and {end}\n      {}",
         rule.name,
         when(&rule.when),
-        reads.join(",\n           ")
+        reads.join(",\n           "),
+        proof(&rule.proof)
     )
+}
+
+/// For whom the order counts.
+fn proof(proof: &Proof) -> String {
+    let mut shown = vec!["a checkout step was seen for it".to_owned()];
+    match &proof.first_view {
+        Some(FirstView::Contains(texts)) => {
+            shown.push(format!("the page has \"{}\"", join(texts, "\" and \"")));
+        }
+        Some(FirstView::Read(mark)) => {
+            shown.push(format!("the answer has {}", text(mark, "")));
+        }
+        None => {}
+    }
+    if let Some(floor) = &proof.id_floor {
+        shown.push(format!("the id is above {floor}"));
+    }
+    let below = match &proof.id_floor {
+        Some(_) => "; one that is not above it is nobody's",
+        None => "",
+    };
+    match proof.trust_any_view {
+        true => format!("credited to whoever sees it{below}"),
+        false => format!(
+            "credited to a visit if {}, otherwise held{below}",
+            shown.join(" or ")
+        ),
+    }
 }
 
 fn when(when: &When) -> String {
@@ -59,6 +88,28 @@ fn when(when: &When) -> String {
 }
 
 fn read(read: &Read) -> String {
+    let pick = match read.pick {
+        Pick::Only => String::new(),
+        Pick::First => " (the first)".to_owned(),
+        Pick::Last => " (the last)".to_owned(),
+        Pick::Nth(n) => format!(" (number {n})"),
+    };
+    let minor = if read.minor_units {
+        ", in minor units"
+    } else {
+        ""
+    };
+    let optional = if read.optional {
+        ", if it is there"
+    } else {
+        ""
+    };
+    let Read { field, .. } = read;
+    format!("{field} from {}{minor}{optional}", text(read, &pick))
+}
+
+/// What is looked for, and where.
+fn text(read: &Read, pick: &str) -> String {
     let source = match &read.source {
         Source::Path(name) => format!("the path's {{{name}}}"),
         Source::Query(name) => format!("the query's {name}="),
@@ -78,30 +129,11 @@ fn read(read: &Read) -> String {
         } => format!("{path} of the JSON in {within}"),
         Source::Regex(regex) => format!("what matches {regex}"),
     };
-    let pick = match read.pick {
-        Pick::Only => String::new(),
-        Pick::First => " (the first)".to_owned(),
-        Pick::Last => " (the last)".to_owned(),
-        Pick::Nth(n) => format!(" (number {n})"),
-    };
     let pattern = match &read.pattern {
         Some(pattern) => format!(", of it {pattern}"),
         None => String::new(),
     };
-    let minor = if read.minor_units {
-        ", in minor units"
-    } else {
-        ""
-    };
-    let optional = if read.optional {
-        ", if it is there"
-    } else {
-        ""
-    };
-    format!(
-        "{} from {source}{pick}{pattern}{minor}{optional}",
-        read.field
-    )
+    format!("{source}{pick}{pattern}")
 }
 
 fn join<T: Display>(items: &[T], between: &str) -> String {

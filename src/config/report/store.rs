@@ -5,11 +5,13 @@ use crate::config::Settings;
 use crate::config::units::shown;
 use crate::consent::{Consent, Sign, Teller};
 use crate::name::GroupName;
-use crate::record::Checkout;
+use crate::observe::rule::PathPattern;
+use crate::record::Sessions;
 use crate::store::Store;
 use crate::store::scope::{SameSite, Scope};
 use crate::store::tls::{Tls, Trust};
 use crate::store::upstreams::{Balance, Plan, Upstreams};
+use crate::visit::{GUARDED, STEP_COUNTS};
 
 /// Every store: its hosts, its shop, its money.
 pub(super) fn all(settings: &Settings, lines: &mut Vec<String>) {
@@ -28,7 +30,9 @@ pub(super) fn all(settings: &Settings, lines: &mut Vec<String>) {
         }
         lines.extend(sharing(&store.upstreams));
         lines.extend(cookie(store));
-        lines.extend(settings.record.returns.get(&store.name).map(session));
+        let record = &settings.record;
+        lines.extend(record.checkouts.get(&store.name).map(|it| steps(it)));
+        lines.extend(record.returns.get(&store.name).map(session));
         lines.push(format!(
             "      prices in {}, written like {}; an order above {} {} is held for you; order numbers are unique in `{}`",
             store.currency, store.number_format, store.max_amount, store.currency, store.orders
@@ -86,14 +90,24 @@ fn consent(consent: &Consent) -> String {
     format!("a click is remembered once {says}{refused}; Sec-GPC refuses")
 }
 
-/// What is remembered of its sessions.
-fn session(checkout: &Checkout) -> String {
+/// Where its shoppers are seen on their way to an order.
+fn steps(routes: &[PathPattern]) -> String {
     format!(
-        "      at {} the visit is remembered with a keyed hash of the session cookie `{}` for {}: a payment page that leads \
+        "      {} is its checkout: the visitor's cookie keeps when he was there, which shows for {} that he bought, and for {} no \
+         new click takes the place of one that he has",
+        list(routes),
+        shown(STEP_COUNTS),
+        shown(GUARDED)
+    )
+}
+
+/// What is remembered of its sessions.
+fn session(sessions: &Sessions) -> String {
+    format!(
+        "      there the visit is remembered with a keyed hash of the session cookie `{}` for {}: a payment page that leads \
          back without our cookie is credited by it",
-        list(&checkout.routes),
-        checkout.cookie,
-        shown(checkout.memory)
+        sessions.cookie,
+        shown(sessions.memory)
     )
 }
 

@@ -38,6 +38,13 @@ pub(super) fn all(settings: &Settings, lines: &mut Vec<String>) {
         "  an order counts for {} after the click; {winner}",
         shown(capture.window)
     ));
+    let least = settings.record.min_click_age;
+    if !least.is_zero() {
+        let least = shown(least);
+        lines.push(format!(
+            "  an order that comes within {least} of the click is held for you"
+        ));
+    }
     lines.push(match capture.parameter {
         Handling::Strip => "  the shop does not see the parameters".to_owned(),
         Handling::Keep => "  the shop sees the parameters".to_owned(),

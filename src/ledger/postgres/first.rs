@@ -16,9 +16,9 @@ use crate::order::{Candidate, Order, OrderId};
 /// the same order at this moment is waited for. An id that is taken meanwhile fails it: it is run again then.
 const FIRST: &str = "WITH entered AS (
   INSERT INTO orders (namespace, number, at, store, rule, amount, currency, working, standing, doubt, why,
-    network, click, visit, seen)
+    network, click, visit, proof, seen)
   SELECT $1::text, $2::text, $4::bigint, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text,
-    $12::text, $13::text, $14::text, $15::text, 1
+    $12::text, $13::text, $14::text, $15::text, $16::text, 1
   WHERE NOT EXISTS (SELECT 1 FROM aliases WHERE namespace = $1::text AND number = ANY ($3::text[]))
     AND NOT EXISTS (SELECT 1 FROM known_orders WHERE namespace = $1::text AND mark = ANY ($29::text[]))
   ON CONFLICT (namespace, number) DO NOTHING RETURNING id
@@ -27,14 +27,14 @@ const FIRST: &str = "WITH entered AS (
   SELECT $1::text, ids.number, entered.id FROM entered CROSS JOIN unnest($3::text[]) AS ids (number)
 ), seen AS (
   INSERT INTO sightings (order_id, at, rule, body, notes)
-  SELECT id, $16::bigint, $6::text, $17::text, $18::text FROM entered
+  SELECT id, $17::bigint, $6::text, $18::text, $19::text FROM entered
 ), owed AS (
   INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount, currency, state, doubt,
     cause, at, due)
   SELECT entered.id, p.destination, p.event, p.sequence, p.captured, p.amount, p.currency, p.state, p.doubt,
     p.cause, $4::bigint, p.due
-  FROM entered CROSS JOIN unnest($19::text[], $20::text[], $21::bigint[], $22::text[], $23::text[], $24::text[],
-    $25::text[], $26::text[], $27::text[], $28::bigint[]) WITH ORDINALITY
+  FROM entered CROSS JOIN unnest($20::text[], $21::text[], $22::bigint[], $23::text[], $24::text[], $25::text[],
+    $26::text[], $27::text[], $28::text[], $29::bigint[]) WITH ORDINALITY
     AS p (destination, event, sequence, captured, amount, currency, state, doubt, cause, due, place)
   ORDER BY p.place RETURNING id, state, cause
 ), changes AS (
@@ -63,9 +63,7 @@ pub(super) async fn first(
     let (amount, currency) = money_words(order.amount);
     let (standing, doubt) = standing_words(&order.standing)?;
     let click = order.click.as_ref();
-    let click_json = click
-        .map(|click| to_json("orders.click", click))
-        .transpose()?;
+    let (click_json, proof) = texts(order)?;
     let owed = Owed::of(candidate)?;
     let entered = db
         .row(
@@ -86,6 +84,7 @@ pub(super) async fn first(
                 &click.map(|click| click.network.as_str()),
                 &click_json,
                 &order.visit.map(|visit| visit.to_string()),
+                &proof,
                 &sighting.at.millis(),
                 &to_json("sightings.body", sighting)?,
                 &to_json("sightings.notes", &notes)?,
@@ -109,6 +108,14 @@ pub(super) async fn first(
             ..order.clone()
         })
     }))
+}
+
+/// The JSON of its click and of its proof.
+fn texts(order: &Order) -> Result<(Option<String>, Option<String>), Error> {
+    let click = order.click.as_ref();
+    let click = click.map(|click| to_json("orders.click", click));
+    let proof = order.proof.map(|proof| to_json("orders.proof", &proof));
+    Ok((click.transpose()?, proof.transpose()?))
 }
 
 /// The other ids of a new order, as many as are kept.

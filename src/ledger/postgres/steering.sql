@@ -2,6 +2,10 @@
 
 ALTER TABLE transitions ADD COLUMN actor TEXT;
 
+ALTER TABLE orders ADD COLUMN proof TEXT;
+ALTER TABLE orders ADD COLUMN shopper TEXT;
+CREATE INDEX orders_open ON orders (open_until) WHERE open_until IS NOT NULL;
+
 -- Its index would cost every order something, and without one each postback that is removed would look through all changes.
 ALTER TABLE transitions DROP CONSTRAINT transitions_postback_id_fkey;
 

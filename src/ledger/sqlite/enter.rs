@@ -22,6 +22,7 @@ const UNREADABLE: &str = "unreadable";
 pub(super) struct Texts {
     sighting: String,
     click: Option<String>,
+    proof: Option<String>,
     /// What was captured, of each postback.
     captured: Vec<String>,
 }
@@ -32,6 +33,7 @@ impl Texts {
             order, sighting, ..
         } = candidate;
         let click = order.click.as_ref();
+        let proof = order.proof.map(|proof| to_json("orders.proof", &proof));
         let captured = |postback: &NewPostback| {
             let click = order.click_of(Some(sighting), &postback.destination);
             let values = click.map(|click| &click.values);
@@ -42,6 +44,7 @@ impl Texts {
             click: click
                 .map(|click| to_json("orders.click", click))
                 .transpose()?,
+            proof: proof.transpose()?,
             captured: candidate
                 .postbacks
                 .iter()
@@ -111,8 +114,8 @@ fn first(db: &Connection, candidate: &Candidate, texts: &Texts) -> Result<Entere
     let click = order.click.as_ref();
     db.prepare_cached(
         "INSERT INTO orders (namespace, number, at, store, rule, amount, currency, working,
-           standing, doubt, why, network, click, visit, seen)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1)",
+           standing, doubt, why, network, click, visit, proof, seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 1)",
     )?
     .execute(params![
         order.key.namespace.as_str(),
@@ -129,6 +132,7 @@ fn first(db: &Connection, candidate: &Candidate, texts: &Texts) -> Result<Entere
         click.map(|click| click.network.as_str()),
         texts.click,
         order.visit.map(|visit| visit.to_string()),
+        texts.proof,
     ])?;
     let id = db.last_insert_rowid();
     let mut entered = Order {

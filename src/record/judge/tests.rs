@@ -7,6 +7,8 @@ use crate::order::{Field, FoundBy, OrderKey, Timing};
 use crate::store::{Protocol, Scheme, Upstream};
 use crate::visit::{Attribution, VisitId};
 
+mod proof;
+
 const NOW: Time = Time::from_millis(1_795_392_000_000);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -48,6 +50,8 @@ fn settings(attribution: Attribution, mode: Mode) -> Settings {
         spool: "spool".into(),
         window: DAY * 30,
         attribution,
+        min_click_age: Duration::from_secs(10),
+        checkouts: HashMap::new(),
         returns: HashMap::new(),
         destinations: [(aspire, usd.clone()), (other, usd)].into(),
         webhooks: Vec::new(),
@@ -71,7 +75,7 @@ fn sighting(amount: Option<(&str, &str)>, clicks: Vec<Click>) -> Sighting {
     let visit = Visit {
         id: VisitId(7),
         clicks,
-        checkout: None,
+        checkout: Some(NOW),
     };
     Sighting {
         at: NOW,
@@ -105,7 +109,7 @@ fn judged(amount: Option<(&str, &str)>, clicks: Vec<Click>, doubt: Option<Doubt>
     let settings = settings(Attribution::LastClick, Mode::Live);
     judge(
         sighting(amount, clicks),
-        doubt,
+        (doubt, &Evidence::default()),
         &store(currency),
         &settings,
         NOW,
@@ -145,7 +149,14 @@ fn the_last_or_the_first_click_within_the_window_is_credited() {
             .collect();
         let settings = settings(attribution, Mode::Live);
         let sighting = sighting(Some(("25", "USD")), clicks);
-        let order = judge(sighting, None, &store("USD"), &settings, NOW).order;
+        let order = judge(
+            sighting,
+            (None, &Evidence::default()),
+            &store("USD"),
+            &settings,
+            NOW,
+        )
+        .order;
         order.click.map(|click| click.network.to_string())
     };
     let (first, last) = (Attribution::FirstClick, Attribution::LastClick);
@@ -235,7 +246,7 @@ fn another_currency_is_converted_at_the_rate_or_held() {
 
     let candidate = judge(
         sighting(Some(("125", "EUR")), vec![click("aspire", 1)]),
-        None,
+        (None, &Evidence::default()),
         &store("EUR"),
         &settings(Attribution::LastClick, Mode::Live),
         NOW,
@@ -251,7 +262,13 @@ fn another_currency_is_converted_at_the_rate_or_held() {
 fn in_shadow_it_is_credited_and_the_postback_held() {
     let settings = settings(Attribution::LastClick, Mode::Shadow);
     let sighting = sighting(Some(("25", "USD")), vec![click("aspire", 1)]);
-    let candidate = judge(sighting, None, &store("USD"), &settings, NOW);
+    let candidate = judge(
+        sighting,
+        (None, &Evidence::default()),
+        &store("USD"),
+        &settings,
+        NOW,
+    );
     assert_eq!(candidate.order.standing, Standing::Credited);
     assert_eq!(
         candidate.postbacks[0].held.as_ref().unwrap().0,
@@ -268,7 +285,13 @@ fn with_all_each_network_is_owed_it_and_waits_for_its_own_reasons_only() {
         } else {
             "USD"
         });
-        judge(sighting(amount, clicks), None, &store, settings, NOW)
+        judge(
+            sighting(amount, clicks),
+            (None, &Evidence::default()),
+            &store,
+            settings,
+            NOW,
+        )
     };
     let both = || vec![click("aspire", 5), click("gone", 3), click("other", 1)];
     let candidate = judged(&settings, Some(("125", "CAD")), both());

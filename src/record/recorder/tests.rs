@@ -150,7 +150,11 @@ async fn the_log_alone_is_enough_to_enter_the_order() {
     drop(logging);
 
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let line: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.contains("\"order.id\""))
+        .unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(line["level"], "ERROR");
     assert_eq!(line["fields"]["order.id"], "demo/1001");
     assert_eq!(line["fields"]["affiliate"], "aspire affiliate_id=123456");

@@ -13,7 +13,7 @@ pub(super) fn asking(consent: &str) -> String {
     format!(
         "stores:\n  us:\n    hosts: [us.test]\n    scheme: http\n    insecure_http: true\n    \
          upstream: http://SHOP\n    currency: USD\n    number_format: '1,234.56'\n    \
-         max_amount: 5000\n    orders: test\n    consent: {consent}\n"
+         max_amount: 5000\n    orders: test\n    checkout: /checkout\n    consent: {consent}\n"
     )
 }
 

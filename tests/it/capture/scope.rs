@@ -20,7 +20,7 @@ const STORES: &str = r#"
 "#;
 
 fn front() -> Front {
-    let more = "upstream: 'http://SHOP', currency: USD, number_format: '1,234.56', max_amount: 5000, consent: not_needed, orders: test";
+    let more = "upstream: 'http://SHOP', currency: USD, number_format: '1,234.56', max_amount: 5000, consent: not_needed, checkout: [/cart, /checkout], orders: test";
     let stores = STORES.replace("MORE", more);
     Front::with(&format!("stores:{stores}"), ordinary())
 }

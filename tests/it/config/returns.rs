@@ -7,12 +7,11 @@ use refgate::config::report;
 use super::warnings;
 use crate::support::config::{Folder, shipped, shipped_with};
 
-/// The shipped configuration, with these keys in its first store.
+/// The shipped configuration, with these keys in its first store in place of its checkout.
 fn with(keys: &str) -> Folder {
-    let anchor = "    currency: USD                          # <-\n";
     let text = shipped();
-    assert!(text.contains(anchor));
-    Folder::with(&text.replacen(anchor, &format!("{anchor}{keys}"), 1))
+    let line = text.lines().find(|line| line.starts_with("    checkout: "));
+    Folder::with(&text.replacen(&format!("{}\n", line.unwrap()), keys, 1))
 }
 
 #[test]
@@ -24,10 +23,13 @@ fn a_stores_sessions_are_remembered_where_it_says_so() {
     let checkout = &returns[&"us".parse().unwrap()];
     assert_eq!(checkout.cookie, "PHPSESSID");
     assert_eq!(checkout.memory, Duration::from_secs(7200));
-    assert_eq!(checkout.routes.len(), 2);
     let report = report::text(&loaded);
-    let words = "at /cart, /checkout/* the visit is remembered with a keyed hash of the session cookie `PHPSESSID` for 2h";
-    assert!(report.contains(words), "{report}");
+    for words in [
+        "/cart, /checkout/* is its checkout",
+        "there the visit is remembered with a keyed hash of the session cookie `PHPSESSID` for 2h",
+    ] {
+        assert!(report.contains(words), "{report}");
+    }
 
     let one = with("    session_cookie: sid\n    checkout: /pay\n    session_memory: 15m\n");
     let settings = one.loaded().settings;
@@ -48,8 +50,8 @@ fn what_makes_no_sense_of_it_is_a_fault() {
     for (keys, fault) in [
         ("    session_cookie: sid\n", "stores.us.checkout: missing"),
         (
-            "    checkout: /pay\n",
-            "stores.us.checkout: found it without a `session_cookie`",
+            "    session_memory: 1h\n    checkout: /pay\n",
+            "stores.us.session_memory: found it without a `session_cookie`",
         ),
         (
             "    session_memory: 1h\n",
@@ -75,6 +77,17 @@ fn what_makes_no_sense_of_it_is_a_fault() {
         let faults = with(keys).faults();
         assert!(faults.contains(fault), "{fault}:\n{faults}");
     }
+}
+
+#[test]
+fn a_checkout_needs_no_session() {
+    let settings = with("    checkout: [/cart, \"/checkout/**\"]\n")
+        .loaded()
+        .settings;
+    assert!(settings.record.returns.is_empty());
+    let us = &settings.record.checkouts[&"us".parse().unwrap()];
+    let routes: Vec<String> = us.iter().map(ToString::to_string).collect();
+    assert_eq!(routes, ["/cart", "/checkout/**"]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ const REFUSED: &str = "cmplz_marketing=deny";
 
 fn asking() -> Front {
     let of_all = "upstream: 'http://SHOP', currency: USD, number_format: '1,234.56', \
-        max_amount: 5000, consent: complianz, orders: test";
+        max_amount: 5000, consent: complianz, checkout: [/cart, /checkout], orders: test";
     Front::with(&ASKING.replace("MORE", of_all), super::leading())
 }
 

@@ -233,7 +233,7 @@ fn no_window_grows_by_changing_stores() {
 #[test]
 fn a_store_alone_knows_no_token() {
     let alone = "stores:\n  us: { hosts: us.test, scheme: http, insecure_http: true, upstream: 'http://SHOP', \
-        currency: USD, number_format: '1,234.56', max_amount: 5000, consent: not_needed, orders: test }\n\
+        currency: USD, number_format: '1,234.56', max_amount: 5000, consent: not_needed, checkout: [/cart, /checkout], orders: test }\n\
         hand_over: {}";
     let front = Front::with(alone, ordinary());
     let known = front.click();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use refgate::clock::Time;
 use refgate::event::Event;
 use refgate::name::GroupName;
-use refgate::order::{FoundBy, Standing};
+use refgate::order::{Doubt, FoundBy, Standing};
 use refgate::postback::State;
 use refgate::seal::Keys;
 use refgate::session::Marker;
@@ -50,7 +50,7 @@ fn remembering(memory: &str) -> Front {
          order_id: {{ css: \"#order-number\" }}\n      subtotal: {{ css: \"#totals .subtotal td\" }}\n      \
          discount: {{ css: \"#totals .discount td\" }}\n    then: order\n    amount: subtotal - discount\n",
         store("us", "us.test", &more),
-        store("plain", "plain.test", "")
+        store("plain", "plain.test", ", checkout: /elsewhere")
     );
     Front::with(&piece, shop())
 }
@@ -206,13 +206,24 @@ fn the_same_pair_is_written_once_and_a_newer_click_again() {
 }
 
 #[test]
-fn a_link_to_the_checkout_itself_counts() {
+fn a_link_to_the_checkout_is_remembered_but_no_step() {
     let front = remembering("2h");
     let fields = format!("Cookie: sid={SESSION}\r\n");
     front.ask(get("/checkout/pay?affiliate_id=123456", &fields));
     front.counted(Event::SessionRemembered, 1);
     front.ask(by_session("1", SESSION));
-    assert_eq!(standing(&front, "1").0, Standing::Credited);
+    let (held, found_by, why) = standing(&front, "1");
+    assert_eq!(
+        held,
+        Standing::Held(Doubt::Unproven),
+        "the link itself is no step"
+    );
+    assert_eq!(found_by, FoundBy::Session);
+    assert!(why.contains("no checkout seen"), "{why}");
+    let ours = front.click_at("/checkout/pay");
+    checkout(&front, &ours, OTHER, "/checkout/pay");
+    front.ask(by_session("2", OTHER));
+    assert_eq!(standing(&front, "2").0, Standing::Credited);
 }
 
 #[test]
@@ -303,7 +314,12 @@ fn a_ledger_that_takes_nothing_costs_the_credit_and_no_time() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let request = with(&format!("sid={SESSION}; {ours}"), "/checkout/pay");
     let direct = front.direct(with(&format!("sid={SESSION}"), "/checkout/pay"));
-    assert_same(&front.ask(&request), &direct);
+    let mut through = front.ask(&request);
+    // The step is kept in the cookie.
+    for name in ["set-cookie", "cache-control", "expires"] {
+        through.without(name);
+    }
+    assert_same(&through, &direct);
     // The ledger's patience ends.
     front.counted(Event::SessionLost, 1);
     assert_eq!(front.count(Event::SessionRemembered), 0);

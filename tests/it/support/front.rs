@@ -71,6 +71,10 @@ impl Front {
         let mut settings = Folder::with(&text).loaded().settings;
         settings.ledger = ledger;
         settings.record.spool = dir.path().join("spool");
+        // Nobody waits here between the click and the order.
+        if !piece.contains("min_click_age") {
+            settings.record.min_click_age = Duration::ZERO;
+        }
         let proxy = run(settings.clone(), tempfile::tempdir().unwrap());
         Self {
             proxy: Some(proxy),
@@ -175,15 +179,16 @@ impl Front {
             values: [("affiliate_id".to_owned(), "123456".to_owned())].into(),
             at: Time::now().minus(age),
         };
-        format!("refgate={}", self.seal(&Visit::new(VisitId(7), click)))
+        self.sealed(&Visit::new(VisitId(7), click))
     }
 
-    fn seal(&self, visit: &Visit) -> String {
+    /// A cookie with this visit, sealed with the app's key.
+    pub(crate) fn sealed(&self, visit: &Visit) -> String {
         let visit = serde_json::to_value(visit).unwrap();
         let sealed =
             serde_json::json!({"version": 1, "purpose": "visit", "group": "all", "visit": visit});
         let keys = &self.settings.capture.keys;
-        keys.seal("refgate", &sealed.to_string())
+        format!("refgate={}", keys.seal("refgate", &sealed.to_string()))
     }
 
     /// The visit in a cookie `NAME=VALUE`.

@@ -77,6 +77,7 @@ stores:
     number_format: \"{number_format}\"
     max_amount: 100000
     consent: not_needed
+    checkout: /checkout
 rules:{rules}"
     )
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use refgate::click::Click;
 use refgate::clock::Time;
-use refgate::ledger::{Ledger, Role, Settings, Settlement};
+use refgate::ledger::{Action, Ledger, Role, Settings, Settlement, Steer, Which};
 use refgate::money::Money;
 use refgate::name::NetworkName;
 use refgate::order::{
-    Candidate, Doubt, Field, FoundBy, NewPostback, Order, OrderKey, Sighting, Standing, Timing,
+    Candidate, Doubt, Field, FoundBy, NewPostback, Order, OrderKey, Proof, Sighting, Standing,
+    Timing,
 };
-use refgate::postback::{AttemptId, Outcome, Postback, State, Verdict};
+use refgate::postback::{AttemptId, Outcome, Postback, PostbackId, State, Verdict};
 use refgate::visit::{Visit, VisitId};
 
 use super::postgres;
@@ -69,7 +70,7 @@ pub(crate) fn sighting(id: &str, amount: Option<&str>) -> Sighting {
     let visit = Visit {
         id: VisitId(7),
         clicks: vec![click()],
-        checkout: None,
+        checkout: Some(NOW),
     };
     let field = |name: &str, text: &str| Field {
         name: name.to_owned(),
@@ -116,6 +117,7 @@ pub(crate) fn candidate(id: &str, amount: Option<&str>) -> Candidate {
         why: "last click, of aspire".to_owned(),
         click: Some(click()),
         visit: Some(VisitId(7)),
+        proof: amount.map(|_| Proof::Checkout(NOW)),
     };
     let held = amount
         .is_none()
@@ -157,5 +159,16 @@ pub(crate) fn settlement(postback: &Postback, attempt: AttemptId, state: State) 
         due: None,
         doubt: None,
         cause: None,
+    }
+}
+
+/// The operator's word on postbacks.
+pub(crate) fn steer(action: Action, ids: &[PostbackId]) -> Steer {
+    Steer {
+        which: Which::These(ids.to_vec()),
+        action,
+        from: action.usual(),
+        reason: "asked".parse().unwrap(),
+        actor: "alice".parse().unwrap(),
     }
 }

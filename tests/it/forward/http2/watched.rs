@@ -26,7 +26,7 @@ fn an_order_page_makes_its_postback() {
     let store = format!(
         "stores:\n  us:\n    hosts: [us.test]\n    scheme: http\n    insecure_http: true\n    \
          upstream: http://{}\n    upstream_http: \"2\"\n    currency: USD\n    \
-         number_format: '1,234.56'\n    max_amount: 5000\n    consent: not_needed\n    orders: test\n",
+         number_format: '1,234.56'\n    max_amount: 5000\n    consent: not_needed\n    orders: test\n    checkout: /checkout\n",
         shop.addr
     );
     let front = Front::with(&store, ordinary());
