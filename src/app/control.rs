@@ -14,6 +14,7 @@ use tracing::info;
 
 use super::away;
 use super::health::Checking;
+use super::keeping::Keeping;
 use super::looking::Looking;
 use super::reload::{Again, Reloader};
 use super::webhook::Telling;
@@ -61,6 +62,11 @@ impl Control<'_> {
         let ledger = self.reloader.ledger.clone();
         let counters = Arc::clone(&self.counters);
         let telling = Telling::of(&self.looking);
+        let keeping = Keeping {
+            ledger: ledger.clone(),
+            counters: Arc::clone(&counters),
+            keep: self.reloader.present.keep,
+        };
         let mut end = pin!(end);
         // Whoever listens for signals does so before anybody hears that this serves.
         let over = poll_fn(|cx| Poll::Ready(end.as_mut().poll(cx).is_ready())).await;
@@ -109,6 +115,7 @@ impl Control<'_> {
             until(&shutdown, self.recorder.keep_up()),
             until(&shutdown, sweep(self.recorder.returns())),
             until(&shutdown, self.checking.run()),
+            until(&shutdown, keeping.run()),
             until(&shutdown, self.looking.run()),
             until(&shutdown, telling.run()),
             until(&shutdown, reloading),

@@ -15,7 +15,7 @@ use super::value::Value;
 use super::{Settings, alarms, exclude, hand_over, returns, rules, stores, tls, webhooks};
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
-use crate::name::GroupName;
+use crate::name::{ConfigName, GroupName};
 use crate::observe::pixel::Pixels;
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
@@ -34,9 +34,9 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let mut networks = networks::read(root);
     let webhooks = webhooks::read(root, &mut networks);
     let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
-    let exclude = exclude::read(root);
-    let rules = rules::read(root, &known);
-    let ledger = ledger::read(root);
+    let (exclude, rules) = (exclude::read(root), rules::read(root, &known));
+    let (ledger, keep) = (ledger::read(root), ledger::keep(root));
+    let name = root.get("name").and_then(|name| configuration_name(&name));
     let (alarms, pixels) = alarms::read(root, (&known, &checkouts), networks.hosts());
     let added = added::read(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
@@ -57,6 +57,8 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
         secrets: Vec::new(),
         exclude,
         ledger: ledger?,
+        keep,
+        name,
         record: record::Settings {
             hold: timeouts.hold,
             spool,
@@ -143,6 +145,12 @@ fn forward(addresses: &Addresses, limits: &Limits, timeouts: &Timeouts) -> forwa
         pool_size: limits.pool,
         tunnel_timeout: timeouts.tunnel,
     }
+}
+
+fn configuration_name(value: &Value<'_>) -> Option<ConfigName> {
+    value
+        .text()?
+        .parse("a name of letters, digits, `_`, `-` and `.`")
 }
 
 /// A file or a folder.
