@@ -235,7 +235,7 @@ fn an_address_that_others_reach_needs_tokens() {
         "{report}"
     );
     for (admin, words) in [
-        ("unix:", "a path of 96 bytes"),
+        ("'unix:'", "a path of 96 bytes"),
         ("{ listen: 'unix:x', mode: '0666' }", "one of: 0600, 0660"),
         (
             "{ listen: '127.0.0.1:8084', tokens: {} }",
