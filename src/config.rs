@@ -23,6 +23,7 @@ mod fault;
 mod fields;
 mod file;
 mod hand_over;
+mod held;
 mod hosts;
 pub mod keys;
 mod ledger;

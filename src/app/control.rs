@@ -62,11 +62,7 @@ impl Control<'_> {
         let ledger = self.reloader.ledger.clone();
         let counters = Arc::clone(&self.counters);
         let telling = Telling::of(&self.looking);
-        let keeping = Keeping {
-            ledger: ledger.clone(),
-            counters: Arc::clone(&counters),
-            keep: self.reloader.present.keep,
-        };
+        let keeping = Keeping::of(&self.reloader);
         let mut end = pin!(end);
         // Whoever listens for signals does so before anybody hears that this serves.
         let over = poll_fn(|cx| Poll::Ready(end.as_mut().poll(cx).is_ready())).await;
@@ -87,11 +83,6 @@ impl Control<'_> {
                 certificates
                     .watch(look_every, self.counters, shutdown.clone())
                     .await;
-            }
-        };
-        let obtaining = async {
-            if let Some(acme) = self.acme {
-                acme.run(shutdown.clone()).await;
             }
         };
         let reloading = async {
@@ -120,10 +111,16 @@ impl Control<'_> {
             until(&shutdown, telling.run()),
             until(&shutdown, reloading),
             looking,
-            obtaining,
+            obtain(self.acme, &shutdown),
         );
         ended.2?;
         Ok(ended.0.unwrap_or(0))
+    }
+}
+
+async fn obtain(acme: Option<Acme>, shutdown: &CancellationToken) {
+    if let Some(acme) = acme {
+        acme.run(shutdown.clone()).await;
     }
 }
 

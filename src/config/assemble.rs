@@ -12,7 +12,7 @@ use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
-use super::{Settings, alarms, exclude, hand_over, returns, rules, stores, tls, webhooks};
+use super::{Settings, alarms, exclude, hand_over, held, returns, rules, stores, tls, webhooks};
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
 use crate::name::{ConfigName, GroupName};
@@ -34,7 +34,8 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let mut networks = networks::read(root);
     let webhooks = webhooks::read(root, &mut networks);
     let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
-    let (exclude, rules) = (exclude::read(root), rules::read(root, &known));
+    let (holds, exclude) = (held::read(root, &networks.recorded), exclude::read(root));
+    let rules = rules::read(root, &known);
     let (ledger, keep) = (ledger::read(root), ledger::keep(root));
     let name = root.get("name").and_then(|name| configuration_name(&name));
     let (alarms, pixels) = alarms::read(root, (&known, &checkouts), networks.hosts());
@@ -70,17 +71,13 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             destinations: networks.recorded,
             webhooks,
         },
-        capture: capture::Settings {
-            cookie: CookieName::new(&cookie.name),
-            keys: opened.keys,
-            group_keys: opened.group_keys,
-            window: cookie.window,
-            attribution: cookie.attribution,
-            parameter: cookie.parameter,
-            networks: networks.captured,
+        capture: capture(
+            &cookie,
+            (opened.keys, opened.group_keys),
+            networks.captured,
             hand_over,
-        },
-        deliver: sending.settings(networks.delivered, limits.answer),
+        ),
+        deliver: sending.settings(networks.delivered, limits.answer, holds),
         observe: observe((rules, pixels), &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),
         accept: accept(addresses, tls, &limits, &timeouts),
@@ -116,6 +113,24 @@ fn accept(
         idle_timeout: timeouts.idle,
         stall_timeout: timeouts.stall,
         drain: timeouts.drain,
+    }
+}
+
+fn capture(
+    cookie: &Cookie<'_>,
+    (keys, group_keys): (Keys, BTreeMap<GroupName, Keys>),
+    networks: Vec<capture::Network>,
+    hand_over: capture::hand_over::HandOver,
+) -> capture::Settings {
+    capture::Settings {
+        cookie: CookieName::new(&cookie.name),
+        keys,
+        group_keys,
+        window: cookie.window,
+        attribution: cookie.attribution,
+        parameter: cookie.parameter,
+        networks,
+        hand_over,
     }
 }
 
