@@ -12,7 +12,7 @@ use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
-use super::{Settings, alarms, exclude, hand_over, returns, rules, stores, tls, webhooks};
+use super::{Settings, alarms, exclude, hand_over, held, returns, rules, stores, tls, webhooks};
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
 use crate::name::{ConfigName, GroupName};
@@ -33,7 +33,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let mut networks = networks::read(root);
     let webhooks = webhooks::read(root, &mut networks);
     let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
-    let exclude = exclude::read(root);
+    let (holds, exclude) = (held::read(root, &networks.recorded), exclude::read(root));
     let rules = rules::read(root, &known);
     let (ledger, keep) = (ledger::read(root), ledger::keep(root));
     let name = root.get("name").and_then(|name| configuration_name(&name));
@@ -76,7 +76,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             networks.captured,
             hand_over,
         ),
-        deliver: sending.settings(networks.delivered, limits.answer),
+        deliver: sending.settings(networks.delivered, limits.answer, holds),
         observe: observe(rules, &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),
         accept: accept(addresses, tls, &limits, &timeouts),
