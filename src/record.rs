@@ -22,6 +22,7 @@ use crate::name::{NetworkName, StoreName};
 use crate::observe::rule::PathPattern;
 use crate::order::Timing;
 use crate::postback::Mode;
+use crate::session::Marker;
 use crate::visit::Attribution;
 
 mod judge;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub min_click_age: Duration,
     /// The paths of the stores' checkouts.
     pub checkouts: HashMap<StoreName, Vec<PathPattern>>,
+    /// What makes the marks of who looks at a confirmation, by store.
+    pub shoppers: HashMap<StoreName, Marker>,
     /// The stores whose sessions are remembered there.
     pub returns: HashMap<StoreName, Sessions>,
     /// Who may be told, in which money.

@@ -11,6 +11,7 @@ mod pump;
 mod relay;
 mod returns;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{Method, Version};
@@ -62,6 +63,8 @@ pub struct Watched {
     visit: Option<Visit>,
     /// By what its session is found, where it has no visit.
     session: Vec<Mark>,
+    /// Who looks, as keyed hashes.
+    shopper: Vec<Mark>,
     /// Method and path, for the sighting.
     request: String,
     /// The client speaks HTTP/1.0: only the connection's end tells it the body's.
@@ -71,8 +74,8 @@ pub struct Watched {
 /// Whose exchange it is.
 #[derive(Debug)]
 pub enum Whose {
-    /// A shopper's; with his visit, if there is one.
-    Shopper(Option<Visit>),
+    /// A shopper's; with his visit, if there is one, and his address.
+    Shopper(Option<Visit>, IpAddr),
     /// That of a shopper who has refused to be remembered: the order is nobody's.
     Unwilling,
     /// That of one who is excluded: it is not watched.
@@ -161,10 +164,12 @@ impl Watcher {
             }
             Decision::Watched(watch) => watch,
         };
-        let (visit, session) = match whose(head) {
-            Whose::Shopper(Some(visit)) => (Some(visit), Vec::new()),
-            Whose::Shopper(None) => (None, self.session(&head.fields, watch.store())),
-            Whose::Unwilling => (None, Vec::new()),
+        let (visit, shopper) = match whose(head) {
+            Whose::Shopper(visit, address) => {
+                let shopper = self.shopper(&head.fields, watch.store(), address);
+                (visit, Some(shopper))
+            }
+            Whose::Unwilling => (None, None),
             Whose::Excluded => {
                 self.counters.add(Event::ExchangeExcluded);
                 return None;
@@ -173,12 +178,17 @@ impl Watcher {
         if visit.is_none() && navigation::is_speculative(&head.fields) {
             return None;
         }
+        let session = match (&visit, &shopper) {
+            (None, Some(_)) => self.session(&head.fields, watch.store()),
+            _ => Vec::new(),
+        };
         let request = format!("{} {path}", head.method);
         make_readable(&head.method, &mut head.fields);
         Some(Watched {
             watch,
             visit,
             session,
+            shopper: shopper.unwrap_or_default(),
             request,
             is_old: head.version < Version::HTTP_11,
         })

@@ -45,6 +45,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let opened = open_keys(root, &cookie, missing)?;
     let keys = (&opened.keys, &opened.group_keys);
     let (checkouts, returns) = returns::settings(checkouts, &stores, keys);
+    let shoppers = returns::shoppers(&stores, keys);
     Some(Settings {
         acme,
         admin: addresses.admin,
@@ -64,6 +65,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             attribution: cookie.attribution,
             min_click_age: cookie.min_click_age,
             checkouts,
+            shoppers,
             returns,
             destinations: networks.recorded,
             webhooks,

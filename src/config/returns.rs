@@ -133,3 +133,16 @@ pub(super) fn settings(
     }
     (routes, returns)
 }
+
+/// What makes the marks of who looks at a confirmation, of every store.
+pub(super) fn shoppers(
+    stores: &[Store],
+    (keys, group_keys): (&Keys, &BTreeMap<GroupName, Keys>),
+) -> HashMap<StoreName, Marker> {
+    let marker = |store: &Store| {
+        let keys = group_keys.get(&store.group).unwrap_or(keys);
+        let marker = Marker::of_shoppers(keys, &store.group, &store.orders);
+        (store.name.clone(), marker)
+    };
+    stores.iter().map(marker).collect()
+}

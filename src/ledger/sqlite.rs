@@ -85,7 +85,7 @@ impl Sqlite {
         let work = move |db: &Connection| enter::enter(db, &marker, (&candidate, &texts));
         let after = move |entered: &Entered| match entered {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
-            Entered::Again(_) | Entered::Known(..) => {}
+            Entered::Again(_) | Entered::Reused(_) | Entered::Known(..) => {}
         };
         self.writer.call(Kind::Write, work, after).await
     }
@@ -199,7 +199,10 @@ impl Sqlite {
         let mut all = 0;
         loop {
             let gone = self
-                .write(move |db| sessions::sweep(db, now, SWEPT))
+                .write(move |db| {
+                    let closed = sessions::close(db, now, SWEPT)?;
+                    Ok(closed + sessions::sweep(db, now, SWEPT)?)
+                })
                 .await?;
             all += gone;
             if gone < SWEPT {

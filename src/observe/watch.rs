@@ -7,6 +7,7 @@ use http::{HeaderName, StatusCode};
 use crate::message::Fields;
 use crate::store::Store;
 
+use super::agree::agree;
 use super::charset::essence;
 use super::explain::Miss;
 use super::gather::{Page, decoded};
@@ -125,9 +126,11 @@ impl Matched {
             Err(error) => Err(Arc::clone(error)),
         };
         let candidates = self.watch.candidates.iter();
-        candidates
+        let mut readings: Vec<Reading> = candidates
             .filter_map(|candidate| read_rule(self, candidate, &page))
-            .collect()
+            .collect();
+        agree(&mut readings);
+        readings
     }
 }
 

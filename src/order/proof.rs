@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OrderId;
 use crate::clock::Time;
+use crate::session::Mark;
 
 /// What shows that a visit bought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +46,8 @@ pub struct Evidence {
     pub floor: Option<IdFloor>,
     /// Any view is trusted.
     pub trusted: bool,
+    /// Who looks, as keyed hashes; none of one who has refused to be remembered.
+    pub shopper: Vec<Mark>,
 }
 
 impl Evidence {

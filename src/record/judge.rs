@@ -11,7 +11,7 @@ use crate::clock::Time;
 use crate::money::{Decimal, Money};
 use crate::name::NetworkName;
 use crate::order::{
-    Candidate, Doubt, Evidence, FoundBy, NewPostback, Order, Proof, SALE, Sighting, Standing,
+    Candidate, Doubt, Evidence, FoundBy, NewPostback, OPEN, Order, Proof, SALE, Sighting, Standing,
 };
 use crate::postback::Mode;
 use crate::store::Store;
@@ -76,6 +76,11 @@ pub fn judge(
             .map(|visit| visit.id),
         click,
         proof: credit.proof,
+        open_until: None,
+    };
+    let order = Order {
+        open_until: open_until(&sighting, &order.standing, evidence),
+        ..order
     };
     let told = webhooks::quotes(&settings.webhooks, amount);
     let now_told = told.iter().filter(|it| it.event == order.standing.word());
@@ -84,9 +89,19 @@ pub fn judge(
     Candidate {
         postbacks,
         quotes: quotes.chain(told).collect(),
+        shopper: evidence.shopper.clone(),
         sighting,
         order,
     }
+}
+
+/// Until when an order that came without a click may be the same shopper's, who has one.
+fn open_until(sighting: &Sighting, standing: &Standing, evidence: &Evidence) -> Option<Time> {
+    let is_open = *standing == Standing::Organic
+        && sighting.visit.is_none()
+        && sighting.found_by != FoundBy::SharedSession
+        && !evidence.shopper.is_empty();
+    is_open.then(|| sighting.at.plus(OPEN))
 }
 
 /// Whose an order is, and whether that is sure.

@@ -230,6 +230,13 @@ impl Recorder {
                 self.counters.add(Event::OrderSeenAgain);
                 debug!(order.id = %id, store, amount, standing, affiliate, "order seen again");
             }
+            Entered::Reused(_) => {
+                self.counters.add(Event::OrderSeenAgain);
+                self.counters.add(Event::IdReused);
+                error!(order.id = %id, store, amount, standing, affiliate,
+                    "a known order was seen with another amount, later, from another visit: if the shop counts anew, give its \
+                     stores other `orders`, because no order of a known id is credited");
+            }
             Entered::Known(_, known) => {
                 self.counters.add(Event::OrderKnown);
                 let (since, how) = (known.since.to_string(), known.source.as_str());

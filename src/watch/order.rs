@@ -17,7 +17,7 @@ use crate::forward;
 use crate::message::{Body as _, Response};
 use crate::observe::pool::ReadError;
 use crate::observe::{Copy, Fault, Matched, Reading};
-use crate::order::{Candidate, FoundBy, OrderKey, Sighting};
+use crate::order::{Candidate, Evidence, FoundBy, OrderKey, Sighting};
 use crate::record;
 use crate::session::Mark;
 use crate::store::Store;
@@ -31,6 +31,7 @@ struct Confirmation {
     store: Arc<Store>,
     visit: Option<Visit>,
     session: Vec<Mark>,
+    shopper: Vec<Mark>,
     request: String,
 }
 
@@ -46,6 +47,7 @@ impl Watcher {
             watch,
             visit,
             session,
+            shopper,
             request,
             is_old,
         } = watched;
@@ -66,6 +68,7 @@ impl Watcher {
             store,
             visit,
             session,
+            shopper,
             request,
         };
         if response.body.is_end() {
@@ -137,6 +140,7 @@ impl Watcher {
             store,
             visit,
             session,
+            shopper,
             request,
         } = confirmation;
         self.counters.add(Event::RuleMatched);
@@ -163,6 +167,7 @@ impl Watcher {
             store: &store,
             visit: &visit,
             found_by,
+            shopper: &shopper,
             request: &request,
             now,
         };
@@ -207,7 +212,11 @@ impl Watcher {
             let alarms = self.counters.alarms();
             alarms.raise(Alarm::RuleUnreadable, &subject, &words, seen.now);
         }
-        let (doubt, evidence) = (reading.doubt, reading.evidence.clone());
+        let evidence = Evidence {
+            shopper: seen.shopper.to_vec(),
+            ..reading.evidence.clone()
+        };
+        let doubt = reading.doubt;
         let sighting = seen.sighting(reading, faults)?;
         Some(record::judge(
             sighting,
@@ -224,6 +233,7 @@ struct Seen<'a> {
     store: &'a Store,
     visit: &'a Option<Visit>,
     found_by: FoundBy,
+    shopper: &'a [Mark],
     request: &'a str,
     now: Time,
 }
@@ -271,7 +281,6 @@ mod tests {
     use tracing::subscriber::with_default;
 
     use super::*;
-    use crate::order::Evidence;
     use crate::store::{Protocol, Scheme, Upstream};
 
     /// What is logged of a rule that could not read everything.
@@ -311,6 +320,7 @@ mod tests {
             store: &store,
             visit: &None,
             found_by: FoundBy::default(),
+            shopper: &[],
             request: "GET /done",
             now: Time::from_millis(0),
         };

@@ -3,6 +3,7 @@
 mod abandoned;
 mod durable;
 mod networks;
+mod organic;
 mod proof;
 mod returns;
 mod webhooks;

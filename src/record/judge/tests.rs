@@ -52,6 +52,7 @@ fn settings(attribution: Attribution, mode: Mode) -> Settings {
         attribution,
         min_click_age: Duration::from_secs(10),
         checkouts: HashMap::new(),
+        shoppers: HashMap::new(),
         returns: HashMap::new(),
         destinations: [(aspire, usd.clone()), (other, usd)].into(),
         webhooks: Vec::new(),
