@@ -28,6 +28,7 @@ pub use remember::CookieName;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http::Method;
@@ -100,6 +101,8 @@ pub struct By<'a> {
     /// Whether these are the fields of one who is no shopper; asked only where there is a click to
     /// be captured, or a store to be asked.
     pub is_excluded: &'a dyn Fn(&Fields) -> bool,
+    /// The address of the one who asks, by these fields.
+    pub client: &'a dyn Fn(&Fields) -> IpAddr,
     /// Whether the request is to the store's checkout; asked only of one who has a visit.
     pub is_checkout: &'a dyn Fn(&Fields) -> bool,
     /// Where what happens is counted.

@@ -10,6 +10,7 @@ pub mod check;
 pub mod demo;
 pub mod explain;
 pub mod go;
+pub mod held;
 pub mod import;
 pub mod key;
 pub mod known;
@@ -22,8 +23,10 @@ pub mod run;
 pub mod say;
 pub mod shadow_report;
 pub mod status;
+pub mod steer;
 pub mod supervisor;
 pub mod test;
+pub mod which;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -91,8 +94,10 @@ enum Command {
     Orders(orders::Args),
     /// Tell the whole story of an order: click, sightings, credit, postbacks, answers
     Explain(explain::Args),
-    /// List postbacks, show one, send one again
+    /// List postbacks, show one; resend, hold, release, cancel or accept them
     Postbacks(postbacks::Args),
+    /// The review queue: list what is held, show one; release or refuse it
+    Held(held::Args),
     /// Send nothing more to a network or webhook, from now on and until `go`
     Pause(pause::Args),
     /// Send to a paused network or webhook again: what is due goes out
@@ -211,6 +216,7 @@ impl Cli {
             Command::Orders(_)
             | Command::Explain(_)
             | Command::Postbacks(_)
+            | Command::Held(_)
             | Command::Pause(_)
             | Command::Go(_)
             | Command::Status
@@ -228,6 +234,7 @@ impl Cli {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let hand = steer::Hand::of(env);
         runtime.block_on(async {
             match &self.command {
                 Command::Orders(orders::Args {
@@ -244,8 +251,9 @@ impl Cli {
                 Command::Orders(args) => orders::run(args, &ledger, self.json, out).await,
                 Command::Explain(args) => explain::run(args, &ledger, self.json, out).await,
                 Command::Postbacks(args) => {
-                    postbacks::run(args, &ledger, Time::now(), self.json, out).await
+                    postbacks::run(args, &ledger, &hand, self.json, out).await
                 }
+                Command::Held(args) => held::run(args, &ledger, &hand, self.json, out).await,
                 Command::Pause(args) => {
                     let who = args.by.name(env);
                     pause::run(args, (&settings.deliver, &ledger), who, self.json, out).await

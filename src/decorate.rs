@@ -1,18 +1,19 @@
 //! Decorates a page: links and forms that lead to a sibling store get a token, while the page
 //! streams.
 //!
-//! Nothing else of the page changes, not by a byte: `lol_html` says where the tags are, and what
-//! goes to the shopper is what the shop sent, with the tokens put in between. It streams, and
-//! keeps back no more than a tag that has not ended; where it gives up, the rest of the page
-//! passes as it is.
+//! Nothing else of the page changes, not by a byte: what goes to the shopper is what the shop sent,
+//! with the tokens put in between. It streams, and keeps back no more than a tag that names a sibling
+//! and has not ended; where it gives up, the rest of the page passes as it is. A piece in
+//! which no sibling is named is not even read.
 
 mod around;
 mod attribute;
 mod gzip;
 mod links;
+mod named;
 mod page;
+mod reader;
 mod refresh;
-mod splice;
 
 use std::mem;
 
@@ -145,6 +146,11 @@ impl Decorator {
         }
     }
 
+    /// Whether what reads the page has panicked since this was last asked. The page passes on as it is.
+    pub fn has_panicked(&mut self) -> bool {
+        self.page.has_panicked()
+    }
+
     /// The shop sent `chunk`; [`Self::read`] had nothing more, or it is copied.
     pub fn write(&mut self, chunk: Bytes) {
         self.queue = match self.queue.is_empty() {
@@ -191,7 +197,8 @@ impl Decorator {
     fn next_of_identity(&mut self) -> (Bytes, bool) {
         let block = self.queue.split_to(self.queue.len().min(BLOCK));
         if !block.is_empty() {
-            return (self.page.write(&block).into(), false);
+            let written = self.page.write(&block);
+            return (written.map_or(block, Bytes::from), false);
         }
         let rest = match self.state {
             State::Ended => self.page.end(),
@@ -218,7 +225,10 @@ impl Decorator {
             }
         };
         match block {
-            Some(block) => (gzip.write(&self.page.write(block)), false),
+            Some(block) => {
+                let written = self.page.write(block);
+                (gzip.write(written.as_deref().unwrap_or(block)), false)
+            }
             None if is_ended => (gzip.end(&self.page.end()), true),
             None => (Bytes::new(), true),
         }

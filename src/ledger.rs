@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //!
-//! 1. What [`Ledger::enter`], [`Ledger::begin`], [`Ledger::settle`] and [`Ledger::resend`] did is
+//! 1. What [`Ledger::enter`], [`Ledger::begin`], [`Ledger::settle`] and [`Ledger::steer`] did is
 //!    committed and synced when they return `Ok`, and not there when they return an error. One error says that
 //!    it cannot tell ([`Error::InDoubt`], PostgreSQL's alone): then it is there as a whole or not at all.
 //! 2. An id, or another id of the same order, means one order within its namespace, for ever.
@@ -63,6 +63,7 @@ use crate::postback::{AttemptId, Postback, PostbackId};
 use crate::session::Mark;
 
 mod error;
+mod filter;
 mod known;
 mod owner;
 mod pause;
@@ -73,18 +74,20 @@ mod settings;
 mod sqlite;
 mod stand;
 mod state;
+mod steer;
 mod story;
 mod version;
 mod writer;
 
 pub use error::{Cause, Error, Owner};
+pub use filter::{OrderFilter, PostbackFilter};
 pub use known::{Deed, IDS, KnownOrder, Learned, Source};
 pub use pause::Pause;
 pub use session::{Known, Session, Written};
 pub use settings::Settings;
+pub use steer::{Action, BATCH, Moved, Refusal, Steer, Steered, Which};
 pub use story::{
-    Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Seen, Settlement, Story,
-    Told, Transition, Unsettled,
+    Counts, Durability, Entered, Seen, Settlement, Story, Told, Transition, Unsettled,
 };
 pub use version::SteppedBack;
 
@@ -108,7 +111,7 @@ pub const LIST: usize = 10_000;
 pub enum Role {
     /// To run on it: makes it where there is none, brings its schema up to date, and is alone in this role.
     Run,
-    /// To look into it, or to resend or import, beside the one that runs.
+    /// To look into it, or to steer or import, beside the one that runs.
     Tool,
 }
 
@@ -246,7 +249,7 @@ impl Ledger {
     }
 
     /// Notified after a commit of this process that made something due. What another
-    /// process (`postbacks resend`, `import`) makes due it does not see: look from time to time.
+    /// process (`postbacks release`, `import`) makes due it does not see: look from time to time.
     pub fn due(&self) -> &Notify {
         &self.due
     }
@@ -296,18 +299,6 @@ impl Ledger {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.postback(id).await,
             Engine::Postgres(postgres) => postgres.postback(id).await,
-        }
-    }
-
-    /// Makes a postback due at once, on the operator's word. It may then be counted twice.
-    ///
-    /// # Errors
-    /// [`Error::NoPostback`], [`Error::NotPossible`] if it is in none of the states named,
-    /// [`Error::NoAmount`]; the database's.
-    pub async fn resend(&self, resend: Resend, now: Time) -> Result<Postback, Error> {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.resend(resend, now, Arc::clone(&self.due)).await,
-            Engine::Postgres(postgres) => postgres.resend(resend, now, Arc::clone(&self.due)).await,
         }
     }
 

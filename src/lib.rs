@@ -24,7 +24,8 @@ pub mod alarm;
 // What has happened.
 pub mod event;
 
-// The words of HTTP, and the bytes beneath them.
+// The words of HTTP, and the bytes beneath them; pages taken apart.
+pub mod html;
 pub mod message;
 pub mod wire;
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::de::IntoDeserializer as _;
+pub use serde::de::value::Error as WordError;
 use serde::{Deserialize, Serialize};
 
 use crate::click::Click;
@@ -182,6 +184,23 @@ pub enum Doubt {
     /// The destination only watches (`mode: shadow`), or had not gone live when the order was seen.
     #[serde(alias = "dry_run")]
     Shadow,
+    /// The operator took it back while it was due.
+    Operator,
+}
+
+impl fmt::Display for Doubt {
+    /// Its word in the ledger: `over_max_amount`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl FromStr for Doubt {
+    type Err = WordError;
+
+    fn from_str(word: &str) -> Result<Self, WordError> {
+        Self::deserialize(word.into_deserializer())
+    }
 }
 
 /// The words for where an order stands.

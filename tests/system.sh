@@ -51,6 +51,7 @@ suite 900 backlog ""                                                       backl
 suite 180 trace   "python3=python3 strace=strace"                          tests/trace/run.py
 suite 240 chaos   "python3=python3"                                        tests/chaos/run.py
 suite 300 chaos-postgres "python3=python3 openssl=openssl setpriv=util-linux pg_ctl=postgresql" tests/chaos/run.py --engine postgres --hurry
+suite 260 faults  "python3=python3 fiu-ctrl=fiu-utils faketime=faketime"  tests/faults/run.py
 suite 400 oscar   "python3=python3"                                        tests/shops/oscar/run.py
 suite 180 browser "chromium=chromium chromedriver=chromium-driver"         tests/browser/run.py
 suite 260 stores  "chromium=chromium chromedriver=chromium-driver openssl=openssl certutil=libnss3-tools" tests/browser/stores.py

@@ -202,8 +202,8 @@ impl Reloader {
         for network in before.filter(|network| !kept.contains_key(*network)) {
             for state in [State::Due, State::Sending] {
                 let filter = PostbackFilter {
-                    state: Some(state),
                     destination: Some(network.clone()),
+                    ..PostbackFilter::in_state(state)
                 };
                 if !self.ledger.postbacks(filter, 1).await?.is_empty() {
                     return Err(Refused::Unsent(network.clone()));

@@ -66,7 +66,8 @@ impl Settings {
             host,
         };
         let token = way.seal(self.keys_of(store), question, now)?;
-        match self.hand_over.hops.ask(now) {
+        let client = (by.client)(head.fields);
+        match self.hand_over.hops.ask(client, now) {
             Verdict::Ask => {}
             Verdict::Rest => return None,
             Verdict::Fails { asked, returned } => {

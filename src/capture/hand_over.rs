@@ -157,7 +157,8 @@ impl Visiting<'_> {
                 let mut markers = self.ours.all(self.head.fields, marker).peekable();
                 // Of several tabs that asked at once one has the marker: all have come back.
                 if markers.peek().is_some() {
-                    hand_over.hops.returned(now);
+                    let client = (self.by.client)(self.head.fields);
+                    hand_over.hops.returned(client, now);
                 }
                 if !markers.any(|marker| marker == nonce.as_bytes()) {
                     return Err("this browser has not asked");

@@ -66,7 +66,7 @@ fn tell_known(id: &str, known: &KnownOrder, out: &mut dyn io::Write) -> Result<(
     Ok(())
 }
 
-fn tell(story: &Story, pauses: &[Pause], out: &mut dyn io::Write) -> Result<(), Error> {
+pub(super) fn tell(story: &Story, pauses: &[Pause], out: &mut dyn io::Write) -> Result<(), Error> {
     head(&story.order, out)?;
     for click in clicks(story) {
         tell_click(click, &story.order, out)?;
@@ -221,9 +221,12 @@ fn tell_change(change: &Transition, out: &mut dyn io::Write) -> Result<(), Error
         .cause
         .as_ref()
         .map_or_else(String::new, |cause| format!(": {}", inert(cause)));
+    let actor = change.actor.as_ref().map_or_else(String::new, |actor| {
+        format!(" (by {})", inert(actor.as_str()))
+    });
     writeln!(
         out,
-        "  {}  {of}  {was}{}{cause}",
+        "  {}  {of}  {was}{}{cause}{actor}",
         change.at,
         inert(&change.became)
     )?;

@@ -1,13 +1,14 @@
-//! `refgate postbacks`: list them, show one, send one again.
+//! `refgate postbacks`: list them, show one, steer them.
 
 use std::io;
 
 use super::pause::words;
 use super::say::{Error, inert, json, table};
-use crate::clock::Time;
-use crate::ledger::{self, Ledger, Pause, PostbackFilter, Resend, Told};
-use crate::name::NetworkName;
-use crate::postback::{Postback, PostbackId, State, Verdict};
+use super::steer::{self, Hand, Order, Targets};
+use super::which::Filter;
+use crate::actor::Reason;
+use crate::ledger::{Action, Ledger, Pause, Told};
+use crate::postback::{Postback, PostbackId, Verdict};
 
 /// What to do with postbacks.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,69 +28,129 @@ pub enum Command {
         /// The postback's number
         id: PostbackId,
     },
-    /// Send one again: the network may count and pay it twice
+    /// Send them again: the network may count and pay them twice
     ///
-    /// For a postback that is unclear, rejected, dead or held. Ask the network first whether it has
+    /// For postbacks that are unclear, rejected, dead or held. Ask the network first whether it has
     /// the conversion, unless it is known to deduplicate by order.
     Resend(Again),
+    /// Keep back what is due, until it is released
+    Hold(Freely),
+    /// Let what is held go its way
+    Release(Freely),
+    /// Tell nobody of what is due, held, unclear or dead: it is dead then
+    Cancel(Reasoned),
+    /// Take down that the network has what is unclear, dead, rejected or held: it is accepted then
+    Accept(Reasoned),
 }
 
 /// Which postbacks to list.
 #[derive(Clone, Debug, clap::Args)]
 pub struct List {
-    /// Only in this state: due, sending, accepted, duplicate, rejected, unclear, dead, held
-    #[arg(long, value_parser = state)]
-    pub state: Option<State>,
-    /// Only to this network
-    #[arg(long)]
-    pub destination: Option<NetworkName>,
+    /// Which.
+    #[command(flatten)]
+    pub filter: Filter,
     /// At most so many
     #[arg(long, default_value_t = 50)]
     pub limit: usize,
 }
 
-/// Which postback to send again.
+/// Which postbacks to send again.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Again {
-    /// The postback's number
-    pub id: PostbackId,
+    /// Which, and by whom.
+    #[command(flatten)]
+    pub targets: Targets,
     /// Why, kept in the order's history
-    #[arg(long, default_value = "resent by the operator")]
-    pub reason: String,
+    #[arg(long, default_value = "by the operator")]
+    pub reason: Reason,
     /// Also one that the network has accepted, or called a duplicate
     #[arg(long)]
     pub force: bool,
 }
 
-fn state(word: &str) -> Result<State, String> {
-    State::from_word(word).ok_or_else(|| {
-        let words: Vec<_> = State::ALL.iter().map(|state| state.as_str()).collect();
-        format!("one of {}", words.join(", "))
-    })
+/// Which postbacks, where no reason needs to be given.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Freely {
+    /// Which, and by whom.
+    #[command(flatten)]
+    pub targets: Targets,
+    /// Why, kept in the order's history
+    #[arg(long, default_value = "by the operator")]
+    pub reason: Reason,
+}
+
+/// Which postbacks, where money is at stake.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Reasoned {
+    /// Which, and by whom.
+    #[command(flatten)]
+    pub targets: Targets,
+    /// Why, kept in the order's history
+    #[arg(long)]
+    pub reason: Reason,
 }
 
 /// Does it.
 ///
 /// # Errors
-/// The ledger's, or the output's; a state from which nothing is sent again.
+/// The ledger's, or the output's; a postback that is not in a state for it.
 pub async fn run(
     args: &Args,
     ledger: &Ledger,
-    now: Time,
+    hand: &Hand,
     as_json: bool,
     out: &mut dyn io::Write,
 ) -> Result<(), Error> {
-    match &args.command {
-        Command::List(which) => list(which, ledger, as_json, out).await,
+    let order = match &args.command {
+        Command::List(which) => return list(which, ledger, as_json, out).await,
         Command::Show { id } => {
             let told = ledger.postback(*id).await?;
-            if as_json {
+            return if as_json {
                 json(out, &told)
             } else {
                 show(&told, &ledger.pauses().await?, out)
-            }
+            };
         }
-        Command::Resend(again) => resend(again, ledger, now, as_json, out).await,
+        Command::Resend(again) => resend(again),
+        Command::Hold(freely) => freely.order(Action::Hold),
+        Command::Release(freely) => freely.order(Action::Release),
+        Command::Cancel(reasoned) => reasoned.order(Action::Cancel),
+        Command::Accept(reasoned) => reasoned.order(Action::Accept),
+    };
+    steer::run(order, ledger, hand, as_json, out).await
+}
+
+fn resend(again: &Again) -> Order<'_> {
+    Order {
+        targets: &again.targets,
+        action: Action::Resend,
+        from: match again.force {
+            true => Action::Resend.states().to_vec(),
+            false => Action::Resend.usual(),
+        },
+        reason: again.reason.clone(),
+    }
+}
+
+impl Freely {
+    pub(super) fn order(&self, action: Action) -> Order<'_> {
+        Order {
+            targets: &self.targets,
+            action,
+            from: action.usual(),
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+impl Reasoned {
+    pub(super) fn order(&self, action: Action) -> Order<'_> {
+        Order {
+            targets: &self.targets,
+            action,
+            from: action.usual(),
+            reason: self.reason.clone(),
+        }
     }
 }
 
@@ -99,10 +160,7 @@ async fn list(
     as_json: bool,
     out: &mut dyn io::Write,
 ) -> Result<(), Error> {
-    let filter = PostbackFilter {
-        state: which.state,
-        destination: which.destination.clone(),
-    };
+    let filter = which.filter.postbacks();
     let postbacks = ledger.postbacks(filter, which.limit).await?;
     if as_json {
         return json(out, &postbacks);
@@ -111,6 +169,11 @@ async fn list(
         writeln!(out, "no postbacks")?;
         return Ok(());
     }
+    table_of(&postbacks, out)
+}
+
+/// Postbacks, one a line.
+pub(super) fn table_of(postbacks: &[Postback], out: &mut dyn io::Write) -> Result<(), Error> {
     let rows: Vec<_> = postbacks.iter().map(row).collect();
     table(
         out,
@@ -132,7 +195,7 @@ fn row(postback: &Postback) -> [String; 7] {
     ]
 }
 
-fn amount(postback: &Postback) -> String {
+pub(super) fn amount(postback: &Postback) -> String {
     postback
         .amount
         .map_or_else(|| "unknown".to_owned(), |amount| amount.to_string())
@@ -190,64 +253,5 @@ const fn verdict(verdict: Verdict) -> &'static str {
         Verdict::Rejected => "rejected, by the network's own word",
         Verdict::NotProcessed => "not processed: it can be sent again",
         Verdict::Unclear => "unclear: it may have been counted or not",
-    }
-}
-
-async fn resend(
-    again: &Again,
-    ledger: &Ledger,
-    now: Time,
-    as_json: bool,
-    out: &mut dyn io::Write,
-) -> Result<(), Error> {
-    let before = ledger.postback(again.id).await?.postback;
-    let mut from = vec![State::Unclear, State::Rejected, State::Dead, State::Held];
-    if again.force {
-        from.extend([State::Accepted, State::Duplicate]);
-    }
-    let resend = Resend {
-        postback: again.id,
-        from,
-        reason: again.reason.clone(),
-    };
-    let after = ledger.resend(resend, now).await.map_err(refused)?;
-    if as_json {
-        return json(out, &after);
-    }
-    let id = again.id;
-    writeln!(out, "Postback {id} was {}, and is due now.", before.state)?;
-    writeln!(out, "{}", danger(before.state))?;
-    Ok(())
-}
-
-fn refused(error: ledger::Error) -> Error {
-    let ledger::Error::NotPossible { id, state } = error else {
-        return error.into();
-    };
-    let hint = match state {
-        State::Accepted | State::Duplicate => {
-            "the network has it; --force sends it again, and it may be paid twice"
-        }
-        State::Due => "it will be sent by itself",
-        _ => "its answer is awaited",
-    };
-    Error::NotResent { id, state, hint }
-}
-
-const fn danger(was: State) -> &'static str {
-    match was {
-        State::Unclear => {
-            "Nobody knows whether the network counted it before: it may now be counted and paid twice."
-        }
-        State::Rejected => "The network refused it before, and may do so again.",
-        State::Held => {
-            "It was held for a reason: what is sent now is what `refgate explain` shows."
-        }
-        State::Accepted | State::Duplicate => {
-            "The network had it: if it does not deduplicate, it is now paid twice."
-        }
-        State::Due | State::Sending | State::Dead => {
-            "It was given up before; should an attempt have been counted after all, it is now paid twice."
-        }
     }
 }

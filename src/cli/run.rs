@@ -27,7 +27,7 @@ pub fn run(loaded: Loaded, passed: Passed, path: &Path, env: Environment<'_>) ->
         warn!("{warning}");
     }
     let supervisor = Supervisor::find(env);
-    outlive_hangup()?;
+    outlive_signals()?;
     let app = App::start_on(passed, loaded.settings, Time::now())?;
     let (asking, asked) = reload::channel();
     let load = || {
@@ -54,12 +54,15 @@ pub fn run(loaded: Loaded, passed: Passed, path: &Path, env: Environment<'_>) ->
     Ok(())
 }
 
-/// From here on SIGHUP ends nothing. Nobody acts on it yet: the configuration has only just been read.
-fn outlive_hangup() -> io::Result<()> {
+/// From here on two signals end nothing: SIGHUP, on which nobody acts yet, as the configuration has only just been read;
+/// and SIGXFSZ, which comes with a write beyond a limit for files. That write fails, like one to a full disk.
+fn outlive_signals() -> io::Result<()> {
     let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
     let _entered = runtime.enter();
-    // The process keeps the handler when this listener goes.
-    signal(SignalKind::hangup()).map(drop)
+    let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    // The process keeps the handlers when these listeners go.
+    signal(SignalKind::hangup()).map(drop)?;
+    signal(too_large).map(drop)
 }
 
 /// Asks for another configuration at each SIGHUP; never ready.

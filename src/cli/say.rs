@@ -23,16 +23,15 @@ pub enum Error {
     /// Nothing goes by that id.
     #[error("no order goes by {0:?}")]
     NoOrder(String),
-    /// The postback is in a state from which nothing is sent again, or only with `--force`.
-    #[error("postback {id} is {state}: {hint}")]
-    NotResent {
-        /// Which.
-        id: i64,
-        /// Where it stands.
-        state: crate::postback::State,
-        /// What the operator can do.
-        hint: &'static str,
-    },
+    /// Postbacks are in states from which that is not done, or cannot be sent.
+    #[error("{0}")]
+    NotSteered(String),
+    /// Neither numbers nor a filter: nothing is done with all of them by mistake.
+    #[error("which postbacks? name their numbers, or state a filter like `--state held`")]
+    WhichPostbacks,
+    /// Both.
+    #[error("postbacks are named by their numbers or by a filter, not by both")]
+    NumbersAndFilter,
     /// No such destination is configured.
     #[error("no network or webhook is called {0}; there are {1}")]
     NoDestination(NetworkName, String),

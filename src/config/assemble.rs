@@ -36,8 +36,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let exclude = exclude::read(root);
     let rules = rules::read(root, &known);
     let ledger = ledger::read(root);
-    let hosts = networks.hosts();
-    let alarms = alarms::read(root, known.expect_order_within, hosts);
+    let alarms = alarms::read(root, known.expect_order_within, networks.hosts());
     let added = added::read(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();

@@ -18,7 +18,7 @@ pub enum Sign {
     /// Cookiebot's `CookieConsent`: `{stamp:'…',necessary:true,…,marketing:true,…}`, no JSON;
     /// `-1` where the visitor's region asks for no consent, `0` where he declined.
     Cookiebot,
-    /// `CookieYes`'s `cookieyes-consent`: `consentid:…,consent:yes,…,advertisement:yes`.
+    /// `CookieYes`'s `cookieyes-consent`: `consentid:…,consent:yes,action:yes,…,advertisement:yes`.
     CookieYes,
     /// Complianz's `cmplz_marketing`: `allow` or `deny`.
     Complianz,
@@ -52,7 +52,11 @@ impl Sign {
                 b"0" => Choice::Refused,
                 value => listed(value, "marketing", ("true", "false")),
             },
-            Self::CookieYes => listed(value, "advertisement", ("yes", "no")),
+            // Before any choice it says `no`, with an empty `action`.
+            Self::CookieYes => match listed(value, "advertisement", ("yes", "no")) {
+                Choice::Refused if listed(value, "action", ("", "")) == Choice::Given => Choice::Unknown,
+                choice => choice,
+            },
             Self::Complianz => match value.trim_ascii() {
                 b"allow" => Choice::Given,
                 b"deny" => Choice::Refused,
@@ -172,6 +176,15 @@ mod tests {
             say(&Sign::CookieYes, &[(&value(word), expected)]);
             let encoded = value(word).replace(':', "%3A").replace(',', "%2C");
             say(&Sign::CookieYes, &[(&encoded, expected)]);
+        }
+        for (action, word, expected) in [
+            ("action:", "no", Unknown),
+            ("action:", "yes", Given),
+            ("action:no", "no", Refused),
+            ("", "no", Refused),
+        ] {
+            let value = value(word).replace("action:yes", action);
+            say(&Sign::CookieYes, &[(&value, expected)]);
         }
         let cases = [("allow", Given), ("deny", Refused), ("allowed", Unknown)];
         say(&Sign::Complianz, &cases);

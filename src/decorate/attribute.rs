@@ -2,31 +2,53 @@
 
 use std::borrow::Cow;
 
-use lol_html::send::Element;
+use crate::html::attributes::Attributes;
+use crate::html::tokens::Tag;
+
+/// The value as it is written of the tag's first attribute of this name, of which browsers ignore
+/// others; `name` is in lower case.
+pub(super) fn written<'p>(tag: &Tag<'p>, name: &str) -> Option<&'p [u8]> {
+    find(tag, name).map(|(_, value)| value)
+}
+
+fn find<'p>(tag: &Tag<'p>, name: &str) -> Option<(usize, &'p [u8])> {
+    Attributes::new(tag.attributes())
+        .find(|attribute| attribute.name.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|attribute| (tag.behind() + attribute.value_at, attribute.value))
+}
+
+/// Whether there is something in these bytes, of a tag or a value, that can be an address with a host;
+/// in most there is not.
+#[inline]
+pub(super) fn may_lead_away(bytes: &[u8]) -> bool {
+    let mut before = 0;
+    bytes.iter().any(|byte| {
+        let is_double = (before, *byte) == (b'/', b'/');
+        before = *byte;
+        is_double || *byte == b'&'
+    })
+}
 
 /// A value with its character references.
 ///
-/// Its characters are the bytes of the page, one each: the page is read as windows-1252, which has
-/// a character for every byte, whatever its charset is. What matters in an address is ASCII.
+/// Its characters are the bytes of the page, one each, whatever its charset is. What matters in an
+/// address is ASCII.
 #[derive(Debug)]
 pub(super) struct Value {
     raw: String,
-    /// Where in the page it begins.
+    /// Where in the bytes it begins.
     at: usize,
 }
 
 impl Value {
-    /// That of the first attribute of this name (a browser ignores others), if it is written.
-    pub(super) fn of(element: &Element<'_, '_>, name: &str) -> Option<Self> {
-        let mut attributes = element.attributes().iter();
-        let attribute = attributes.find(|attribute| attribute.name() == name)?;
-        let bytes = attribute.value_source_location()?.bytes();
-        let raw = attribute.value();
-        // A byte order mark is read as one even in a value.
-        (raw.chars().count() == bytes.len()).then_some(Self {
-            raw,
-            at: bytes.start,
-        })
+    /// That of the tag's first attribute of this name, if it may lead away.
+    pub(super) fn of(tag: &Tag<'_>, name: &str) -> Option<Self> {
+        let (at, value) = find(tag, name)?;
+        may_lead_away(value).then(|| Self::new(value.iter().copied().map(char::from).collect(), at))
+    }
+
+    pub(super) const fn new(raw: String, at: usize) -> Self {
+        Self { raw, at }
     }
 
     /// The value with its character references decoded.
@@ -37,12 +59,7 @@ impl Value {
         }
     }
 
-    /// Whether it can be an address with a host; most are not.
-    pub(super) fn may_lead_away(&self) -> bool {
-        self.raw.contains("//") || self.raw.contains('&')
-    }
-
-    /// Where in the page that stands which is at `at` in the decoded value.
+    /// Where in the bytes that stands which is at `at` in the decoded value.
     pub(super) fn place(&self, at: usize) -> Option<usize> {
         let before = self.raw.get(..raw_index(&self.raw, at)?)?;
         Some(self.at + before.chars().count())

@@ -1,71 +1,85 @@
 //! Which tags of a page lead to another store, and what goes into them.
 
-use std::sync::LazyLock;
-
-use lol_html::Selector;
-use lol_html::errors::SelectorError;
-use lol_html::send::Element;
-
 use super::around::{Around, Form, Method};
-use super::attribute::Value;
+use super::attribute::{self, Value};
 use super::refresh;
-use super::splice::Splice;
 use crate::hand_over::url::{self, Insertion, Siblings};
+use crate::html::tokens::Tag;
 use crate::store::Scheme;
 
-const HTML: &str = "http://www.w3.org/1999/xhtml";
-
-/// The tags that are looked at.
-pub(super) static SELECTOR: LazyLock<Result<Selector, SelectorError>> = LazyLock::new(|| {
-    "a[href],area[href],form,button[formaction],input[formaction],meta[http-equiv],template".parse()
-});
+/// What goes into a page before which of its bytes.
+pub(super) type Insertions = Vec<(usize, String)>;
 
 /// Puts tokens into the tags of one page.
-pub(super) struct Links<S> {
+pub(super) struct Links<S: ?Sized> {
     pub(super) scheme: Scheme,
     pub(super) parameter: String,
-    pub(super) siblings: S,
     pub(super) around: Around,
-    pub(super) splice: Splice,
+    pub(super) insertions: Insertions,
+    pub(super) siblings: S,
 }
 
-impl<S: Siblings> Links<S> {
-    /// A start tag that the selector means.
-    pub(super) fn element(&mut self, element: &mut Element<'_, '_>) {
-        if element.namespace_uri() != HTML {
-            return;
-        }
-        let name = element.tag_name();
-        if name == "template" {
-            return self.template(element);
+/// What a tag is to decorating.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `<a>`, `<area>`
+    Link,
+    Form,
+    /// `<button>`, `<input>`
+    Button,
+    Meta,
+    Template,
+}
+
+impl Kind {
+    /// That of a name in any case.
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
+        let names: [(&[u8], Self); 7] = [
+            (b"a", Self::Link),
+            (b"area", Self::Link),
+            (b"input", Self::Button),
+            (b"button", Self::Button),
+            (b"form", Self::Form),
+            (b"meta", Self::Meta),
+            (b"template", Self::Template),
+        ];
+        let found = names
+            .iter()
+            .find(|(known, _)| name.eq_ignore_ascii_case(known));
+        found.map(|(_, kind)| *kind)
+    }
+}
+
+impl<S: Siblings + ?Sized> Links<S> {
+    /// A start tag of this kind, in HTML.
+    pub(super) fn start(&mut self, kind: Kind, tag: &Tag<'_>) {
+        if kind == Kind::Template {
+            return self.around.begin_template();
         }
         if self.around.in_template() {
             return;
         }
-        match name.as_str() {
-            "form" => self.form(element),
-            "meta" => self.meta(element),
-            "button" | "input" => self.button(element),
-            _ => self.link(element),
+        match kind {
+            Kind::Form => self.form(tag),
+            Kind::Meta => self.meta(tag),
+            Kind::Button => self.button(tag),
+            Kind::Link | Kind::Template => self.link(tag),
         }
     }
 
-    fn template(&self, element: &mut Element<'_, '_>) {
-        if let Some(handlers) = element.end_tag_handlers() {
-            self.around.begin_template();
-            let around = self.around.clone();
-            handlers.push(Box::new(move |_| {
-                around.end_template();
-                Ok(())
-            }));
+    /// An end tag of this kind, in HTML.
+    pub(super) const fn end(&mut self, kind: Kind) {
+        match kind {
+            Kind::Template => self.around.end_template(),
+            Kind::Form => self.around.end_form(),
+            Kind::Link | Kind::Button | Kind::Meta => {}
         }
     }
 
     /// `<a>`, `<area>`: what is downloaded is no page.
-    fn link(&mut self, element: &Element<'_, '_>) {
-        if let Some(value) = Value::of(element, "href")
-            && value.may_lead_away()
-            && !element.has_attribute("download")
+    fn link(&mut self, tag: &Tag<'_>) {
+        if let Some(value) = Value::of(tag, "href")
+            && attribute::written(tag, "download").is_none()
         {
             self.decorate(&value);
         }
@@ -73,17 +87,10 @@ impl<S: Siblings> Links<S> {
 
     /// `<form>`: by POST the query of its `action` is kept. By GET the fields replace it, so there
     /// the token is a field, unless the form stands in another: then it would become the other's.
-    fn form(&mut self, element: &mut Element<'_, '_>) {
-        let method = Method::of(&element.get_attribute("method").unwrap_or_default());
+    fn form(&mut self, tag: &Tag<'_>) {
+        let method = Method::of(attribute::written(tag, "method").unwrap_or_default());
         let is_alone = self.around.begin_form(method);
-        if let Some(handlers) = element.end_tag_handlers() {
-            let around = self.around.clone();
-            handlers.push(Box::new(move |_| {
-                around.end_form();
-                Ok(())
-            }));
-        }
-        let Some(action) = Value::of(element, "action").filter(Value::may_lead_away) else {
+        let Some(action) = Value::of(tag, "action") else {
             return;
         };
         match method {
@@ -95,8 +102,7 @@ impl<S: Siblings> Links<S> {
                         htmlize::escape_all_quotes(&self.parameter),
                         htmlize::escape_all_quotes(&*insertion.token),
                     );
-                    self.splice
-                        .insert(element.source_location().bytes().end, field);
+                    self.insertions.push((tag.to + 1, field));
                 }
             }
             Method::Get | Method::Dialog => {}
@@ -105,29 +111,29 @@ impl<S: Siblings> Links<S> {
 
     /// A button with an address of its own: decorated where the form is sent by POST. By GET its
     /// query is replaced, and a field would go to the form's own address as well.
-    fn button(&mut self, element: &Element<'_, '_>) {
-        let method = match element.get_attribute("formmethod") {
-            Some(method) => Method::of(&method),
+    fn button(&mut self, tag: &Tag<'_>) {
+        let Some(value) = Value::of(tag, "formaction") else {
+            return;
+        };
+        let method = match attribute::written(tag, "formmethod") {
+            Some(method) => Method::of(method),
             None => match self.around.form() {
-                Form::Open(method) if !element.has_attribute("form") => method,
+                Form::Open(method) if attribute::written(tag, "form").is_none() => method,
                 _ => return,
             },
         };
-        if method == Method::Post
-            && let Some(value) = Value::of(element, "formaction")
-        {
+        if method == Method::Post {
             self.decorate(&value);
         }
     }
 
-    fn meta(&mut self, element: &Element<'_, '_>) {
-        let is_refresh = element
-            .get_attribute("http-equiv")
-            .is_some_and(|value| value.eq_ignore_ascii_case("refresh"));
+    fn meta(&mut self, tag: &Tag<'_>) {
+        let is_refresh = attribute::written(tag, "http-equiv")
+            .is_some_and(|value| value.eq_ignore_ascii_case(b"refresh"));
         if !is_refresh {
             return;
         }
-        let Some(content) = Value::of(element, "content") else {
+        let Some(content) = Value::of(tag, "content") else {
             return;
         };
         let decoded = content.decoded();
@@ -158,10 +164,14 @@ impl<S: Siblings> Links<S> {
         Some((start + insertion.at, insertion))
     }
 
-    fn put(&self, value: &Value, at: usize, insertion: &Insertion) {
+    fn put(&mut self, value: &Value, at: usize, insertion: &Insertion) {
         if let Some(place) = value.place(at) {
-            self.splice
-                .insert(place, insertion.text.replace('&', "&amp;"));
+            // No other of its characters means something in HTML.
+            let text = match insertion.text.strip_prefix('&') {
+                Some(rest) => ["&amp;", rest].concat(),
+                None => insertion.text.clone(),
+            };
+            self.insertions.push((place, text));
         }
     }
 }

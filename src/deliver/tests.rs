@@ -115,12 +115,14 @@ async fn what_is_unclear_for_an_hour_is_an_alarm() {
         assert_eq!(alarm, expected, "after {minutes} minutes");
         assert!(words.is_none_or(|words| words.starts_with("1 postbacks are unclear")));
     }
-    let resend = ledger::Resend {
-        postback: told.postback.id,
-        from: vec![State::Unclear],
-        reason: "asked the network".to_owned(),
+    let resend = ledger::Steer {
+        which: ledger::Which::These(vec![told.postback.id]),
+        action: ledger::Action::Resend,
+        from: ledger::Action::Resend.usual(),
+        reason: "asked".parse().unwrap(),
+        actor: crate::actor::Actor::unknown(),
     };
-    deliver.ledger.resend(resend, Time::now()).await.unwrap();
+    deliver.ledger.steer(resend, Time::now()).await.unwrap();
     deliver.ask(ended.plus(minute * 1501)).await;
     assert_eq!(deliver.counters.alarms().standing(), []);
 }

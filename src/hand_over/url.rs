@@ -7,6 +7,7 @@
 
 mod fragile;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -43,6 +44,11 @@ pub trait Siblings {
     ///
     /// Asked only for an address that will get it.
     fn token(&mut self, origin: &Origin<'_>) -> Option<Arc<str>>;
+
+    /// Whether links to this host, as it is written, may get one by some scheme and port; asked often.
+    fn may_be(&self, _host: &str) -> bool {
+        true
+    }
 }
 
 impl<F> Siblings for F
@@ -56,26 +62,31 @@ where
 
 /// Siblings whose token is made when it is first needed, once for each origin: for one response.
 #[derive(Debug)]
-pub struct Minted<F> {
+pub struct Minted<K, F> {
+    known: K,
     mint: F,
     tokens: Vec<(Scheme, Box<str>, u16, Arc<str>)>,
 }
 
-impl<F> Minted<F>
+impl<K, F> Minted<K, F>
 where
+    K: Fn(&str) -> bool,
     F: FnMut(&Origin<'_>) -> Option<String>,
 {
-    /// `mint` makes a sibling's token; it says no to all others, each time it is asked.
-    pub const fn new(mint: F) -> Self {
+    /// `known` tells a sibling's host, in any case; `mint` makes a sibling's token, and says no to all
+    /// others, each time it is asked.
+    pub const fn new(known: K, mint: F) -> Self {
         Self {
+            known,
             mint,
             tokens: Vec::new(),
         }
     }
 }
 
-impl<F> Siblings for Minted<F>
+impl<K, F> Siblings for Minted<K, F>
 where
+    K: Fn(&str) -> bool,
     F: FnMut(&Origin<'_>) -> Option<String>,
 {
     fn token(&mut self, origin: &Origin<'_>) -> Option<Arc<str>> {
@@ -93,6 +104,10 @@ where
             Arc::clone(&token),
         ));
         Some(token)
+    }
+
+    fn may_be(&self, host: &str) -> bool {
+        (self.known)(host)
     }
 }
 
@@ -131,7 +146,7 @@ pub fn insertion(
     url: &str,
     base: Scheme,
     parameter: &str,
-    siblings: &mut impl Siblings,
+    siblings: &mut (impl Siblings + ?Sized),
 ) -> Option<Insertion> {
     let address = Address::parse(url, base)?;
     let is_fragile = fragile::is_file(address.path)
@@ -147,14 +162,22 @@ pub fn insertion(
         host: &host,
         port: address.port,
     })?;
-    let part = if address.query.is_some() { '&' } else { '?' };
-    let name = utf8_percent_encode(parameter, RESERVED);
-    let value = utf8_percent_encode(&token, RESERVED);
+    let part = if address.query.is_some() { "&" } else { "?" };
     Some(Insertion {
         at: address.end,
-        text: format!("{part}{name}={value}"),
+        text: [part, &*encoded(parameter), "=", &*encoded(&token)].concat(),
         token,
     })
+}
+
+/// The text as it stands in a query; a token is so as it is.
+fn encoded(text: &str) -> Cow<'_, str> {
+    let is_unreserved =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    match text.bytes().all(is_unreserved) {
+        true => Cow::Borrowed(text),
+        false => utf8_percent_encode(text, RESERVED).into(),
+    }
 }
 
 /// An address taken apart.

@@ -125,9 +125,6 @@ pub enum Error {
         /// Where it stands.
         state: State,
     },
-    /// A postback whose amount could not be read cannot be sent.
-    #[error("postback {0} has no amount")]
-    NoAmount(PostbackId),
     /// The attempt is not open, so nothing can end it.
     #[error("attempt {0} is not open")]
     NotOpen(AttemptId),
@@ -141,7 +138,7 @@ impl Error {
     pub(super) const fn is_refusal(&self) -> bool {
         matches!(
             self,
-            Self::NoPostback(_) | Self::NotPossible { .. } | Self::NoAmount(_) | Self::NotOpen(_)
+            Self::NoPostback(_) | Self::NotPossible { .. } | Self::NotOpen(_)
         )
     }
 }

@@ -16,11 +16,10 @@ use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 
 use super::Role;
 use super::error::Error;
+use super::filter::{OrderFilter, PostbackFilter};
 use super::known::{Deed, KnownOrder, Learned};
 use super::session::{Known, SWEPT, Session, Written};
-use super::story::{
-    Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Settlement, Story, Told,
-};
+use super::story::{Counts, Durability, Entered, Settlement, Story, Told};
 use super::version::SteppedBack;
 use crate::clock::Time;
 use crate::name::{Namespace, NetworkName};
@@ -45,6 +44,7 @@ mod schema;
 mod send;
 mod server;
 mod sessions;
+mod steer;
 mod tables;
 mod tls;
 mod work;
@@ -202,20 +202,6 @@ impl Postgres {
         };
         let work = async move |db: &Connection, pace| send::settle(db, &end, pace).await;
         self.write(key, work, after).await
-    }
-
-    pub(super) async fn resend(
-        &self,
-        resend: Resend,
-        now: Time,
-        due: Arc<Notify>,
-    ) -> Result<Postback, Error> {
-        let key = key_of(resend.postback);
-        let work = async move |db: &Connection, pace| match pace {
-            Pace::Together => Ok(None),
-            Pace::Alone => send::resend(db, &resend, now).await.map(Some),
-        };
-        self.write(key, work, move |_| due.notify_one()).await
     }
 
     pub(super) async fn remember(&self, sessions: Vec<Session>) -> Result<Vec<Written>, Error> {

@@ -157,6 +157,10 @@ pub(super) fn transition(row: &dyn Columns) -> Result<Transition, Error> {
         was: row.maybe_text("was")?,
         became: row.text("became")?,
         cause: row.maybe_text("cause")?,
+        actor: row
+            .maybe_text("actor")?
+            .map(|actor| parse_text("transitions.actor", &actor))
+            .transpose()?,
     })
 }
 

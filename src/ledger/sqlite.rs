@@ -9,13 +9,12 @@ use tokio::sync::Notify;
 
 use super::Role;
 use super::error::Error;
+use super::filter::{OrderFilter, PostbackFilter};
 use super::known::{Deed, KnownOrder, Learned, Marker};
 use super::owner;
 use super::row::Columns;
 use super::session::{Known, SWEPT, Session, Written};
-use super::story::{
-    Counts, Durability, Entered, OrderFilter, PostbackFilter, Resend, Settlement, Story, Told,
-};
+use super::story::{Counts, Durability, Entered, Settlement, Story, Told};
 use super::version::SteppedBack;
 use super::writer::{Kind, Writer};
 use crate::clock::Time;
@@ -31,6 +30,7 @@ mod open;
 mod pauses;
 mod send;
 mod sessions;
+mod steer;
 
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -139,18 +139,6 @@ impl Sqlite {
             }
         };
         self.writer.call(Kind::Write, work, after).await
-    }
-
-    pub(super) async fn resend(
-        &self,
-        resend: Resend,
-        now: Time,
-        due: Arc<Notify>,
-    ) -> Result<Postback, Error> {
-        let work = move |db: &Connection| send::resend(db, &resend, now);
-        self.writer
-            .call(Kind::Write, work, move |_| due.notify_one())
-            .await
     }
 
     pub(super) async fn interrupted(&self, now: Time) -> Result<Vec<(Postback, AttemptId)>, Error> {

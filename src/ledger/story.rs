@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::error::Error;
 use super::known::KnownOrder;
 use super::row::{self, Columns, to_word, unreadable};
+use crate::actor::Actor;
 use crate::click::Click;
 use crate::clock::Time;
-use crate::name::{Namespace, NetworkName, StoreName};
+use crate::name::NetworkName;
 use crate::order::{Doubt, Order, Sighting};
 use crate::postback::{Attempt, AttemptId, Outcome, Postback, PostbackId, State, Verdict};
 
@@ -81,10 +82,11 @@ impl Settlement {
         )
     }
 
-    /// What the postback becomes by a late answer, if it does: only what waits for the operator or
-    /// for a repeat does, which is then not sent again.
+    /// What the postback becomes by a late answer, if it does: what waits for the operator or for a repeat does,
+    /// which is then not sent again, and what was given up or taken back meanwhile.
     pub(super) fn late(&self, was: State) -> Option<State> {
-        matches!(was, State::Unclear | State::Due).then_some(self.state)
+        let waits = matches!(was, State::Unclear | State::Due | State::Held | State::Dead);
+        waits.then_some(self.state)
     }
 
     /// Why, where it comes late.
@@ -92,39 +94,6 @@ impl Settlement {
         let (attempt, words) = (self.attempt, &self.outcome.words);
         format!("late answer to attempt {attempt}: {words}")
     }
-}
-
-/// The operator's word that a postback is sent again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resend {
-    /// Which.
-    pub postback: PostbackId,
-    /// The states in which it may be; never `due` or `sending`.
-    pub from: Vec<State>,
-    /// The operator's reason, kept in the history.
-    pub reason: String,
-}
-
-/// Which orders to list; everything stated must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OrderFilter {
-    /// In this namespace.
-    pub namespace: Option<Namespace>,
-    /// First seen in this store.
-    pub store: Option<StoreName>,
-    /// `credited`, `organic` or `held`.
-    pub standing: Option<&'static str>,
-    /// First seen at or after.
-    pub since: Option<Time>,
-}
-
-/// Which postbacks to list; everything stated must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PostbackFilter {
-    /// In this state.
-    pub state: Option<State>,
-    /// To this destination.
-    pub destination: Option<NetworkName>,
 }
 
 /// All that the ledger knows of an order.
@@ -187,6 +156,8 @@ pub struct Transition {
     pub became: String,
     /// Why, in words.
     pub cause: Option<String>,
+    /// Who did it by hand; refgate itself if none.
+    pub actor: Option<Actor>,
 }
 
 /// How many there are.

@@ -6,25 +6,20 @@
 //! Made for reading alone, so it costs little: tags are found, not copied, a name is looked
 //! up once, attributes are looked at where a selector asks for what the tag's bytes have.
 
-mod attributes;
 mod capture;
 mod element;
-mod foreign;
 mod matching;
 mod names;
 mod program;
-mod raw;
-mod scan;
-mod tokens;
 
 use capture::Capture;
-use foreign::{Namespace, Namespaces};
 use matching::{DEPTH_LIMIT, Elements};
 use names::NAME_LIMIT;
 use program::Program;
-use tokens::{Content, Markup, Tokens};
 
 use super::rule::Css;
+use crate::html::foreign::{Namespace, Namespaces};
+use crate::html::tokens::{Content, Markup, Tokens};
 
 /// Most elements that one selector may match.
 pub(crate) const MATCH_LIMIT: usize = 1000;

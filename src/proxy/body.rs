@@ -25,8 +25,8 @@ pub enum Error {
     /// A page to be decorated is not in the coding that it says.
     #[error(transparent)]
     Broken(#[from] Broken),
-    /// Decorating a page panicked. What it kept back is lost, so the page cannot go on as it is.
-    #[error("decorating a page panicked; it breaks off")]
+    /// Undoing a page's gzip, or doing it again, panicked. It cannot go on as it is.
+    #[error("a page's gzip could not be written: it panicked; the page breaks off")]
     Panicked,
 }
 
@@ -94,7 +94,12 @@ impl Body {
     }
 
     fn note(&mut self, frame: Option<&Result<Frame, Error>>) {
+        let has_panicked = self.kind.has_panicked();
         let Some(tail) = &mut self.tail else { return };
+        if has_panicked {
+            tail.service.counters.add(Event::DecoratorFailed);
+            error!("decorating a page panicked; the rest of it goes on as it is");
+        }
         match frame {
             Some(Ok(Frame::Data(data))) => {
                 let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
@@ -162,6 +167,14 @@ impl Kind {
         }
     }
 
+    /// Whether reading the page to be decorated has panicked since this was last asked.
+    fn has_panicked(&mut self) -> bool {
+        match self {
+            Self::Decorated(decorated) => decorated.decorator.has_panicked(),
+            Self::Shop(_) | Self::Watched(_) | Self::Own(_) => false,
+        }
+    }
+
     fn is_watched(&self) -> bool {
         match self {
             Self::Watched(_) => true,
@@ -181,7 +194,7 @@ impl Decorated {
         Poll::Ready(frame)
     }
 
-    /// What can be given out. Others' code reads the page: where it panics, only this page ends.
+    /// What can be given out. Of the page's gzip is others' code: where that panics, only this page ends.
     fn read(&mut self) -> Result<Option<Bytes>, Error> {
         let reading = AssertUnwindSafe(|| self.decorator.read());
         match catch_unwind(reading) {
@@ -272,23 +285,27 @@ mod tests {
         Body::own(text).decorated(Box::new(decorator))
     }
 
-    #[tokio::test]
-    async fn a_panic_while_decorating_breaks_off_the_page_alone() {
-        let mut body = page(|| panic!("a fault in somebody's code"));
-        let frame = next(&mut body).await.unwrap();
-        assert!(matches!(frame, Err(Error::Panicked)), "{frame:?}");
-        assert!(next(&mut body).await.is_none());
-        assert!(!body.is_end(), "it did not come to its end");
-    }
-
-    #[tokio::test]
-    async fn a_page_comes_to_its_end() {
-        let mut body = page(|| Some("T".into()));
+    async fn whole(mut body: Body) -> Vec<u8> {
         let mut whole = Vec::new();
         while let Some(frame) = next(&mut body).await {
             whole.extend_from_slice(&frame.unwrap().into_data().unwrap());
         }
-        assert_eq!(whole, b"<p>a<a href=https://b.test/?rg=T>b</a>c");
         assert!(body.is_end());
+        whole
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_decorating_leaves_the_page_as_it_is() {
+        let body = page(|| panic!("a fault in somebody's code"));
+        assert_eq!(whole(body).await, b"<p>a<a href=https://b.test/>b</a>c");
+    }
+
+    #[tokio::test]
+    async fn a_page_comes_to_its_end() {
+        let body = page(|| Some("T".into()));
+        assert_eq!(
+            whole(body).await,
+            b"<p>a<a href=https://b.test/?rg=T>b</a>c"
+        );
     }
 }

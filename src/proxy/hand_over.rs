@@ -156,7 +156,12 @@ impl Handing {
         }
         let parameter = self.settings.capture.hand_over.parameter.clone();
         let scheme = self.store.scheme;
-        let siblings = Minted::new(move |origin: &Origin<'_>| self.token(origin));
+        let handing = Arc::new(self);
+        let sibling = Arc::clone(&handing);
+        let siblings = Minted::new(
+            move |host: &str| sibling.sibling(host).is_some(),
+            move |origin: &Origin<'_>| handing.token(origin),
+        );
         Handed::Page(Box::new(Decorator::new(
             coding, scheme, &parameter, siblings,
         )))
@@ -177,14 +182,22 @@ impl Handing {
         Some(Handed::Head)
     }
 
-    /// The token for `origin`, if a sibling store is there.
-    fn token(&self, origin: &Origin<'_>) -> Option<String> {
-        let stores = &self.settings.stores;
+    /// The sibling store at this host, in any case.
+    fn sibling(&self, host: &str) -> Option<&Arc<Store>> {
+        // Most links of a page that have a host have its own.
+        if host.eq_ignore_ascii_case(&self.host) {
+            return None;
+        }
         let place = Place {
-            stores,
+            stores: &self.settings.stores,
             store: &self.store,
         };
-        let sibling = place.sibling(&self.host, origin.host)?;
+        place.sibling(&self.host, host)
+    }
+
+    /// The token for `origin`, if a sibling store is there.
+    fn token(&self, origin: &Origin<'_>) -> Option<String> {
+        let sibling = self.sibling(origin.host)?;
         let port = match sibling.scheme == self.store.scheme {
             true => self.port,
             false => sibling.scheme.port(),

@@ -2,6 +2,7 @@
 //!
 //! Whatever panics in here, the request goes on.
 
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ impl Service {
         let method = &head.method;
         let capturing = || {
             let is_excluded = |fields: &Fields| self.is_excluded(request.peer, path, fields);
+            let client = |fields: &Fields| self.client(request.peer, fields);
             let is_checkout = |fields: &Fields| {
                 let asked = path.map(|path| observe::RequestHead {
                     host: hosts::name(request.host),
@@ -59,7 +61,7 @@ impl Service {
             };
             let by = By {
                 is_checkout: &is_checkout,
-                ..self.by(request.store, &is_excluded)
+                ..self.by(request.store, &is_excluded, &client)
             };
             Some(self.settings.capture.capture(&mut asked, by))
         };
@@ -137,7 +139,8 @@ impl Service {
         let path = head.target.path();
         let told = self.guarded(request.store, || {
             let is_excluded = |fields: &Fields| self.is_excluded(request.peer, path, fields);
-            let by = self.by(request.store, &is_excluded);
+            let client = |fields: &Fields| self.client(request.peer, fields);
+            let by = self.by(request.store, &is_excluded, &client);
             self.settings.capture.ask(&asked, visitor, by, random)
         });
         redirected(&told?)
@@ -168,7 +171,12 @@ impl Service {
         Some(handing)
     }
 
-    fn by<'a>(&'a self, store: &'a Arc<Store>, is_excluded: &'a dyn Fn(&Fields) -> bool) -> By<'a> {
+    fn by<'a>(
+        &'a self,
+        store: &'a Arc<Store>,
+        is_excluded: &'a dyn Fn(&Fields) -> bool,
+        client: &'a dyn Fn(&Fields) -> IpAddr,
+    ) -> By<'a> {
         By {
             place: Place {
                 stores: &self.settings.stores,
@@ -177,15 +185,20 @@ impl Service {
             now: Time::now(),
             fresh: &visit_id,
             is_excluded,
+            client,
             is_checkout: &|_| false,
             counters: &self.counters,
         }
     }
 
+    fn client(&self, peer: &Peer, fields: &Fields) -> IpAddr {
+        self.settings.forward.client(peer.addr.ip(), fields)
+    }
+
     /// Whether a request is one of no shopper's. Seldom asked: where a click would be captured, or
     /// a rule means it.
     fn is_excluded(&self, peer: &Peer, path: Option<&str>, fields: &Fields) -> bool {
-        let client = || self.settings.forward.client(peer.addr.ip(), fields);
+        let client = || self.client(peer, fields);
         let path = path.unwrap_or_default();
         let reason = self.settings.exclude.reason(path, fields, client);
         if let Some(reason) = reason {

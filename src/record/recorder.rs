@@ -32,8 +32,8 @@ const SPOOLING: usize = 4;
 /// How long a spool file may take before the order goes to the log too.
 const SPOOL_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often the spool is looked into while the ledger's database is here.
-const AGAIN: Duration = Duration::from_secs(15);
+/// How often the spool is looked into while the ledger's database is here. It is a folder that is mostly empty.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Records orders. Clones share what they count and limit.
 #[derive(Clone, Debug)]
@@ -149,19 +149,23 @@ impl Recorder {
         }
     }
 
-    /// Enters what the spool holds, counted and told as if it came now: at the start and, where the ledger is a
-    /// database that can be away, whenever it comes back. Blocks on the disk.
+    /// Enters what the spool holds, counted and told as if it came now: at the start, again and again, and at once
+    /// when a database that was away comes back. Never ends by itself. Blocks on the disk.
     pub async fn keep_up(&self) {
         let mut told = HashSet::new();
-        let Some(mut away) = self.ledger.away() else {
-            return self.recover(&mut told).await;
-        };
+        let mut away = self.ledger.away();
         loop {
-            if away.wait_for(Option::is_none).await.is_err() {
+            if let Some(away) = &mut away
+                && away.wait_for(Option::is_none).await.is_err()
+            {
                 return;
             }
             self.recover(&mut told).await;
             // An order that was refused at the last moment comes into the spool after this.
+            let Some(away) = &mut away else {
+                tokio::time::sleep(AGAIN).await;
+                continue;
+            };
             if let Ok(Err(_closed)) = tokio::time::timeout(AGAIN, away.changed()).await {
                 return;
             }
@@ -369,6 +373,7 @@ const fn held(doubt: Doubt) -> &'static str {
         Doubt::Unproven => "held: unproven",
         Doubt::TooYoung => "held: click too young",
         Doubt::Shadow => "held: shadow",
+        Doubt::Operator => "held: by the operator",
     }
 }
 

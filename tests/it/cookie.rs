@@ -52,6 +52,7 @@ fn visit(target: &str, cookie: Option<&str>, now: Time) -> (Option<Visit>, Optio
         now,
         fresh: &fresh,
         is_excluded: &|_| false,
+        client: &|_| [127, 0, 0, 1].into(),
         is_checkout: &|_| false,
         counters: &counters,
     };

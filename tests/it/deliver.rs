@@ -21,6 +21,7 @@ mod course;
 mod egress;
 mod lanes;
 mod pauses;
+mod steering;
 
 fn verdict(told: &Told) -> Verdict {
     told.attempts

@@ -9,6 +9,7 @@ mod pauses;
 mod postgres;
 mod send;
 mod sessions;
+mod steer;
 mod versions;
 
 use refgate::ledger::{Entered, Role, SIGHTINGS};

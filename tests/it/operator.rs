@@ -1,11 +1,14 @@
 //! The operator's commands over the ledger.
 
+mod steering;
+
 use std::path::Path;
 use std::time::Duration;
 
 use clap::Parser as _;
 use refgate::cli::say::Error;
-use refgate::cli::{explain, import, orders, postbacks};
+use refgate::cli::steer::Hand;
+use refgate::cli::{explain, held, import, orders, postbacks};
 use refgate::ledger::{Ledger, Role};
 use refgate::order::{FoundBy, NewPostback};
 use refgate::postback::State;
@@ -20,17 +23,38 @@ enum Typed {
     Orders(orders::Args),
     Explain(explain::Args),
     Postbacks(postbacks::Args),
+    Held(held::Args),
+}
+
+fn parsed(line: &str) -> Result<Typed, clap::Error> {
+    Typed::try_parse_from(std::iter::once("refgate").chain(line.split(' ')))
 }
 
 async fn typed(ledger: &Ledger, line: &str, json: bool) -> Result<String, Error> {
-    let words = std::iter::once("refgate").chain(line.split(' '));
     let mut out = Vec::new();
-    match Typed::try_parse_from(words).unwrap() {
-        Typed::Orders(args) => orders::run(&args, ledger, json, &mut out).await?,
-        Typed::Explain(args) => explain::run(&args, ledger, json, &mut out).await?,
-        Typed::Postbacks(args) => postbacks::run(&args, ledger, NOW, json, &mut out).await?,
-    }
+    run(ledger, line, json, &mut out).await?;
     Ok(String::from_utf8(out).unwrap())
+}
+
+async fn run(ledger: &Ledger, line: &str, json: bool, out: &mut Vec<u8>) -> Result<(), Error> {
+    match parsed(line).unwrap() {
+        Typed::Orders(args) => orders::run(&args, ledger, json, out).await?,
+        Typed::Explain(args) => explain::run(&args, ledger, json, out).await?,
+        Typed::Postbacks(args) => {
+            postbacks::run(&args, ledger, &hand(), json, out).await?;
+        }
+        Typed::Held(args) => held::run(&args, ledger, &hand(), json, out).await?,
+    }
+    Ok(())
+}
+
+/// Whoever typed it.
+fn hand() -> Hand {
+    let env = |name: &str| (name == "USER").then(|| "alice".to_owned());
+    Hand {
+        now: NOW,
+        ..Hand::of(&env)
+    }
 }
 
 async fn said(ledger: &Ledger, line: &str) -> String {
@@ -179,7 +203,7 @@ async fn a_resend_warns_and_what_is_accepted_needs_force() {
     assert!(
         said(&ledger, "explain 1002")
             .await
-            .contains("unclear → due: asked-them")
+            .contains("unclear → due: resent: asked-them (by alice)")
     );
 
     let refused = typed(&ledger, "postbacks resend 1", false)
@@ -233,7 +257,13 @@ async fn every_answer_is_also_json() {
         json("postbacks show 2").await["postback"]["state"],
         "unclear"
     );
-    assert_eq!(json("postbacks resend 2").await["state"], "due");
+    let resent = json("postbacks resend 2").await;
+    assert_eq!(
+        (&resent["action"], &resent["done"]),
+        (&"resend".into(), &true.into())
+    );
+    assert_eq!(resent["postbacks"][0]["was"], "unclear");
+    assert_eq!(resent["postbacks"][0]["postback"]["state"], "due");
 }
 
 #[tokio::test]

@@ -160,24 +160,33 @@ async fn without_ledger_and_spool_the_order_is_logged() {
 }
 
 #[tokio::test]
-async fn the_next_run_enters_what_the_last_one_spooled() {
+async fn what_is_spooled_is_entered_at_the_start_and_while_it_runs() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = open(dir.path(), Role::Run).unwrap();
     let (recorder, counters) = recorder(dir.path(), &ledger, HOLD);
-    recorder.keep_up().await;
-    let sealed = spool(dir.path())
-        .seal(&candidate("1001", Some("25.00")))
-        .unwrap();
-    spool(dir.path()).write(&sealed, NOW).unwrap();
-    for _ in 0..2 {
-        recorder.keep_up().await;
-        assert_eq!(counters.get(Event::OrderEntered), 1);
-        assert_eq!(counters.get(Event::OrderSeenAgain), 0);
+    let spooled = |number| {
+        let sealed = spool(dir.path()).seal(&candidate(number, Some("25.00")));
+        spool(dir.path()).write(&sealed.unwrap(), NOW).unwrap();
+    };
+    let entered = async |orders| {
+        while counters.get(Event::OrderEntered) < orders {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    spooled("1001");
+    let seen = async {
+        entered(1).await;
+        spooled("1002");
+        entered(2).await;
+    };
+    let soon = tokio::time::timeout(Duration::from_secs(60), seen);
+    tokio::select! {
+        () = recorder.keep_up() => panic!("nothing looks into the spool any more"),
+        seen = soon => seen.unwrap(),
     }
-    assert_eq!(
-        ledger.claim(&aspire(), NOW, LEASE, 9).await.unwrap().len(),
-        1
-    );
+    assert_eq!(counters.get(Event::OrderSeenAgain), 0);
+    let due = ledger.claim(&aspire(), NOW, LEASE, 9).await.unwrap();
+    assert_eq!(due.len(), 2);
 }
 
 #[tokio::test]

@@ -48,9 +48,102 @@ fn a_tag_without_an_end_lets_the_rest_pass() {
 }
 
 #[test]
-fn a_page_deeper_than_memory_passes() {
+fn a_page_may_be_as_deep_as_it_likes() {
     let page = format!("{}<a href=//b.test/>", "<div>".repeat(200_000));
+    assert!(text(&page) == page.replace("test/", "test/?rg=T"));
+    let page = format!("{}<a href=//b.test/>", "<svg><desc>".repeat(200_000));
     assert!(text(&page) == page);
+}
+
+#[test]
+fn a_tag_is_kept_back_only_where_it_names_a_sibling() {
+    for (page, passes) in [
+        ("<p>one <a href=//c.test/", "<p>one <a href=//c.test/"),
+        ("<p>one <a href=//b.test", "<p>one <a href=//b.test"),
+        ("<p>one <a href=//b.test/", "<p>one "),
+        ("<p>one <a title='//b.test/' href=/", "<p>one "),
+        (
+            "<a href=//b.test/><a href=/x",
+            "<a href=//b.test/?rg=T><a href=/x",
+        ),
+        ("<!-- //b.test/ ", "<!-- //b.test/ "),
+        ("<script>'<a href=//b.test/'", "<script>'<a href=//b.test/'"),
+    ] {
+        let mut decorator = decorator(Coding::Identity);
+        decorator.write(Bytes::from_static(page.as_bytes()));
+        let passed = decorator.read().unwrap().unwrap();
+        assert_eq!(passed, passes, "{page}");
+        assert_eq!(decorator.read(), Ok(None));
+    }
+}
+
+#[test]
+fn a_host_that_two_pieces_share_is_found() {
+    for link in ["<a href=//b.test/>", "<a href='//b&period;tes&#116;/'>"] {
+        let filler = "<p>//c.test/ &amp; </p>".repeat(20);
+        let page = format!("{filler}{link}{filler}");
+        let expected = page
+            .replacen("/'", "/?rg=T'", 1)
+            .replacen("/>", "/?rg=T>", 1);
+        for cut in filler.len()..filler.len() + link.len() {
+            let (one, two) = page.as_bytes().split_at(cut);
+            let (out, result) = run(Coding::Identity, &[one, two]);
+            assert_eq!(result, Ok(()));
+            assert!(out == expected.as_bytes(), "{cut}");
+        }
+    }
+}
+
+#[test]
+fn a_link_is_found_however_far_the_reader_lags_behind() {
+    let link = "<a href=//b.test/>";
+    for length in [100, 300_000] {
+        let filler = "<a href=//c.test/>and</a>".repeat(length / 25);
+        for before in [
+            "<p>",
+            "<template>",
+            "<!--",
+            "<script>",
+            "<svg>",
+            "<a title='",
+        ] {
+            let page = format!("{before}{filler}{link}");
+            let (out, result) = run(
+                Coding::Identity,
+                &page.as_bytes().chunks(5000).collect::<Vec<_>>(),
+            );
+            assert_eq!(result, Ok(()));
+            let expected = page.replace("b.test/", "b.test/?rg=T");
+            assert!(
+                out == if before == "<p>" { expected } else { page }.as_bytes(),
+                "{before} {length}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_panic_lets_the_page_pass_on() {
+    let page = "<p><a href=//b.test/>b</a><p><a href=//b.test/>";
+    for coding in [Coding::Identity, Coding::Gzip] {
+        let sent = match coding {
+            Coding::Identity => page.as_bytes().to_vec(),
+            Coding::Gzip => gzip(page.as_bytes()),
+        };
+        for size in [1, 7, 100] {
+            let panics = |_: &Origin<'_>| panic!("a fault in somebody's code");
+            let mut decorator = Decorator::new(coding, Scheme::Https, "rg", panics);
+            let (out, result) = run_by(&mut decorator, &sent.chunks(size).collect::<Vec<_>>());
+            assert_eq!(result, Ok(()));
+            let out = match coding {
+                Coding::Identity => out,
+                Coding::Gzip => gunzip(&out),
+            };
+            assert_eq!(String::from_utf8_lossy(&out), page);
+            assert!(decorator.has_panicked());
+            assert!(!decorator.has_panicked(), "it is told once");
+        }
+    }
 }
 
 #[test]

@@ -6,8 +6,9 @@ use tokio_postgres::types::ToSql;
 use super::connection::Connection;
 use super::enter;
 use crate::ledger::error::Error;
+use crate::ledger::filter::{Given, OrderFilter, PostbackFilter};
 use crate::ledger::row::{self, Columns as _};
-use crate::ledger::story::{Counts, OrderFilter, PostbackFilter, Seen, Story, Told, Unsettled};
+use crate::ledger::story::{Counts, Seen, Story, Told, Unsettled};
 use crate::ledger::{LIST, SIGHTINGS};
 use crate::order::Order;
 use crate::postback::{Postback, PostbackId, State};
@@ -43,12 +44,15 @@ pub(super) async fn orders(
 ) -> Result<Vec<Order>, Error> {
     let mut asked = Asked::default();
     asked.is(
-        "namespace =",
+        "namespace = ?",
         filter.namespace.map(|name| name.as_str().to_owned()),
     );
-    asked.is("store =", filter.store.map(|name| name.as_str().to_owned()));
-    asked.is("standing =", filter.standing.map(str::to_owned));
-    asked.is("at >=", filter.since.map(crate::clock::Time::millis));
+    asked.is(
+        "store = ?",
+        filter.store.map(|name| name.as_str().to_owned()),
+    );
+    asked.is("standing = ?", filter.standing.map(str::to_owned));
+    asked.is("at >= ?", filter.since.map(crate::clock::Time::millis));
     let clause = asked.clause;
     asked.values.push(Box::new(bounded(limit)));
     let last = asked.values.len();
@@ -75,9 +79,13 @@ pub(super) async fn postbacks(
     limit: usize,
 ) -> Result<Vec<Postback>, Error> {
     let mut asked = Asked::default();
-    asked.is("postbacks.state =", filter.state.map(State::as_str));
-    let destination = filter.destination.map(|name| name.as_str().to_owned());
-    asked.is("postbacks.destination =", destination);
+    asked.stated(filter.states());
+    for (condition, given) in filter.conditions()? {
+        match given {
+            Given::Text(text) => asked.is(condition, Some(text)),
+            Given::Number(number) => asked.is(condition, Some(number)),
+        }
+    }
     let (columns, clause) = (row::POSTBACK, asked.clause);
     asked.values.push(Box::new(bounded(limit)));
     let last = asked.values.len();
@@ -86,30 +94,37 @@ pub(super) async fn postbacks(
     rows.iter().map(|row| row::postback(row)).collect()
 }
 
-type Given = Box<dyn ToSql + Sync>;
+type Param = Box<dyn ToSql + Sync>;
 
-/// What is asked of a list, as far as it is stated.
+/// What is asked of a list, as far as it is stated. A condition has `?` where its value belongs.
 #[derive(Default)]
 struct Asked {
     clause: String,
-    values: Vec<Given>,
+    values: Vec<Param>,
 }
 
 impl Asked {
     fn is(&mut self, condition: &str, value: Option<impl ToSql + Sync + 'static>) {
         let Some(value) = value else { return };
-        let word = if self.values.is_empty() {
+        self.values.push(Box::new(value));
+        let place = self.values.len();
+        self.stated(Some(condition.replace('?', &format!("${place}"))));
+    }
+
+    /// A condition without a value.
+    fn stated(&mut self, condition: Option<String>) {
+        let Some(condition) = condition else { return };
+        let word = if self.clause.is_empty() {
             " WHERE "
         } else {
             " AND "
         };
-        self.values.push(Box::new(value));
-        let place = self.values.len();
-        self.clause.push_str(&format!("{word}{condition} ${place}"));
+        self.clause.push_str(word);
+        self.clause.push_str(&condition);
     }
 }
 
-fn given(values: &[Given]) -> Vec<&(dyn ToSql + Sync)> {
+fn given(values: &[Param]) -> Vec<&(dyn ToSql + Sync)> {
     values.iter().map(AsRef::as_ref).collect()
 }
 

@@ -1,4 +1,4 @@
-//! Sending: due → leased → sending → settled, and the operator's resend.
+//! Sending: due → leased → sending → settled.
 //!
 //! Several replicas claim from one ledger. A row that one of them is about to take is passed over by the others
 //! (`SKIP LOCKED`, which `CockroachDB` and `YugabyteDB` have too).
@@ -12,7 +12,7 @@ use crate::clock::Time;
 use crate::ledger::LIST;
 use crate::ledger::error::Error;
 use crate::ledger::row::{self, Columns as _, to_word};
-use crate::ledger::story::{Resend, Settlement};
+use crate::ledger::story::Settlement;
 use crate::name::NetworkName;
 use crate::postback::{AttemptId, Postback, PostbackId, State};
 
@@ -155,8 +155,7 @@ async fn settle_late(db: &Connection, end: &Settlement) -> Result<(), Error> {
     let late = end.late(was);
     let (waits, became, cause) = (late.is_some(), late.unwrap_or(was), end.late_cause());
     if waits {
-        let sql =
-            "UPDATE postbacks SET state = $2, due = NULL, cause = $3, lease = NULL WHERE id = $1";
+        let sql = "UPDATE postbacks SET state = $2, due = NULL, doubt = NULL, cause = $3, lease = NULL WHERE id = $1";
         let params: super::connection::Params<'_> =
             &[&end.postback, &became.as_str(), &clean(&cause)];
         db.run(sql, params).await?;
@@ -219,33 +218,6 @@ pub(super) async fn waiting(
         Ok((row::destination(row)?, next))
     });
     waiting.collect()
-}
-
-pub(super) async fn resend(db: &Connection, resend: &Resend, now: Time) -> Result<Postback, Error> {
-    let id = resend.postback;
-    let (order, state) = locked(db, id).await?;
-    let under_way = matches!(state, State::Due | State::Sending);
-    if under_way || !resend.from.contains(&state) {
-        return Err(Error::NotPossible { id, state });
-    }
-    if find::told(db, id).await?.postback.amount.is_none() {
-        return Err(Error::NoAmount(id));
-    }
-    let sql =
-        "UPDATE postbacks SET state = 'due', due = $2, doubt = NULL, cause = $3, lease = NULL,
-        spent = attempts WHERE id = $1";
-    let params: super::connection::Params<'_> = &[&id, &now.millis(), &clean(&resend.reason)];
-    db.run(sql, params).await?;
-    let change = Change {
-        order,
-        postback: Some(id),
-        at: now,
-        was: Some(state.as_str()),
-        became: State::Due.as_str(),
-        cause: Some(&resend.reason),
-    };
-    note(db, &change).await?;
-    Ok(find::told(db, id).await?.postback)
 }
 
 /// A change to be kept.

@@ -5,8 +5,9 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::enter;
 use crate::ledger::error::Error;
+use crate::ledger::filter::{Given, OrderFilter, PostbackFilter};
 use crate::ledger::row;
-use crate::ledger::story::{Counts, OrderFilter, PostbackFilter, Seen, Story, Told, Unsettled};
+use crate::ledger::story::{Counts, Seen, Story, Told, Unsettled};
 use crate::ledger::{LIST, SIGHTINGS};
 use crate::order::Order;
 use crate::postback::{Postback, PostbackId, State};
@@ -72,15 +73,14 @@ pub(super) fn postbacks(
     limit: usize,
 ) -> Result<Vec<Postback>, Error> {
     let mut asked = Asked::default();
-    asked.is(
-        "postbacks.state = ?",
-        filter.state.map(|state| state.as_str().to_owned()),
-    );
-    let destination = filter
-        .destination
-        .as_ref()
-        .map(|name| name.as_str().to_owned());
-    asked.is("postbacks.destination = ?", destination);
+    asked.stated(filter.states());
+    for (condition, given) in filter.conditions()? {
+        let value = match given {
+            Given::Text(text) => Value::from(text),
+            Given::Number(number) => Value::from(number),
+        };
+        asked.is(condition, Some(value));
+    }
     let (columns, clause) = (row::POSTBACK, &asked.clause);
     let sql = format!("SELECT {columns}{clause} ORDER BY postbacks.id DESC LIMIT ?");
     db.prepare_cached(&sql)?
@@ -100,14 +100,20 @@ struct Asked {
 impl Asked {
     fn is(&mut self, condition: &str, value: Option<impl Into<Value>>) {
         let Some(value) = value else { return };
-        let word = if self.values.is_empty() {
+        self.stated(Some(condition.to_owned()));
+        self.values.push(value.into());
+    }
+
+    /// A condition without a value.
+    fn stated(&mut self, condition: Option<String>) {
+        let Some(condition) = condition else { return };
+        let word = if self.clause.is_empty() {
             " WHERE "
         } else {
             " AND "
         };
         self.clause.push_str(word);
-        self.clause.push_str(condition);
-        self.values.push(value.into());
+        self.clause.push_str(&condition);
     }
 
     fn values(self, limit: usize) -> Vec<Value> {
@@ -169,14 +175,19 @@ fn sightings(db: &Connection, order: i64) -> Result<Vec<Seen>, Error> {
         .collect()
 }
 
-/// One postback with its attempts.
-pub(super) fn told(db: &Connection, id: PostbackId) -> Result<Told, Error> {
+/// One postback, if there is one.
+pub(super) fn postback(db: &Connection, id: PostbackId) -> Result<Option<Postback>, Error> {
     let sql = format!("SELECT {} WHERE postbacks.id = ?1", row::POSTBACK);
-    let postback = db
+    let found = db
         .prepare_cached(&sql)?
         .query_row([id], |row| Ok(row::postback(row)))
-        .optional()?
-        .ok_or(Error::NoPostback(id))??;
+        .optional()?;
+    found.transpose()
+}
+
+/// One postback with its attempts.
+pub(super) fn told(db: &Connection, id: PostbackId) -> Result<Told, Error> {
+    let postback = postback(db, id)?.ok_or(Error::NoPostback(id))?;
     let sql = format!(
         "SELECT * FROM (SELECT {} FROM attempts WHERE postback_id = ?1
          ORDER BY id DESC LIMIT ?2) ORDER BY id",

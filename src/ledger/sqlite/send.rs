@@ -1,13 +1,14 @@
-//! Sending: due → leased → sending → settled, and the operator's resend.
+//! Sending: due → leased → sending → settled.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::find;
+use crate::actor::Actor;
 use crate::clock::Time;
 use crate::ledger::LIST;
 use crate::ledger::error::Error;
 use crate::ledger::row::{self, to_word};
-use crate::ledger::story::{Resend, Settlement};
+use crate::ledger::story::Settlement;
 use crate::name::NetworkName;
 use crate::postback::{AttemptId, Postback, PostbackId, State};
 
@@ -146,7 +147,7 @@ fn settle_late(db: &Connection, end: &Settlement, verdict: &str) -> Result<(), E
     let (waits, became, cause) = (late.is_some(), late.unwrap_or(was), end.late_cause());
     let sql =
         "UPDATE postbacks SET state = ?2, due = iif(?4, NULL, due), cause = iif(?4, ?3, cause),
-         lease = iif(?4, NULL, lease) WHERE id = ?1 RETURNING order_id";
+         doubt = iif(?4, NULL, doubt), lease = iif(?4, NULL, lease) WHERE id = ?1 RETURNING order_id";
     let row = params![end.postback, became.as_str(), cause, waits];
     let order: i64 = db.prepare_cached(sql)?.query_row(row, |row| row.get(0))?;
     let change = Change {
@@ -209,37 +210,6 @@ pub(super) fn waiting(db: &Connection) -> Result<Vec<(NetworkName, Time)>, Error
     Ok(waiting)
 }
 
-pub(super) fn resend(db: &Connection, resend: &Resend, now: Time) -> Result<Postback, Error> {
-    let id = resend.postback;
-    let told = find::told(db, id)?.postback;
-    let under_way = matches!(told.state, State::Due | State::Sending);
-    if under_way || !resend.from.contains(&told.state) {
-        return Err(Error::NotPossible {
-            id,
-            state: told.state,
-        });
-    }
-    if told.amount.is_none() {
-        return Err(Error::NoAmount(id));
-    }
-    let order: i64 = db
-        .prepare_cached(
-            "UPDATE postbacks SET state = 'due', due = ?2, doubt = NULL, cause = ?3, lease = NULL,
-             spent = attempts WHERE id = ?1 RETURNING order_id",
-        )?
-        .query_row(params![id, now.millis(), resend.reason], |row| row.get(0))?;
-    let change = Change {
-        order,
-        postback: Some(id),
-        at: now,
-        was: Some(told.state.as_str()),
-        became: State::Due.as_str(),
-        cause: Some(&resend.reason),
-    };
-    note(db, &change)?;
-    Ok(find::told(db, id)?.postback)
-}
-
 fn not_possible(db: &Connection, id: PostbackId) -> Error {
     match find::told(db, id) {
         Ok(told) => Error::NotPossible {
@@ -261,9 +231,18 @@ pub(super) struct Change<'a> {
 }
 
 pub(super) fn note(db: &Connection, change: &Change<'_>) -> Result<(), Error> {
+    note_by(db, change, None)
+}
+
+/// Keeps a change that somebody made by hand.
+pub(super) fn note_by(
+    db: &Connection,
+    change: &Change<'_>,
+    actor: Option<&Actor>,
+) -> Result<(), Error> {
     db.prepare_cached(
-        "INSERT INTO transitions (order_id, postback_id, at, was, became, cause)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO transitions (order_id, postback_id, at, was, became, cause, actor)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
     .execute(params![
         change.order,
@@ -272,6 +251,7 @@ pub(super) fn note(db: &Connection, change: &Change<'_>) -> Result<(), Error> {
         change.was,
         change.became,
         change.cause,
+        actor.map(Actor::as_str),
     ])?;
     Ok(())
 }

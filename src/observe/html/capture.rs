@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use memchr::memchr;
 
 use super::element::attribute;
-use super::tokens::{Content, Tag};
 use super::{HtmlError, MATCH_LIMIT, Matches, Part, TEXT_LIMIT};
+use crate::html::tokens::{Content, Tag};
 
 /// What one query has found so far.
 pub(super) struct Capture<'p> {

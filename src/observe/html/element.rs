@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::super::rule::selector::{Case, Comparison, Compound, Operator, Test};
-use super::attributes::{Attribute, Attributes};
-use super::foreign::Namespace;
-use super::tokens::Tag;
+use crate::html::attributes::{Attribute, Attributes};
+use crate::html::foreign::Namespace;
+use crate::html::tokens::Tag;
 
 /// An element that comes, as far as selectors ask.
 #[derive(Clone, Copy)]

@@ -9,11 +9,12 @@ use memchr::memchr;
 use super::super::rule::selector::Relation;
 use super::HtmlError;
 use super::element::Element;
-use super::foreign::Namespace;
-use super::names::{Kind, NOWHERE, Name, Names};
+use super::names::{NOWHERE, Name, Names};
 use super::program::{Program, Then};
-use super::scan;
-use super::tokens::{Beginnings, Tag, Tokens};
+use crate::html::foreign::Namespace;
+use crate::html::kind::Kind;
+use crate::html::scan;
+use crate::html::tokens::{Beginnings, Tag, Tokens};
 
 /// Most elements within one another.
 pub(super) const DEPTH_LIMIT: usize = 32 * 1024;
@@ -154,7 +155,10 @@ impl<'p> Elements<'p> {
             }
         }
         let names = &mut self.names;
-        self.has_gap |= tokens.pass(self.quiet, &self.telling, |tag| {
+        let telling = &self.telling;
+        // What is open is not known, so no end tag tells anything.
+        let telling = |is_end: bool, first, second| !is_end && telling.has(first, second);
+        self.has_gap |= tokens.pass(self.quiet, telling, |tag| {
             let name = names.number(tag.name(), tag.key);
             let known = name.ok().and_then(|name| names.known(name));
             known.is_some_and(|known| known.kind.is_dull() && !known.is_wanted)

@@ -1,10 +1,9 @@
-//! The names of a page's elements as numbers, with what each means to reading.
+//! The names of a page's elements as numbers, with what is known of each.
 
 use std::collections::HashMap;
 
 use super::HtmlError;
-use super::foreign::Role;
-use super::tokens::{Beginnings, Content};
+use crate::html::kind::Kind;
 
 /// Most different names of elements in a page.
 pub(super) const NAME_LIMIT: usize = 4096;
@@ -25,47 +24,6 @@ pub(super) struct Known {
     /// How many of its elements a parent has so far, by the parent's number; the innermost last.
     pub(super) counts: Vec<(usize, i64)>,
 }
-
-/// What an element of some name is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kind {
-    /// Whether nothing below matters to an element among HTML.
-    pub(super) is_plain: bool,
-    /// Whether it has neither content nor end tag (WHATWG HTML §13.1.2).
-    pub(super) is_void: bool,
-    /// What its text is.
-    pub(super) content: Content,
-    /// What it does to the namespace.
-    pub(super) role: Role,
-}
-
-impl Kind {
-    /// Whether its start tag changes nothing in how the page is read on.
-    pub(super) fn is_dull(self) -> bool {
-        self.content == Content::Data && !matches!(self.role, Role::Svg | Role::Math)
-    }
-
-    /// What the names of all others begin with.
-    pub(super) fn telling() -> Beginnings {
-        Beginnings::of(TELLING)
-    }
-}
-
-/// The names that change how the page is read on.
-const TELLING: [&str; 12] = [
-    "iframe",
-    "math",
-    "noembed",
-    "noframes",
-    "noscript",
-    "plaintext",
-    "script",
-    "style",
-    "svg",
-    "textarea",
-    "title",
-    "xmp",
-];
 
 /// A short name as it is written.
 #[derive(Clone, Copy)]
@@ -103,7 +61,7 @@ impl Names {
         self.known.get_mut(name)
     }
 
-    /// The number of `text`, whose [`key`](super::scan::key) is `key`.
+    /// The number of `text`, whose [`key`](crate::html::scan::key) is `key`.
     ///
     /// # Errors
     ///
@@ -142,7 +100,7 @@ impl Names {
             return Err(HtmlError::Names);
         }
         self.known.push(Known {
-            kind: kind(text),
+            kind: Kind::of(text),
             open: NOWHERE,
             is_wanted: false,
             counts: Vec::new(),
@@ -158,57 +116,10 @@ fn place(key: u64) -> usize {
     usize::try_from(mixed).unwrap_or_default()
 }
 
-fn kind(text: &[u8]) -> Kind {
-    let mut lower = [0; 16];
-    let name = match lower.get_mut(..text.len()) {
-        Some(lower) => {
-            lower.copy_from_slice(text);
-            lower.make_ascii_lowercase();
-            &*lower
-        }
-        None => &[],
-    };
-    // Browsers still read the obsolete ones so too.
-    let is_void = matches!(
-        name,
-        b"area"
-            | b"base"
-            | b"basefont"
-            | b"bgsound"
-            | b"br"
-            | b"col"
-            | b"embed"
-            | b"hr"
-            | b"img"
-            | b"input"
-            | b"keygen"
-            | b"link"
-            | b"meta"
-            | b"param"
-            | b"source"
-            | b"track"
-            | b"wbr"
-    );
-    let content = match name {
-        b"title" | b"textarea" => Content::Rc,
-        b"style" | b"iframe" | b"xmp" | b"noembed" | b"noframes" | b"noscript" => Content::Raw,
-        b"script" => Content::Script,
-        b"plaintext" => Content::Plain,
-        _ => Content::Data,
-    };
-    let role = Role::of(name);
-    Kind {
-        is_plain: !is_void && content == Content::Data && !matches!(role, Role::Svg | Role::Math),
-        is_void,
-        content,
-        role,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::scan::key;
     use super::*;
+    use crate::html::scan::key;
 
     fn number(names: &mut Names, text: &'static str) -> Name {
         names.number(text.as_bytes(), key(text.as_bytes())).unwrap()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use refgate::clock::Time;
 use refgate::deliver::Dedupe;
 use refgate::demo::network::Manner;
-use refgate::ledger::{Resend, Role};
+use refgate::ledger::{Action, Role};
 use refgate::postback::State;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -154,12 +154,8 @@ async fn what_another_process_makes_due_is_noticed() {
     let running = office.start();
     office.wait(id, &[State::Unclear]).await;
     let tool = sale::open(office.dir.path(), Role::Tool).unwrap();
-    let resend = Resend {
-        postback: id,
-        from: vec![State::Unclear],
-        reason: "the network has not got it".to_owned(),
-    };
-    tool.resend(resend, Time::now()).await.unwrap();
+    let resend = sale::steer(Action::Resend, &[id]);
+    tool.steer(resend, Time::now()).await.unwrap();
     let told = office.wait(id, &[State::Accepted]).await;
     running.end().await;
     assert_eq!(told.attempts.len(), 2);
@@ -173,12 +169,8 @@ async fn a_resend_has_the_whole_schedule_and_remembers_what_may_have_been_counte
         office.network.always(Manner::Busy(503, None));
         office.network.next(first);
         let told = office.deliver(&[end]).await;
-        let resend = Resend {
-            postback: told.postback.id,
-            from: vec![end],
-            reason: "it is up again".to_owned(),
-        };
-        office.ledger.resend(resend, Time::now()).await.unwrap();
+        let resend = sale::steer(Action::Resend, &[told.postback.id]);
+        office.ledger.steer(resend, Time::now()).await.unwrap();
         let running = office.start();
         let all = office.network.wait_for(told.attempts.len() + 3);
         tokio::time::timeout(PATIENCE, all).await.unwrap();

@@ -1,7 +1,7 @@
 //! Replicas in each other's way on PostgreSQL: no circle of locks where it can be helped, and whatever is refused
 //! because of others is run again. Without a server each test says that it did not run.
 
-use refgate::ledger::{Entered, Error, Ledger, Resend, Role};
+use refgate::ledger::{Action, Entered, Error, Ledger, Role, Steer};
 use refgate::postback::State;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::sessions::{marks, session, visit};
 use crate::support::front::eventually;
 use crate::support::postgres::{self, ask, run, settings};
-use crate::support::sale::{LEASE, NOW, aspire, candidate, settlement};
+use crate::support::sale::{LEASE, NOW, aspire, candidate, settlement, steer};
 
 /// A database of its own with a ledger in it, and so many replicas on it.
 fn replicas<const COUNT: usize>() -> Option<(TempDir, String, [Ledger; COUNT])> {
@@ -146,13 +146,12 @@ async fn every_verb_is_run_again_after_a_serialisation_failure() {
     let attempt = failing(&url, attempt).await;
     let end = settlement(&postback, attempt, State::Accepted);
     failing(&url, ledger.settle(end)).await;
-    let resend = Resend {
-        postback: postback.id,
+    let resend = Steer {
         from: vec![State::Accepted],
-        reason: "asked".to_owned(),
+        ..steer(Action::Resend, &[postback.id])
     };
-    let resent = failing(&url, ledger.resend(resend, NOW)).await;
-    assert_eq!(resent.state, State::Due);
+    let resent = failing(&url, ledger.steer(resend, NOW)).await.remove(0);
+    assert_eq!(resent.done.unwrap().postback.state, State::Due);
     let known = session(marks(&["11"], 1), visit(7, NOW), NOW);
     failing(&url, ledger.remember(vec![known])).await;
     failing(&url, ledger.probe(NOW)).await;

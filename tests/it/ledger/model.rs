@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use refgate::clock::Time;
-use refgate::ledger::{Entered, Ledger, Role, Settlement};
+use refgate::ledger::{Action, Entered, Ledger, Role, Settlement};
 use refgate::order::OrderKey;
 use refgate::postback::{AttemptId, PostbackId, State};
 
 use crate::support::postgres;
-use crate::support::sale::{NOW, aspire, candidate, open, settlement};
+use crate::support::sale::{NOW, aspire, candidate, open, settlement, steer};
 
 /// One deed.
 #[derive(Clone, Debug)]
@@ -18,6 +18,7 @@ enum Deed {
     Claim(u8),
     Begin(usize),
     Settle(usize, State, u8),
+    Steer(usize, Action),
     Wait(u8),
     Reopen,
 }
@@ -36,6 +37,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         3 => any::<usize>().prop_map(Deed::Begin),
         3 => (any::<usize>(), prop::sample::select(ends), 0..90_u8)
             .prop_map(|(which, end, wait)| Deed::Settle(which, end, wait)),
+        3 => (any::<usize>(), prop::sample::select(Action::ALL.to_vec()))
+            .prop_map(|(which, action)| Deed::Steer(which, action)),
         2 => (1..60_u8).prop_map(Deed::Wait),
         1 => Just(Deed::Reopen),
     ]
@@ -50,6 +53,8 @@ struct Row {
     due: Option<Time>,
     lease: Option<Time>,
     attempts: Vec<AttemptId>,
+    amount: bool,
+    doubtful: bool,
 }
 
 #[derive(Debug)]
@@ -85,13 +90,16 @@ impl Model {
                 due,
                 lease: None,
                 attempts: Vec::new(),
+                amount: readable,
+                doubtful: !readable,
             };
             self.rows.push(row);
             return;
         };
-        if row.state == State::Held && readable {
+        if row.doubtful && readable {
             assert!(matches!(entered, Entered::Completed(_)), "{entered:?}");
             (row.state, row.due) = (state, due);
+            (row.amount, row.doubtful) = (true, false);
         } else {
             assert!(matches!(entered, Entered::Again(_)), "{entered:?}");
         }
@@ -160,6 +168,22 @@ impl Model {
         }
     }
 
+    async fn steer(&mut self, ledger: &Ledger, which: usize, action: Action) {
+        let count = self.rows.len().max(1);
+        let Some(row) = self.rows.get_mut(which % count) else {
+            return;
+        };
+        let steered = ledger.steer(steer(action, &[row.id]), self.now).await;
+        let steered = steered.unwrap().remove(0);
+        let becomes = action.becomes();
+        let may = action.usual().contains(&row.state) && (row.amount || becomes != State::Due);
+        assert_eq!(steered.done.is_ok(), may, "{row:?}");
+        if may {
+            (row.state, row.lease, row.doubtful) = (becomes, None, false);
+            row.due = (becomes == State::Due).then_some(self.now);
+        }
+    }
+
     /// Everything that can be asked is as the list has it.
     async fn compare(&self, ledger: &Ledger) {
         for row in &self.rows {
@@ -215,6 +239,7 @@ proptest! {
                     Deed::Claim(limit) => model.claim(&ledger, limit).await,
                     Deed::Begin(which) => model.begin(&ledger, which).await,
                     Deed::Settle(which, end, wait) => model.settle(&ledger, which, end, wait).await,
+                    Deed::Steer(which, action) => model.steer(&ledger, which, action).await,
                     Deed::Wait(span) => model.now = model.now.plus(seconds(span)),
                     Deed::Reopen => {
                         drop(ledger);

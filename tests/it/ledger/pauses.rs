@@ -32,10 +32,7 @@ async fn claimed(ledger: &Ledger, orders: usize) -> Vec<Postback> {
 }
 
 async fn sending(ledger: &Ledger) -> usize {
-    let filter = PostbackFilter {
-        state: Some(State::Sending),
-        destination: None,
-    };
+    let filter = PostbackFilter::in_state(State::Sending);
     ledger.postbacks(filter, 1000).await.unwrap().len()
 }
 

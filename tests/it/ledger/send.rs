@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use refgate::ledger::{Entered, Error, PostbackFilter, Resend, Role, Settlement};
+use refgate::ledger::{Entered, Error, Role, Settlement};
 use refgate::name::NetworkName;
-use refgate::postback::{PostbackId, State, Verdict};
+use refgate::postback::{State, Verdict};
 
 use crate::support::postgres;
 use crate::support::sale::{LEASE, NOW, aspire, candidate, later, open, settlement};
@@ -306,67 +306,4 @@ async fn whoever_waits_for_work_is_woken_after_the_commit() {
     tokio::time::timeout(Duration::from_secs(10), woken)
         .await
         .unwrap();
-}
-
-/// The operator's word.
-fn asked(postback: PostbackId, from: &[State]) -> Resend {
-    Resend {
-        postback,
-        from: from.to_vec(),
-        reason: "asked".to_owned(),
-    }
-}
-
-#[tokio::test]
-async fn only_what_has_ended_is_sent_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let ledger = open(dir.path(), Role::Run).unwrap();
-    ledger
-        .enter(candidate("1001", Some("25.00")))
-        .await
-        .unwrap();
-    let postback = ledger
-        .claim(&aspire(), NOW, LEASE, 1)
-        .await
-        .unwrap()
-        .remove(0);
-    let refused = async |from: &[State]| match ledger.resend(asked(postback.id, from), NOW).await {
-        Err(Error::NotPossible { state, .. }) => state,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(refused(&State::ALL).await, State::Due);
-    let attempt = ledger
-        .begin(postback.id, "http://x/".to_owned(), NOW)
-        .await
-        .unwrap();
-    assert_eq!(refused(&State::ALL).await, State::Sending);
-    ledger
-        .settle(settlement(&postback, attempt, State::Accepted))
-        .await
-        .unwrap();
-    assert_eq!(refused(&[State::Unclear]).await, State::Accepted);
-    let resent = ledger
-        .resend(asked(postback.id, &[State::Accepted]), NOW)
-        .await
-        .unwrap();
-    assert_eq!((resent.state, resent.due), (State::Due, Some(NOW)));
-}
-
-#[tokio::test]
-async fn what_has_no_amount_is_not_sent() {
-    let dir = tempfile::tempdir().unwrap();
-    let ledger = open(dir.path(), Role::Run).unwrap();
-    ledger.enter(candidate("1002", None)).await.unwrap();
-    let filter = PostbackFilter {
-        state: Some(State::Held),
-        destination: None,
-    };
-    let held = ledger.postbacks(filter, 9).await.unwrap().remove(0);
-    let refused = ledger.resend(asked(held.id, &[State::Held]), NOW).await;
-    assert!(matches!(refused, Err(Error::NoAmount(_))), "{refused:?}");
-    let refused = ledger.resend(asked(999, &[State::Held]), NOW).await;
-    assert!(
-        matches!(refused, Err(Error::NoPostback(999))),
-        "{refused:?}"
-    );
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use refgate::click::Click;
 use refgate::clock::Time;
-use refgate::ledger::{Ledger, Role, Settings, Settlement};
+use refgate::ledger::{Action, Ledger, Role, Settings, Settlement, Steer, Which};
 use refgate::money::Money;
 use refgate::name::NetworkName;
 use refgate::order::{
     Candidate, Doubt, Field, FoundBy, NewPostback, Order, OrderKey, Proof, Sighting, Standing,
     Timing,
 };
-use refgate::postback::{AttemptId, Outcome, Postback, State, Verdict};
+use refgate::postback::{AttemptId, Outcome, Postback, PostbackId, State, Verdict};
 use refgate::visit::{Visit, VisitId};
 
 use super::postgres;
@@ -161,5 +161,16 @@ pub(crate) fn settlement(postback: &Postback, attempt: AttemptId, state: State) 
         due: None,
         doubt: None,
         cause: None,
+    }
+}
+
+/// The operator's word on postbacks.
+pub(crate) fn steer(action: Action, ids: &[PostbackId]) -> Steer {
+    Steer {
+        which: Which::These(ids.to_vec()),
+        action,
+        from: action.usual(),
+        reason: "asked".parse().unwrap(),
+        actor: "alice".parse().unwrap(),
     }
 }

@@ -5,7 +5,7 @@ use memchr::{memchr, memchr2};
 use super::attributes::is_space;
 
 /// How many bytes the text of an element `owner` has; nothing if no end tag follows.
-pub(super) fn text(bytes: &[u8], owner: &[u8]) -> Option<usize> {
+pub(crate) fn text(bytes: &[u8], owner: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         at += memchr(b'<', bytes.get(at..)?)?;
@@ -35,8 +35,8 @@ fn is_word(bytes: &[u8], word: &[u8]) -> bool {
 }
 
 /// What `<!--` in a script does to its end tag.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Escape {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Escape {
     /// The next end tag ends it.
     None,
     /// After `<!--`: so it does, but a `<script>` comes first.
@@ -45,36 +45,47 @@ enum Escape {
     Twice,
 }
 
-/// How many bytes the text of a `<script>` has; nothing if no end tag follows.
+/// How many bytes the text of a `<script>` has.
 ///
-/// A script that has `<!--` and then `<script` goes on after the next `</script>`.
-pub(super) fn script(bytes: &[u8]) -> Option<usize> {
+/// A script that has `<!--` and then `<script` goes on after the next `</script>`: `escape` is how it
+/// stands where the bytes begin, and then where they end.
+///
+/// # Errors
+///
+/// No end tag follows: after so many bytes it is to be looked for when there are more.
+pub(crate) fn script(bytes: &[u8], escape: &mut Escape) -> Result<usize, usize> {
     const SCRIPT: &[u8] = b"script";
-    let mut escape = Escape::None;
+    // A slash before it, and what ends it.
+    const LONGEST: usize = SCRIPT.len() + 2;
     let mut at = 0;
     loop {
-        at += match escape {
-            Escape::None => memchr(b'<', bytes.get(at..)?)?,
-            Escape::Once | Escape::Twice => memchr2(b'<', b'-', bytes.get(at..)?)?,
+        let rest = bytes.get(at..).unwrap_or_default();
+        let found = match escape {
+            Escape::None => memchr(b'<', rest),
+            Escape::Once | Escape::Twice => memchr2(b'<', b'-', rest),
         };
-        let rest = bytes.get(at + 1..)?;
+        at += found.ok_or(bytes.len())?;
+        let rest = bytes.get(at + 1..).unwrap_or_default();
+        if rest.len() < LONGEST {
+            return Err(at);
+        }
         if bytes.get(at) == Some(&b'-') {
             // `-->`: of the dashes the last two count.
             if rest.starts_with(b"->") {
-                escape = Escape::None;
+                *escape = Escape::None;
             }
             at += 1;
             continue;
         }
         match escape {
-            Escape::None | Escape::Once if ends(rest, SCRIPT) => return Some(at),
+            Escape::None | Escape::Once if ends(rest, SCRIPT) => return Ok(at),
             Escape::None if rest.starts_with(b"!--") => {
-                escape = Escape::Once;
+                *escape = Escape::Once;
                 // Its dashes may be those of `-->` already: `<!-->`.
                 at += 1;
             }
-            Escape::Once if is_word(rest, SCRIPT) => escape = Escape::Twice,
-            Escape::Twice if ends(rest, SCRIPT) => escape = Escape::Once,
+            Escape::Once if is_word(rest, SCRIPT) => *escape = Escape::Twice,
+            Escape::Twice if ends(rest, SCRIPT) => *escape = Escape::Once,
             _ => {}
         }
         at += 1;
@@ -123,10 +134,23 @@ mod tests {
             ("<!--<script><!--></script>", 17),
         ];
         for (bytes, expected) in cases {
-            assert_eq!(script(bytes.as_bytes()), Some(expected), "{bytes}");
+            let found = script(bytes.as_bytes(), &mut Escape::None);
+            assert_eq!(found, Ok(expected), "{bytes}");
+            // The same in pieces.
+            for size in 1..bytes.len() {
+                let (mut escape, mut from) = (Escape::None, 0);
+                let found = (size..bytes.len() + size).step_by(size).find_map(|to| {
+                    let piece = &bytes.as_bytes()[from..to.min(bytes.len())];
+                    let found = script(piece, &mut escape);
+                    from += found.unwrap_or_else(|passed| passed);
+                    found.is_ok().then_some(from)
+                });
+                assert_eq!(found, Some(expected), "{bytes} by {size}");
+            }
         }
         for bytes in ["", "<", "</script", "<!--", "<!--<script></script>"] {
-            assert_eq!(script(bytes.as_bytes()), None, "{bytes}");
+            let found = script(bytes.as_bytes(), &mut Escape::None);
+            assert!(found.is_err(), "{bytes}");
         }
     }
 }

@@ -2,12 +2,12 @@
 //! told without building the tree.
 
 use super::attributes::{self, Attributes};
-use super::names::Kind;
+use super::kind::Kind;
 use super::tokens::Tag;
 
 /// Whose element names these are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Namespace {
+pub(crate) enum Namespace {
     Html,
     Svg,
     MathMl,
@@ -15,7 +15,7 @@ pub(super) enum Namespace {
 
 /// What an element's name does to the namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     None,
     /// `<svg>`
     Svg,
@@ -37,7 +37,7 @@ pub(super) enum Role {
 
 impl Role {
     /// That of a name in lower case.
-    pub(super) fn of(name: &[u8]) -> Self {
+    pub(crate) fn of(name: &[u8]) -> Self {
         match name {
             b"svg" => Self::Svg,
             b"math" => Self::Math,
@@ -57,14 +57,14 @@ impl Role {
 }
 
 /// The namespaces that the place in the page is in.
-pub(super) struct Namespaces {
+pub(crate) struct Namespaces {
     /// Those around the current one; HTML is around all.
     outer: Vec<Namespace>,
     current: Namespace,
 }
 
 impl Namespaces {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             outer: Vec::new(),
             current: Namespace::Html,
@@ -72,18 +72,18 @@ impl Namespaces {
     }
 
     /// The one that elements are in here.
-    pub(super) const fn current(&self) -> Namespace {
+    pub(crate) const fn current(&self) -> Namespace {
         self.current
     }
 
     /// Whether all around is HTML.
     #[inline]
-    pub(super) const fn is_html(&self) -> bool {
+    pub(crate) const fn is_html(&self) -> bool {
         matches!(self.current, Namespace::Html) && self.outer.is_empty()
     }
 
     /// How many there are within one another.
-    pub(super) const fn depth(&self) -> usize {
+    pub(crate) const fn depth(&self) -> usize {
         self.outer.len()
     }
 
@@ -101,7 +101,7 @@ impl Namespaces {
     ///
     /// `<svg/>` is whole, as the standard has it.
     #[inline]
-    pub(super) fn start(&mut self, kind: Kind, tag: &Tag<'_>) -> bool {
+    pub(crate) fn start(&mut self, kind: Kind, tag: &Tag<'_>) -> bool {
         if self.current == Namespace::Html && kind.is_plain {
             return true;
         }
@@ -134,7 +134,7 @@ impl Namespaces {
 
     /// An end tag comes.
     #[inline]
-    pub(super) fn end(&mut self, role: Role) {
+    pub(crate) fn end(&mut self, role: Role) {
         if self.is_html() {
             return;
         }

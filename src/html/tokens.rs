@@ -8,12 +8,12 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::attributes;
-use super::raw;
+use super::raw::{self, Escape};
 use super::scan;
 
 /// What text stands for, and what ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// Text among markup.
     Data,
     /// Of a `<title>` or `<textarea>`: character references, but no tags.
@@ -28,35 +28,40 @@ pub(super) enum Content {
 
 /// A start or end tag: where its parts are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Tag<'p> {
+pub(crate) struct Tag<'p> {
     page: &'p [u8],
     /// Where its `<` is.
-    pub(super) from: usize,
+    pub(crate) from: usize,
     /// Where its name begins, and what is behind it.
     name: usize,
     behind: usize,
     /// Where its `>` is.
-    pub(super) to: usize,
+    pub(crate) to: usize,
     /// The bytes of the name, if it is short.
-    pub(super) key: Option<u64>,
+    pub(crate) key: Option<u64>,
 }
 
 impl<'p> Tag<'p> {
     /// The name as it is written.
     #[inline]
-    pub(super) fn name(&self) -> &'p [u8] {
+    pub(crate) fn name(&self) -> &'p [u8] {
         self.page.get(self.name..self.behind).unwrap_or_default()
     }
 
+    /// Where what stands behind the name begins.
+    pub(crate) const fn behind(&self) -> usize {
+        self.behind
+    }
+
     /// What stands behind the name, with the `>`.
-    pub(super) fn attributes(&self) -> &'p [u8] {
+    pub(crate) fn attributes(&self) -> &'p [u8] {
         self.page.get(self.behind..=self.to).unwrap_or_default()
     }
 }
 
 /// A piece of markup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Markup {
+pub(crate) enum Markup {
     Start,
     End,
     /// A comment, a doctype, a CDATA section, `</>`: it parts two texts.
@@ -66,21 +71,21 @@ pub(super) enum Markup {
 }
 
 /// A page that is taken apart.
-pub(super) struct Tokens<'p> {
+pub(crate) struct Tokens<'p> {
     page: &'p [u8],
     /// Where the page goes on.
     at: usize,
     /// The text before the last piece of markup, and what it stands for.
-    pub(super) text: Range<usize>,
-    pub(super) content: Content,
+    pub(crate) text: Range<usize>,
+    pub(crate) content: Content,
     /// The last tag.
-    pub(super) tag: Tag<'p>,
+    pub(crate) tag: Tag<'p>,
     /// What the next text is.
     next: Content,
     /// The element that it belongs to, where only its own end tag ends it.
     owner: &'p [u8],
     /// Whether CDATA sections are read, as within `<svg>` and `<math>`.
-    pub(super) has_cdata: bool,
+    pub(crate) has_cdata: bool,
 }
 
 /// What stands at a `<`.
@@ -94,7 +99,7 @@ enum Found {
 }
 
 impl<'p> Tokens<'p> {
-    pub(super) const fn new(page: &'p [u8]) -> Self {
+    pub(crate) const fn new(page: &'p [u8]) -> Self {
         Self {
             page,
             at: 0,
@@ -114,8 +119,13 @@ impl<'p> Tokens<'p> {
         }
     }
 
+    /// Goes on at `at`, where text among markup begins.
+    pub(crate) const fn skip_to(&mut self, at: usize) {
+        self.at = at;
+    }
+
     /// What follows is the text of the element whose start tag came last.
-    pub(super) fn enter(&mut self, content: Content) {
+    pub(crate) fn enter(&mut self, content: Content) {
         self.next = content;
         self.owner = self.tag.name();
     }
@@ -131,7 +141,7 @@ impl<'p> Tokens<'p> {
 
     /// The next piece of markup. After the last one: [`Markup::Nothing`], for ever.
     #[inline]
-    pub(super) fn next(&mut self) -> Markup {
+    pub(crate) fn next(&mut self) -> Markup {
         self.text.start = self.at;
         self.content = self.next;
         if self.next != Content::Data {
@@ -163,12 +173,14 @@ impl<'p> Tokens<'p> {
         }
     }
 
-    /// Passes tags up to the first that ends behind `until`, or whose name begins like one of
-    /// the `telling` and is not `dull`. Text is passed too, other markup is not. Whether any was.
-    pub(super) fn pass(
+    /// Passes tags up to the first that ends behind `until`, or whose first two letters are
+    /// `telling` (of an end tag, if the first is so) and that is not `dull`. Text is passed too,
+    /// other markup is not. Whether any was.
+    #[inline]
+    pub(crate) fn pass(
         &mut self,
         until: usize,
-        telling: &Beginnings,
+        telling: impl Fn(bool, u8, u8) -> bool,
         mut dull: impl FnMut(&Tag<'p>) -> bool,
     ) -> bool {
         if self.next != Content::Data {
@@ -186,7 +198,7 @@ impl<'p> Tokens<'p> {
             if !first.is_ascii_alphabetic() {
                 break;
             }
-            if is_end || !telling.has(first, second) {
+            if !telling(is_end, first, second) {
                 match attributes::end(page, open, name, head) {
                     Some(to) if to <= until => at = to + 1,
                     _ => break,
@@ -216,7 +228,7 @@ impl<'p> Tokens<'p> {
         let rest = self.rest(self.at);
         let length = match self.next {
             Content::Plain => None,
-            Content::Script => raw::script(rest),
+            Content::Script => raw::script(rest, &mut Escape::None).ok(),
             _ => raw::text(rest, self.owner),
         };
         self.next = Content::Data;
@@ -279,7 +291,7 @@ impl<'p> Tokens<'p> {
         self.until(from, b">")
     }
 
-    /// What follows `<!--`: up to `-->` or `--!>`, and `<!-->` and `<!--->` are whole.
+    /// What follows `<!--`; `<!-->` and `<!--->` are whole.
     fn comment(&self, from: usize) -> Found {
         let rest = self.rest(from);
         for short in [b">".as_slice(), b"->"] {
@@ -287,21 +299,7 @@ impl<'p> Tokens<'p> {
                 return Found::Other(from + short.len());
             }
         }
-        let mut looked = 0;
-        while let Some(found) = memmem::find(rest.get(looked..).unwrap_or_default(), b"--") {
-            let dashes = looked + found;
-            let behind = rest.get(dashes + 2..).unwrap_or_default();
-            let length = match behind {
-                [b'>', ..] => 3,
-                [b'!', b'>', ..] => 4,
-                _ => {
-                    looked = dashes + 1;
-                    continue;
-                }
-            };
-            return Found::Other(from + dashes + length);
-        }
-        Found::Cut
+        comment(rest).map_or(Found::Cut, |length| Found::Other(from + length))
     }
 
     #[cold]
@@ -313,20 +311,33 @@ impl<'p> Tokens<'p> {
     }
 }
 
+/// How long a comment is, with the `-->` or `--!>` that ends it; nothing if none does.
+pub(crate) fn comment(bytes: &[u8]) -> Option<usize> {
+    let mut looked = 0;
+    loop {
+        let dashes = looked + memmem::find(bytes.get(looked..)?, b"--")?;
+        match bytes.get(dashes + 2..)? {
+            [b'>', ..] => return Some(dashes + 3),
+            [b'!', b'>', ..] => return Some(dashes + 4),
+            _ => looked = dashes + 1,
+        }
+    }
+}
+
 /// What some names begin with: their first two letters.
-pub(super) struct Beginnings {
+pub(crate) struct Beginnings {
     /// The second letters, by the first one.
     seconds: [u32; 32],
 }
 
 impl Beginnings {
-    pub(super) fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+    pub(crate) fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let mut all = Self { seconds: [0; 32] };
         names.into_iter().for_each(|name| all.add(name));
         all
     }
 
-    pub(super) fn add(&mut self, name: &str) {
+    pub(crate) fn add(&mut self, name: &str) {
         let mut letters = name.bytes().map(low);
         let first = letters.next().unwrap_or_default();
         // What follows a name of one letter may be anything.
@@ -338,7 +349,7 @@ impl Beginnings {
 
     /// Whether a name with these letters may be one of them.
     #[inline]
-    fn has(&self, first: u8, second: u8) -> bool {
+    pub(crate) fn has(&self, first: u8, second: u8) -> bool {
         let seconds = self.seconds.get(usize::from(low(first)));
         seconds.is_some_and(|seconds| seconds >> low(second) & 1 != 0)
     }

@@ -9,7 +9,7 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// Eight bytes of `bytes`, the first one lowest; nothing where fewer are left.
 #[inline]
-pub(super) fn word(bytes: &[u8], at: usize) -> Option<u64> {
+pub(crate) fn word(bytes: &[u8], at: usize) -> Option<u64> {
     let eight = bytes.get(at..at.checked_add(8)?)?;
     eight.try_into().ok().map(u64::from_le_bytes)
 }
@@ -34,7 +34,7 @@ fn lowest(bits: u64) -> usize {
 
 /// Where the next `byte` is, from `from` on.
 #[inline]
-pub(super) fn find(page: &[u8], from: usize, byte: u8) -> Option<usize> {
+pub(crate) fn find(page: &[u8], from: usize, byte: u8) -> Option<usize> {
     let mut at = from;
     for _ in 0..4 {
         let Some(word) = word(page, at) else {
@@ -51,7 +51,7 @@ pub(super) fn find(page: &[u8], from: usize, byte: u8) -> Option<usize> {
 
 /// Where the first `>` or quote is, from `from` on, and which it is.
 #[inline]
-pub(super) fn close(page: &[u8], from: usize) -> Option<(usize, u8)> {
+pub(crate) fn close(page: &[u8], from: usize) -> Option<(usize, u8)> {
     match word(page, from) {
         Some(head) => close_behind(page, from, head),
         None => close_of_rest(page, from),
@@ -60,7 +60,7 @@ pub(super) fn close(page: &[u8], from: usize) -> Option<(usize, u8)> {
 
 /// The same, where the eight bytes at `from` are known.
 #[inline]
-pub(super) fn close_behind(page: &[u8], from: usize, head: u64) -> Option<(usize, u8)> {
+pub(crate) fn close_behind(page: &[u8], from: usize, head: u64) -> Option<(usize, u8)> {
     let (mut at, mut here) = (from, head);
     loop {
         let found = equal(here, b'>') | equal(here, b'"') | equal(here, b'\'');
@@ -86,7 +86,7 @@ fn close_of_rest(page: &[u8], from: usize) -> Option<(usize, u8)> {
 /// The length of the name that begins at `from`, and its bytes (see [`key`]) if it is short;
 /// nothing where the page ends in it.
 #[inline]
-pub(super) fn name(page: &[u8], from: usize) -> Option<(usize, Option<u64>)> {
+pub(crate) fn name(page: &[u8], from: usize) -> Option<(usize, Option<u64>)> {
     if let Some(word) = word(page, from) {
         let ends = equal(word, b'>') | equal(word, b'/') | below(word, 0x21);
         let length = lowest(ends);
@@ -107,7 +107,7 @@ const fn ends_name(byte: u8) -> bool {
 
 /// The bytes of a short name, the first one lowest; of a name of eight bytes or more, or with
 /// control characters, there is none.
-pub(super) fn key(name: &[u8]) -> Option<u64> {
+pub(crate) fn key(name: &[u8]) -> Option<u64> {
     let is_short = name.len() < 8 && name.iter().all(|byte| *byte >= 0x21);
     is_short.then(|| {
         name.iter()

@@ -8,15 +8,17 @@ use super::scan;
 
 /// An attribute as it stands in a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Attribute<'p> {
-    pub(super) name: &'p [u8],
+pub(crate) struct Attribute<'p> {
+    pub(crate) name: &'p [u8],
     /// With its character references; empty if there is none.
-    pub(super) value: &'p [u8],
+    pub(crate) value: &'p [u8],
+    /// Where the value begins, counted from the end of the tag's name.
+    pub(crate) value_at: usize,
 }
 
 impl<'p> Attribute<'p> {
     /// The value with its character references decoded.
-    pub(super) fn decoded(self) -> Cow<'p, str> {
+    pub(crate) fn decoded(self) -> Cow<'p, str> {
         let value = String::from_utf8_lossy(self.value);
         match memchr(b'&', self.value) {
             Some(_) => htmlize::unescape_attribute(value),
@@ -27,7 +29,7 @@ impl<'p> Attribute<'p> {
 
 /// The attributes in what follows the name of a tag, up to its `>`.
 #[derive(Clone, Debug)]
-pub(super) struct Attributes<'p> {
+pub(crate) struct Attributes<'p> {
     bytes: &'p [u8],
     at: usize,
     ending: Ending,
@@ -45,7 +47,7 @@ enum Ending {
 }
 
 impl<'p> Attributes<'p> {
-    pub(super) const fn new(bytes: &'p [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'p [u8]) -> Self {
         Self {
             bytes,
             at: 0,
@@ -78,18 +80,19 @@ impl<'p> Attributes<'p> {
         }
     }
 
-    /// What follows the equals sign; nothing where the page ends in it.
-    fn value(&mut self) -> Option<&'p [u8]> {
+    /// What follows the equals sign, and where; nothing where the page ends in it.
+    fn value(&mut self) -> Option<(usize, &'p [u8])> {
         self.pass(is_space);
+        let from = self.at;
         match self.peek()? {
-            b'>' => Some(&[]),
+            b'>' => Some((from, &[])),
             quote @ (b'"' | b'\'') => {
-                let rest = self.bytes.get(self.at + 1..).unwrap_or_default();
+                let rest = self.bytes.get(from + 1..).unwrap_or_default();
                 let length = memchr(quote, rest)?;
                 self.at += length + 2;
-                rest.get(..length)
+                Some((from + 1, rest.get(..length)?))
             }
-            _ => Some(self.pass(|byte| !is_space(byte) && byte != b'>')),
+            _ => Some((from, self.pass(|byte| !is_space(byte) && byte != b'>'))),
         }
     }
 }
@@ -114,20 +117,24 @@ impl<'p> Iterator for Attributes<'p> {
         self.pass(|byte| !is_space(byte) && !matches!(byte, b'=' | b'/' | b'>'));
         let name = self.bytes.get(from..self.at)?;
         self.pass(is_space);
-        let value = match self.peek()? {
+        let (value_at, value) = match self.peek()? {
             b'=' => {
                 self.at += 1;
                 self.value()?
             }
-            _ => &[],
+            _ => (self.at, &[][..]),
         };
-        Some(Attribute { name, value })
+        Some(Attribute {
+            name,
+            value,
+            value_at,
+        })
     }
 }
 
 /// Where the tag ends whose name ends at `from`: the place of its `>`, if the page has it.
 #[inline]
-pub(super) fn end_behind(page: &[u8], from: usize) -> Option<usize> {
+pub(crate) fn end_behind(page: &[u8], from: usize) -> Option<usize> {
     match scan::close(page, from)? {
         (at, b'>') => Some(at),
         (at, quote) => end_of_usual(page, from, at, quote),
@@ -137,7 +144,7 @@ pub(super) fn end_behind(page: &[u8], from: usize) -> Option<usize> {
 /// Where the tag at `open` ends, whose name begins at `name`, without a look at the name if it
 /// can be helped; `head` are its first eight bytes.
 #[inline]
-pub(super) fn end(page: &[u8], open: usize, name: usize, head: u64) -> Option<usize> {
+pub(crate) fn end(page: &[u8], open: usize, name: usize, head: u64) -> Option<usize> {
     // Without a quote before it there is no place where `>` does not end the tag.
     match scan::close_behind(page, open, head)? {
         (at, b'>') => Some(at),
@@ -191,7 +198,7 @@ fn end_of_quoted(page: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Whether a tag with this behind its name closes itself: `<br/>`, but not `<a href=/>`.
-pub(super) fn is_self_closing(bytes: &[u8]) -> bool {
+pub(crate) fn is_self_closing(bytes: &[u8]) -> bool {
     if !bytes.ends_with(b"/>") {
         return false;
     }
@@ -200,7 +207,7 @@ pub(super) fn is_self_closing(bytes: &[u8]) -> bool {
     matches!(attributes.ending, Ending::Closed { slash: true, .. })
 }
 
-pub(super) const fn is_space(byte: u8) -> bool {
+pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\t' | b'\r' | b'\x0c')
 }
 

@@ -1,0 +1,335 @@
+//! Steering from the command line: which postbacks, why and by whom; in bulk shown first, done with `--yes`.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use serde::Serialize;
+
+use super::Environment;
+use super::by::By;
+use super::postbacks::table_of;
+use super::say::{Error, json};
+use super::which::Filter;
+use crate::actor::{Actor, Reason};
+use crate::clock::Time;
+use crate::ledger::{Action, LIST, Ledger, Moved, Refusal, Steer, Steered, Which};
+use crate::money::{Decimal, Money};
+use crate::postback::{Postback, PostbackId, State};
+
+/// Postbacks shown of many.
+const SHOWN: usize = 20;
+
+/// Whose hand it is, and when.
+#[derive(Clone, Debug)]
+pub struct Hand {
+    /// Who is recorded, unless `--actor` names another.
+    pub actor: Actor,
+    /// The time.
+    pub now: Time,
+}
+
+impl Hand {
+    /// Whoever called this command, now.
+    pub fn of(env: Environment<'_>) -> Self {
+        Self {
+            actor: By::default().name(env),
+            now: Time::now(),
+        }
+    }
+}
+
+/// Which postbacks, and by whom.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Targets {
+    /// The postbacks' numbers; or a filter, which needs --yes
+    pub ids: Vec<PostbackId>,
+    /// A filter in place of numbers.
+    #[command(flatten)]
+    pub filter: Filter,
+    /// With a filter: do it. Without it what would be done is shown, and nothing is done
+    #[arg(long)]
+    pub yes: bool,
+    /// Who says so.
+    #[command(flatten)]
+    pub by: By,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub(super) struct Order<'a> {
+    pub(super) targets: &'a Targets,
+    pub(super) action: Action,
+    pub(super) from: Vec<State>,
+    pub(super) reason: Reason,
+}
+
+/// What was done, or would be.
+#[derive(Debug, Serialize)]
+struct Report {
+    action: Action,
+    /// False: it was only asked what would be done.
+    done: bool,
+    count: usize,
+    totals: Vec<Money>,
+    /// Of the count, those whose amount is unknown.
+    without_amount: usize,
+    postbacks: Vec<Moved>,
+    refused: Vec<Refused>,
+}
+
+#[derive(Debug, Serialize)]
+struct Refused {
+    id: PostbackId,
+    why: String,
+}
+
+/// Does it, or shows it.
+pub(super) async fn run(
+    order: Order<'_>,
+    ledger: &Ledger,
+    hand: &Hand,
+    as_json: bool,
+    out: &mut dyn io::Write,
+) -> Result<(), Error> {
+    let targets = order.targets;
+    let which = match (targets.ids.as_slice(), targets.filter.is_empty()) {
+        ([], true) => return Err(Error::WhichPostbacks),
+        ([], false) => Which::All(targets.filter.postbacks()),
+        (ids, true) => Which::These(ids.to_vec()),
+        (_, false) => return Err(Error::NumbersAndFilter),
+    };
+    if let Which::All(_) = &which
+        && !targets.yes
+    {
+        return foretell(&order, ledger, as_json, out).await;
+    }
+    let steer = Steer {
+        which,
+        action: order.action,
+        from: order.from,
+        reason: order.reason,
+        actor: targets
+            .by
+            .actor
+            .clone()
+            .unwrap_or_else(|| hand.actor.clone()),
+    };
+    let action = steer.action;
+    let steered = ledger.steer(steer, hand.now).await?;
+    let (moved, refused) = apart(steered);
+    if as_json {
+        json(out, &report(action, &moved, &refused))?;
+    } else {
+        tell(action, &moved, out)?;
+    }
+    settle(action, moved.len(), &refused, (as_json, out))
+}
+
+fn apart(steered: Vec<Steered>) -> (Vec<Moved>, Vec<Refusal>) {
+    let (mut moved, mut refused) = (Vec::new(), Vec::new());
+    for Steered { done, .. } in steered {
+        match done {
+            Ok(one) => moved.push(one),
+            Err(refusal) => refused.push(refusal),
+        }
+    }
+    (moved, refused)
+}
+
+/// What would be done, by a filter.
+async fn foretell(
+    order: &Order<'_>,
+    ledger: &Ledger,
+    as_json: bool,
+    out: &mut dyn io::Write,
+) -> Result<(), Error> {
+    let mut filter = order.targets.filter.postbacks();
+    let asked = |state: &State| filter.states.is_empty() || filter.states.contains(state);
+    let states: Vec<State> = order.from.iter().copied().filter(asked).collect();
+    let found = if states.is_empty() {
+        Vec::new()
+    } else {
+        filter.states = states;
+        ledger.postbacks(filter, LIST).await?
+    };
+    let action = order.action;
+    let unknown = found.iter().filter(|postback| postback.amount.is_none());
+    let unknown = unknown.count();
+    let (due, count) = (action.becomes() == State::Due, found.len());
+    if as_json {
+        let postbacks = found.into_iter().map(|postback| Moved {
+            was: postback.state,
+            postback,
+        });
+        let moved: Vec<Moved> = postbacks.collect();
+        let mut report = report(action, &moved, &[]);
+        (report.done, report.postbacks) = (false, moved);
+        return json(out, &report);
+    }
+    let sum = sum(found.iter());
+    let most = if count == LIST {
+        ", the most at once"
+    } else {
+        ""
+    };
+    let done = action.done();
+    writeln!(out, "{} would be {done}{most}{sum}", many(count))?;
+    if count > 0 {
+        table_of(found.get(..SHOWN.min(count)).unwrap_or(&found), out)?;
+    }
+    if count > SHOWN {
+        writeln!(out, "and {} more", count - SHOWN)?;
+    }
+    if due && unknown > 0 {
+        writeln!(out, "{unknown} of them cannot be: their amount is unknown")?;
+    }
+    writeln!(out, "Nothing was done. With --yes it is.")?;
+    Ok(())
+}
+
+fn report(action: Action, moved: &[Moved], refused: &[Refusal]) -> Report {
+    let postbacks = moved.iter().map(|moved| &moved.postback);
+    let unknown = postbacks.clone().filter(|one| one.amount.is_none());
+    Report {
+        action,
+        done: true,
+        count: moved.len(),
+        totals: totals(postbacks.clone()),
+        without_amount: unknown.count(),
+        postbacks: moved.to_vec(),
+        refused: refused
+            .iter()
+            .map(|refusal| Refused {
+                id: refusal.id(),
+                why: words(action, *refusal),
+            })
+            .collect(),
+    }
+}
+
+fn tell(action: Action, moved: &[Moved], out: &mut dyn io::Write) -> Result<(), Error> {
+    for Moved { was, postback } in moved.iter().take(SHOWN) {
+        let id = postback.id;
+        match (action, postback.state) {
+            (Action::Resend | Action::Release, _) => {
+                writeln!(out, "Postback {id} was {was}, and is due now.")?;
+            }
+            (_, state) => writeln!(out, "Postback {id} was {was}, and is {state} now.")?,
+        }
+    }
+    if moved.len() > SHOWN {
+        writeln!(out, "and {} more", moved.len() - SHOWN)?;
+    }
+    if moved.len() > 1 {
+        let sum = sum(moved.iter().map(|moved| &moved.postback));
+        writeln!(out, "{} {}{sum}", many(moved.len()), action.done())?;
+    }
+    if action == Action::Resend {
+        let mut told: Vec<&str> = Vec::new();
+        for words in moved.iter().map(|moved| danger(moved.was)) {
+            if !told.contains(&words) {
+                told.push(words);
+                writeln!(out, "{words}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What was not done makes the command fail.
+fn settle(
+    action: Action,
+    moved: usize,
+    refused: &[Refusal],
+    (as_json, out): (bool, &mut dyn io::Write),
+) -> Result<(), Error> {
+    match refused {
+        [] if moved == 0 && !as_json => {
+            writeln!(out, "no postbacks")?;
+            Ok(())
+        }
+        [] => Ok(()),
+        [one] if moved == 0 => Err(Error::NotSteered(words(action, *one))),
+        many => {
+            for refusal in many.iter().filter(|_| !as_json) {
+                writeln!(out, "Not {}: {}", action.done(), words(action, *refusal))?;
+            }
+            let of = moved + many.len();
+            let words = format!("not {}: {} of {of} postbacks", action.done(), many.len());
+            Err(Error::NotSteered(words))
+        }
+    }
+}
+
+/// Why not, and what the operator can do.
+fn words(action: Action, refusal: Refusal) -> String {
+    let Refusal::State { state, .. } = refusal else {
+        return refusal.to_string();
+    };
+    let hint = match (action, state) {
+        (_, State::Sending) => "its answer is awaited",
+        (Action::Resend, State::Accepted | State::Duplicate) => {
+            "the network has it; --force sends it again, and it may be paid twice"
+        }
+        (Action::Resend | Action::Release, State::Due) => "it will be sent by itself",
+        (Action::Hold, State::Held) | (Action::Accept, State::Accepted) => "there is nothing to do",
+        (Action::Release | Action::Refuse, _) => "only what is held can be",
+        (Action::Hold, _) => "only what is due can be",
+        (Action::Accept, State::Due) => "hold it first, or it will be sent",
+        (_, _) => "the network has answered",
+    };
+    format!("{refusal}: {hint}")
+}
+
+const fn danger(was: State) -> &'static str {
+    match was {
+        State::Unclear => {
+            "Nobody knows whether the network counted it before: it may now be counted and paid twice."
+        }
+        State::Rejected => "The network refused it before, and may do so again.",
+        State::Held => {
+            "It was held for a reason: what is sent now is what `refgate explain` shows."
+        }
+        State::Accepted | State::Duplicate => {
+            "The network had it: if it does not deduplicate, it is now paid twice."
+        }
+        State::Due | State::Sending | State::Dead => {
+            "It was given up before; should an attempt have been counted after all, it is now paid twice."
+        }
+    }
+}
+
+fn many(count: usize) -> String {
+    match count {
+        1 => "1 postback".to_owned(),
+        count => format!("{count} postbacks"),
+    }
+}
+
+/// The amounts by currency.
+fn totals<'a>(postbacks: impl Iterator<Item = &'a Postback>) -> Vec<Money> {
+    let mut totals = BTreeMap::new();
+    for money in postbacks.filter_map(|postback| postback.amount) {
+        let total: &mut Decimal = totals.entry(money.currency).or_default();
+        // Amounts are bounded where they are read, and a list is too.
+        *total = total.saturating_add(money.amount);
+    }
+    let totals = totals.into_iter();
+    totals
+        .map(|(currency, amount)| Money { amount, currency })
+        .collect()
+}
+
+/// `: 575.00 USD, 30.00 EUR`, and how many have no amount.
+fn sum<'a>(postbacks: impl Iterator<Item = &'a Postback> + Clone) -> String {
+    let unknown = postbacks.clone().filter(|one| one.amount.is_none());
+    let unknown = unknown.count();
+    let mut parts: Vec<String> = totals(postbacks).iter().map(Money::to_string).collect();
+    if unknown > 0 {
+        parts.push(format!("{unknown} of unknown amount"));
+    }
+    match parts.as_slice() {
+        [] => String::new(),
+        parts => format!(": {}", parts.join(", ")),
+    }
+}

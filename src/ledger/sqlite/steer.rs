@@ -1,0 +1,117 @@
+//! Steering, as the operator says.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+use tokio::sync::Notify;
+
+use super::send::{Change, note_by};
+use super::{Sqlite, find};
+use crate::clock::Time;
+use crate::ledger::error::Error;
+use crate::ledger::row::to_word;
+use crate::ledger::steer::{Moved, Refusal, Steer, Steered};
+use crate::ledger::writer::Kind;
+use crate::order::SALE;
+use crate::postback::{PostbackId, State};
+
+impl Sqlite {
+    /// One commit.
+    pub(in crate::ledger) async fn steer(
+        &self,
+        steer: Arc<Steer>,
+        batch: Vec<PostbackId>,
+        now: Time,
+        due: Arc<Notify>,
+    ) -> Result<Vec<Steered>, Error> {
+        let again = steer.action.becomes() == State::Due;
+        let work = move |db: &Connection| {
+            let steered = batch.iter().map(|id| {
+                let done = one(db, &steer, *id, now)?;
+                Ok(Steered { id: *id, done })
+            });
+            steered.collect()
+        };
+        let after = move |_: &Vec<Steered>| {
+            if again {
+                due.notify_one();
+            }
+        };
+        self.writer.call(Kind::Write, work, after).await
+    }
+}
+
+fn one(
+    db: &Connection,
+    steer: &Steer,
+    id: PostbackId,
+    now: Time,
+) -> Result<Result<Moved, Refusal>, Error> {
+    let Some(before) = find::postback(db, id)? else {
+        return Ok(Err(Refusal::NoPostback(id)));
+    };
+    let was = before.state;
+    let postback = match steer.moved(&before, now) {
+        Ok(postback) => postback,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let doubt = postback
+        .doubt
+        .map(|doubt| to_word("postbacks.doubt", &doubt));
+    let order: i64 = db
+        .prepare_cached(
+            "UPDATE postbacks SET state = ?2, due = ?3, doubt = ?4, cause = ?5, spent = ?6, lease = NULL
+             WHERE id = ?1 RETURNING order_id",
+        )?
+        .query_row(
+            params![
+                id,
+                postback.state.as_str(),
+                postback.due.map(Time::millis),
+                doubt.transpose()?,
+                postback.cause,
+                postback.spent,
+            ],
+            |row| row.get(0),
+        )?;
+    let change = Change {
+        order,
+        postback: Some(id),
+        at: now,
+        was: Some(was.as_str()),
+        became: postback.state.as_str(),
+        cause: postback.cause.as_deref(),
+    };
+    note_by(db, &change, Some(&steer.actor))?;
+    if postback.event == SALE {
+        turn(db, steer, order, now)?;
+    }
+    Ok(Ok(Moved { was, postback }))
+}
+
+/// What becomes of the order's standing. What a webhook was told of it does not count.
+fn turn(db: &Connection, steer: &Steer, order: i64, now: Time) -> Result<(), Error> {
+    let sql = "SELECT standing, (SELECT count(*) FROM postbacks WHERE order_id = orders.id
+          AND event = ?2 AND NOT (state = 'dead' AND attempts = 0)) AS alive FROM orders WHERE id = ?1";
+    let (standing, alive): (String, i64) = db
+        .prepare_cached(sql)?
+        .query_row(params![order, SALE], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some(became) = steer.turns(&standing, alive) else {
+        return Ok(());
+    };
+    // It is closed: no later sighting finds it open to be credited.
+    let sql = "UPDATE orders SET standing = ?2, doubt = NULL, why = ?3 || why, open_until = NULL
+        WHERE id = ?1";
+    db.prepare_cached(sql)?
+        .execute(params![order, became, steer.before_why()])?;
+    let cause = steer.cause();
+    let change = Change {
+        order,
+        postback: None,
+        at: now,
+        was: Some(&standing),
+        became,
+        cause: Some(&cause),
+    };
+    note_by(db, &change, Some(&steer.actor))
+}
