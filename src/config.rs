@@ -21,6 +21,7 @@ mod expand;
 mod fault;
 mod fields;
 mod file;
+mod guard;
 mod hand_over;
 mod hosts;
 pub mod keys;

@@ -19,7 +19,7 @@ mod fold;
 mod proof;
 
 pub use fold::{Fold, fold};
-pub use proof::{Evidence, FloorError, IdFloor, Proof};
+pub use proof::{Evidence, FloorError, IdFloor, Proof, Suspicion};
 
 /// How long an order that came without a click is open for the same shopper's visit.
 pub const OPEN: Duration = Duration::from_secs(30 * 60);
@@ -181,6 +181,12 @@ pub enum Doubt {
     Unproven,
     /// The click came too shortly before the order.
     TooYoung,
+    /// More order ids from one visitor than shoppers have.
+    TooMany,
+    /// The visit was seen from many networks: it is in many hands.
+    ManyNetworks,
+    /// The operator blocks the click's partner, or the address that it was bought from.
+    Blocked,
     /// The destination only watches (`mode: shadow`), or had not gone live when the order was seen.
     #[serde(alias = "dry_run")]
     Shadow,

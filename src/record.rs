@@ -25,6 +25,7 @@ use crate::postback::Mode;
 use crate::session::Marker;
 use crate::visit::Attribution;
 
+pub mod guard;
 mod judge;
 mod recorder;
 pub mod returns;
@@ -57,6 +58,8 @@ pub struct Settings {
     pub returns: HashMap<StoreName, Sessions>,
     /// Who may be told, in which money.
     pub destinations: HashMap<NetworkName, Destination>,
+    /// Whose looks at confirmations are too many.
+    pub guard: guard::Settings,
     /// Who is told beside them, whoever an order is owed to.
     pub webhooks: Vec<Webhook>,
 }
@@ -72,4 +75,6 @@ pub struct Destination {
     pub mode: Mode,
     /// When its postbacks may go out.
     pub timing: Timing,
+    /// Values of a click that nobody is told of before the operator has looked: partners who cheat.
+    pub blocked: Vec<String>,
 }

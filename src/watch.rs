@@ -65,6 +65,8 @@ pub struct Watched {
     session: Vec<Mark>,
     /// Who looks, as keyed hashes.
     shopper: Vec<Mark>,
+    /// Where he is, unless he has refused to be remembered.
+    address: Option<IpAddr>,
     /// Method and path, for the sighting.
     request: String,
     /// The client speaks HTTP/1.0: only the connection's end tells it the body's.
@@ -164,10 +166,10 @@ impl Watcher {
             }
             Decision::Watched(watch) => watch,
         };
-        let (visit, shopper) = match whose(head) {
+        let (visit, who) = match whose(head) {
             Whose::Shopper(visit, address) => {
                 let shopper = self.shopper(&head.fields, watch.store(), address);
-                (visit, Some(shopper))
+                (visit, Some((shopper, address)))
             }
             Whose::Unwilling => (None, None),
             Whose::Excluded => {
@@ -178,7 +180,7 @@ impl Watcher {
         if visit.is_none() && navigation::is_speculative(&head.fields) {
             return None;
         }
-        let session = match (&visit, &shopper) {
+        let session = match (&visit, &who) {
             (None, Some(_)) => self.session(&head.fields, watch.store()),
             _ => Vec::new(),
         };
@@ -188,7 +190,8 @@ impl Watcher {
             watch,
             visit,
             session,
-            shopper: shopper.unwrap_or_default(),
+            address: who.as_ref().map(|(_, address)| *address),
+            shopper: who.map_or_else(Vec::new, |(shopper, _)| shopper),
             request,
             is_old: head.version < Version::HTTP_11,
         })

@@ -12,7 +12,7 @@ use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
-use super::{Settings, alarms, exclude, hand_over, returns, rules, stores, tls, webhooks};
+use super::{Settings, alarms, exclude, guard, hand_over, returns, rules, stores, tls, webhooks};
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
 use crate::name::GroupName;
@@ -34,6 +34,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let webhooks = webhooks::read(root, &mut networks);
     let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
     let exclude = exclude::read(root);
+    let guard = guard::read(root);
     let rules = rules::read(root, &known);
     let ledger = ledger::read(root);
     let alarms = alarms::read(root, known.expect_order_within, networks.hosts());
@@ -66,6 +67,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             checkouts,
             shoppers,
             returns,
+            guard,
             destinations: networks.recorded,
             webhooks,
         },

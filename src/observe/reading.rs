@@ -77,6 +77,7 @@ pub(super) fn read_rule(
         floor: proof.id_floor.clone(),
         trusted: proof.trust_any_view,
         shopper: Vec::new(),
+        suspicion: None,
     };
     Some(reading)
 }

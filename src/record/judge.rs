@@ -163,6 +163,11 @@ impl Credit {
             None => Some((Doubt::Unproven, unproven(&known, newest))),
             Some(_) => too_young(newest, settings.min_click_age, now),
         };
+        let suspicion = evidence.suspicion.as_ref();
+        let doubt = suspicion
+            .map(|it| (it.doubt, it.words.clone()))
+            .or_else(|| blocked(&owed, settings))
+            .or(doubt);
         let clicks: Vec<String> = owed.iter().map(|click| words_of(click)).collect();
         let found = match sighting.found_by {
             FoundBy::Session => ", found by the shop's session",
@@ -187,6 +192,19 @@ fn unproven(visit: &Visit, newest: &Click) -> String {
         }
         Some(step) => format!("no checkout seen lately, the last step was at {step}"),
     }
+}
+
+/// The partner of a click that the operator blocks.
+fn blocked(owed: &[&Click], settings: &Settings) -> Option<Held> {
+    let words = owed.iter().find_map(|click| {
+        let destination = settings.destinations.get(&click.network)?;
+        let value = click
+            .values
+            .values()
+            .find(|value| destination.blocked.contains(value))?;
+        Some(format!("{value} is blocked at {}", click.network))
+    });
+    words.map(|words| (Doubt::Blocked, words))
 }
 
 fn too_young(click: &Click, least: Duration, now: Time) -> Option<Held> {

@@ -1,5 +1,6 @@
 //! From a whole copy to the ledger: read, judge, record.
 
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -17,8 +18,9 @@ use crate::forward;
 use crate::message::{Body as _, Response};
 use crate::observe::pool::ReadError;
 use crate::observe::{Copy, Fault, Matched, Reading};
-use crate::order::{Candidate, Evidence, FoundBy, OrderKey, Sighting};
+use crate::order::{Candidate, Doubt, Evidence, FoundBy, OrderKey, Sighting, Suspicion};
 use crate::record;
+use crate::record::guard::Look;
 use crate::session::Mark;
 use crate::store::Store;
 use crate::visit::Visit;
@@ -32,6 +34,7 @@ struct Confirmation {
     visit: Option<Visit>,
     session: Vec<Mark>,
     shopper: Vec<Mark>,
+    address: Option<IpAddr>,
     request: String,
 }
 
@@ -48,6 +51,7 @@ impl Watcher {
             visit,
             session,
             shopper,
+            address,
             request,
             is_old,
         } = watched;
@@ -69,6 +73,7 @@ impl Watcher {
             visit,
             session,
             shopper,
+            address,
             request,
         };
         if response.body.is_end() {
@@ -141,6 +146,7 @@ impl Watcher {
             visit,
             session,
             shopper,
+            address,
             request,
         } = confirmation;
         self.counters.add(Event::RuleMatched);
@@ -168,6 +174,7 @@ impl Watcher {
             visit: &visit,
             found_by,
             shopper: &shopper,
+            address,
             request: &request,
             now,
         };
@@ -212,12 +219,14 @@ impl Watcher {
             let alarms = self.counters.alarms();
             alarms.raise(Alarm::RuleUnreadable, &subject, &words, seen.now);
         }
+        let (doubt, evidence) = (reading.doubt, reading.evidence.clone());
+        let mut sighting = seen.sighting(reading, faults)?;
+        let suspicion = self.suspicion(&mut sighting, seen);
         let evidence = Evidence {
             shopper: seen.shopper.to_vec(),
-            ..reading.evidence.clone()
+            suspicion,
+            ..evidence
         };
-        let doubt = reading.doubt;
-        let sighting = seen.sighting(reading, faults)?;
         Some(record::judge(
             sighting,
             (doubt, &evidence),
@@ -225,6 +234,31 @@ impl Watcher {
             &self.record,
             seen.now,
         ))
+    }
+
+    /// What is wrong with who looks. Whoever tries ids takes none from those who will buy: his orders stand aside.
+    fn suspicion(&self, sighting: &mut Sighting, seen: &Seen<'_>) -> Option<Suspicion> {
+        let look = Look {
+            order: &sighting.key,
+            visit: sighting.visit.as_ref().map(|visit| visit.id),
+            address: seen.address,
+        };
+        let guard = self.recorder.guard();
+        let suspicion = guard.look(&look, &self.record.guard, seen.now)?;
+        let alarm = match suspicion.doubt {
+            Doubt::TooMany => Some(Alarm::IdEnumeration),
+            Doubt::ManyNetworks => Some(Alarm::VisitShared),
+            _ => None,
+        };
+        if let Some(alarm) = alarm {
+            let words = format!("order {}: {}", sighting.key, suspicion.words);
+            let store = seen.store.name.as_str();
+            self.counters.alarms().raise(alarm, store, &words, seen.now);
+        }
+        if suspicion.doubt == Doubt::TooMany {
+            sighting.key.namespace = sighting.key.namespace.aside();
+        }
+        Some(suspicion)
     }
 }
 
@@ -234,6 +268,7 @@ struct Seen<'a> {
     visit: &'a Option<Visit>,
     found_by: FoundBy,
     shopper: &'a [Mark],
+    address: Option<IpAddr>,
     request: &'a str,
     now: Time,
 }
@@ -321,6 +356,7 @@ mod tests {
             visit: &None,
             found_by: FoundBy::default(),
             shopper: &[],
+            address: None,
             request: "GET /done",
             now: Time::from_millis(0),
         };

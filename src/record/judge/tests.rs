@@ -42,6 +42,7 @@ fn settings(attribution: Attribution, mode: Mode) -> Settings {
         rates,
         mode,
         timing: Timing::default(),
+        blocked: Vec::new(),
     };
     let aspire = "aspire".parse().unwrap();
     let other = "other".parse().unwrap();
@@ -56,6 +57,7 @@ fn settings(attribution: Attribution, mode: Mode) -> Settings {
         returns: HashMap::new(),
         destinations: [(aspire, usd.clone()), (other, usd)].into(),
         webhooks: Vec::new(),
+        guard: Default::default(),
     }
 }
 

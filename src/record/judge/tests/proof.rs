@@ -17,6 +17,7 @@ fn what_proves_that_a_visit_bought_and_what_does_not() {
         floor: floor.map(|floor| floor.parse().unwrap()),
         trusted,
         shopper: Vec::new(),
+        suspicion: None,
     };
     let hours = |hours: u32| Some(NOW.minus(Duration::from_secs(3600) * hours));
     let step = |hours_ago| hours(hours_ago).map(Proof::Checkout);
