@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod durable;
+mod guard;
 mod networks;
 mod organic;
 mod proof;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use refgate::alarm::Alarm;
 use refgate::click::Click;
 use refgate::clock::Time;
 use refgate::config::Settings;
@@ -111,6 +112,15 @@ impl Front {
 
     pub(crate) fn count(&self, event: Event) -> u64 {
         self.running().counters.get(event)
+    }
+
+    /// What stands.
+    pub(crate) fn alarms(&self) -> Vec<Alarm> {
+        let standing = self.running().counters.alarms().standing();
+        standing
+            .into_iter()
+            .map(|standing| standing.alarm)
+            .collect()
     }
 
     /// A client's connection to the app.
