@@ -15,7 +15,7 @@ use super::value::Value;
 use super::{Settings, alarms, exclude, guard, hand_over, returns, rules, stores, tls, webhooks};
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
-use crate::name::GroupName;
+use crate::name::{ConfigName, GroupName};
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
 use crate::store::{Store, Stores};
@@ -36,7 +36,8 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let exclude = exclude::read(root);
     let guard = guard::read(root);
     let rules = rules::read(root, &known);
-    let ledger = ledger::read(root);
+    let (ledger, keep) = (ledger::read(root), ledger::keep(root));
+    let name = root.get("name").and_then(|name| configuration_name(&name));
     let alarms = alarms::read(root, known.expect_order_within, networks.hosts());
     let added = added::read(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
@@ -58,6 +59,8 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
         secrets: Vec::new(),
         exclude,
         ledger: ledger?,
+        keep,
+        name,
         record: record::Settings {
             hold: timeouts.hold,
             spool,
@@ -141,6 +144,12 @@ fn forward(addresses: &Addresses, limits: &Limits, timeouts: &Timeouts) -> forwa
         pool_size: limits.pool,
         tunnel_timeout: timeouts.tunnel,
     }
+}
+
+fn configuration_name(value: &Value<'_>) -> Option<ConfigName> {
+    value
+        .text()?
+        .parse("a name of letters, digits, `_`, `-` and `.`")
 }
 
 /// A file or a folder.

@@ -2,6 +2,8 @@
 //! (`tests/postgres/run.py`).
 
 mod contended;
+mod custody;
+mod keep;
 mod known;
 mod model;
 mod open;
@@ -11,6 +13,7 @@ mod send;
 mod sessions;
 mod steer;
 mod versions;
+mod webhooks;
 
 use refgate::ledger::{Entered, Role, SIGHTINGS};
 use refgate::order::OrderId;

@@ -288,7 +288,7 @@ async fn make_the_fixture() {
     };
     ledger.remember(vec![session]).await.unwrap();
     drop(ledger);
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger-v2.db");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ledger-v3.db");
     fs::copy(dir.path().join("refgate.db"), fixture).unwrap();
 }
 
