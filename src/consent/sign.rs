@@ -54,7 +54,9 @@ impl Sign {
             },
             // Before any choice it says `no`, with an empty `action`.
             Self::CookieYes => match listed(value, "advertisement", ("yes", "no")) {
-                Choice::Refused if listed(value, "action", ("", "")) == Choice::Given => Choice::Unknown,
+                Choice::Refused if listed(value, "action", ("", "")) == Choice::Given => {
+                    Choice::Unknown
+                }
                 choice => choice,
             },
             Self::Complianz => match value.trim_ascii() {

@@ -11,6 +11,7 @@ mod send;
 mod sessions;
 mod steer;
 mod versions;
+mod webhooks;
 
 use refgate::ledger::{Entered, Role, SIGHTINGS};
 use refgate::order::OrderId;

@@ -28,6 +28,7 @@ mod operating;
 mod operator;
 mod order;
 mod pages;
+mod pausing;
 mod record;
 mod reload;
 mod replicas;

@@ -1,5 +1,6 @@
 //! The operator's commands over the ledger.
 
+mod shadow;
 mod steering;
 
 use std::path::Path;
