@@ -178,6 +178,7 @@ impl Admin {
             "postbacks_unclear": count(Event::PostbackUnclear),
             "networks_down": self.networks_down(),
             "paused": self.pauses().await.map(names),
+            "ledger_not_accepted": self.unaccepted().await,
             "alarms": self.alarm_names(),
         });
         page(status, "application/json", format!("{health}\n"))
@@ -225,6 +226,12 @@ impl Admin {
             Ok(probed) => probed.map_err(|error| error.to_string()),
             Err(_elapsed) => Err(format!("the ledger takes no write within {PATIENCE:?}")),
         }
+    }
+
+    /// Why nothing is sent by the ledger, if that is so and can be told. Orders are entered all the same.
+    async fn unaccepted(&self) -> Option<String> {
+        let held = tokio::time::timeout(PATIENCE, self.ledger.unaccepted()).await;
+        Some(held.ok()?.ok()??.why)
     }
 
     /// Which destinations are paused; none if that cannot be told.

@@ -8,6 +8,7 @@ mod access;
 mod away;
 mod control;
 mod health;
+mod keeping;
 mod listen;
 mod looking;
 mod reload;
@@ -36,7 +37,7 @@ use crate::config::Settings;
 use crate::current::Current;
 use crate::deliver::Deliver;
 use crate::event::Counters;
-use crate::ledger::{self, Ledger, Role};
+use crate::ledger::{self, Custody, Ledger};
 use crate::observe::{Pool, Rules};
 use crate::record::Recorder;
 use crate::record::spool::Spool;
@@ -116,7 +117,8 @@ impl App {
     /// As [`start`](Self::start); or a socket was passed that is not needed.
     pub fn start_on(passed: Passed, settings: Settings, now: Time) -> Result<Self, Error> {
         let listening = Listening::begin(&settings, passed)?;
-        let ledger = Ledger::open(&settings.ledger, Role::Run, now);
+        let custody = Custody::new(settings.whose(), &settings.record.spool);
+        let ledger = Ledger::run(&settings.ledger, custody, now);
         let ledger = ledger.map_err(|source| Error::Ledger {
             place: settings.ledger.to_string(),
             source,

@@ -14,6 +14,7 @@ pub mod held;
 pub mod import;
 pub mod key;
 pub mod known;
+pub mod ledger;
 pub mod log;
 pub mod orders;
 pub mod pause;
@@ -104,6 +105,9 @@ enum Command {
     Go(go::Args),
     /// Say of every network and webhook whether it is told, and how much waits for it
     Status,
+    /// Look after the ledger: check it, copy it, compact it, accept it, take it back by one version
+    #[command(subcommand)]
+    Ledger(ledger::Command),
     /// What networks in shadow would have been told, against what they counted themselves
     ShadowReport(shadow_report::Args),
     /// Enter the orders that were spooled while the ledger failed
@@ -146,6 +150,7 @@ impl Error {
             self,
             Self::Faults(_)
                 | Self::Log(_)
+                | Self::Command(say::Error::Ledger(crate::ledger::Error::OwnTools { .. }))
                 | Self::Demo(demo::Error::Log(_) | demo::Error::Scene(scene::Error::Faults(_)))
         )
     }
@@ -220,6 +225,7 @@ impl Cli {
             | Command::Pause(_)
             | Command::Go(_)
             | Command::Status
+            | Command::Ledger(_)
             | Command::ShadowReport(_)
             | Command::Import => self.look(env, out)?,
         }
@@ -229,50 +235,67 @@ impl Cli {
     /// The commands that look into the ledger, or write into it beside the one that runs.
     fn look(&self, env: Environment<'_>, out: &mut dyn Write) -> Result<(), Error> {
         let settings = self.load(env, Missing::Pretend)?.settings;
-        let ledger =
-            Ledger::open(&settings.ledger, Role::Tool, Time::now()).map_err(say::Error::from)?;
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        if let Command::Ledger(ledger::Command::Downgrade) = &self.command {
+            // Nobody may have it open.
+            let stepping = ledger::downgrade(&settings, self.json, out);
+            return Ok(runtime.block_on(stepping)?);
+        }
+        let ledger =
+            Ledger::open(&settings.ledger, Role::Tool, Time::now()).map_err(say::Error::from)?;
+        Ok(runtime.block_on(self.on(&ledger, settings, env, out))?)
+    }
+
+    /// One command on the ledger.
+    async fn on(
+        &self,
+        ledger: &Ledger,
+        settings: config::Settings,
+        env: Environment<'_>,
+        out: &mut dyn Write,
+    ) -> Result<(), say::Error> {
         let hand = steer::Hand::of(env);
-        runtime.block_on(async {
-            match &self.command {
-                Command::Orders(orders::Args {
-                    command: Some(orders::Command::ImportKnown(args)),
-                    ..
-                }) => {
-                    let import = known::Import {
-                        stores: &settings.stores,
-                        actor: args.by.name(env),
-                        now: Time::now(),
-                    };
-                    known::run(args, &import, &ledger, self.json, out).await
-                }
-                Command::Orders(args) => orders::run(args, &ledger, self.json, out).await,
-                Command::Explain(args) => explain::run(args, &ledger, self.json, out).await,
-                Command::Postbacks(args) => {
-                    postbacks::run(args, &ledger, &hand, self.json, out).await
-                }
-                Command::Held(args) => held::run(args, &ledger, &hand, self.json, out).await,
-                Command::Pause(args) => {
-                    let who = args.by.name(env);
-                    pause::run(args, (&settings.deliver, &ledger), who, self.json, out).await
-                }
-                Command::Go(args) => {
-                    let who = args.by.name(env);
-                    go::run(args, (&settings.deliver, &ledger), who, self.json, out).await
-                }
-                Command::ShadowReport(args) => {
-                    shadow_report::run(args, &settings, &ledger, self.json, out).await
-                }
-                Command::Status => status::run(&settings, &ledger, self.json, out).await,
-                _ => {
-                    let spool = Spool::new(settings.record.spool, settings.capture.keys);
-                    import::run(&spool, &ledger, self.json, out).await
-                }
+        match &self.command {
+            Command::Orders(orders::Args {
+                command: Some(orders::Command::ImportKnown(args)),
+                ..
+            }) => {
+                let import = known::Import {
+                    stores: &settings.stores,
+                    actor: args.by.name(env),
+                    now: Time::now(),
+                };
+                ledger.refuse_foreign(&settings.whose()).await?;
+                known::run(args, &import, ledger, self.json, out).await
             }
-        })?;
-        Ok(())
+            Command::Orders(args) => orders::run(args, ledger, self.json, out).await,
+            Command::Explain(args) => explain::run(args, ledger, self.json, out).await,
+            Command::Postbacks(args) => postbacks::run(args, ledger, &hand, self.json, out).await,
+            Command::Held(args) => held::run(args, ledger, &hand, self.json, out).await,
+            Command::Pause(args) => {
+                let who = args.by.name(env);
+                pause::run(args, (&settings.deliver, ledger), who, self.json, out).await
+            }
+            Command::Go(args) => {
+                let who = args.by.name(env);
+                go::run(args, (&settings.deliver, ledger), who, self.json, out).await
+            }
+            Command::Ledger(command) => {
+                let who = |by: &by::By| by.name(env);
+                ledger::run(command, (&settings, ledger), who, self.json, out).await
+            }
+            Command::ShadowReport(args) => {
+                shadow_report::run(args, &settings, ledger, self.json, out).await
+            }
+            Command::Status => status::run(&settings, ledger, self.json, out).await,
+            _ => {
+                ledger.refuse_foreign(&settings.whose()).await?;
+                let spool = Spool::new(settings.record.spool, settings.capture.keys);
+                import::run(&spool, ledger, self.json, out).await
+            }
+        }
     }
 
     fn load(&self, env: Environment<'_>, missing: Missing) -> Result<Loaded, Faults> {

@@ -48,9 +48,10 @@ mod yaml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
-use crate::ledger::Settings as Ledger;
-use crate::name::GroupName;
+use crate::ledger::{Settings as Ledger, Whose};
+use crate::name::{ConfigName, GroupName};
 use crate::secret::Secret;
 use crate::store::Stores;
 use crate::{accept, access, acme, alarm, capture, deliver, forward, observe, record};
@@ -76,8 +77,12 @@ pub struct Settings {
     pub observe: observe::Settings,
     /// How orders are judged and kept.
     pub record: record::Settings,
+    /// What the configuration is called, where it has a name.
+    pub name: Option<ConfigName>,
     /// Where the ledger is.
     pub ledger: Ledger,
+    /// How long orders are kept after their last change; none: for ever.
+    pub keep: Option<Duration>,
     /// How postbacks are sent.
     pub deliver: deliver::Settings,
     /// The stores, by host.
@@ -98,6 +103,21 @@ pub struct Settings {
     pub group_keys: BTreeMap<GroupName, keys::Source>,
     /// What variables and files gave as free text: masked wherever settings are shown.
     pub secrets: Vec<Secret>,
+}
+
+impl Settings {
+    /// What a ledger knows this configuration by.
+    pub fn whose(&self) -> Whose {
+        let hosts = self
+            .stores
+            .all()
+            .iter()
+            .flat_map(|store| store.hosts.iter());
+        Whose {
+            name: self.name.clone(),
+            hosts: hosts.cloned().collect(),
+        }
+    }
 }
 
 /// A configuration without faults.

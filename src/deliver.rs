@@ -25,6 +25,7 @@ use crate::postback::{Postback, PostbackId};
 mod attempt;
 pub mod backoff;
 mod breaker;
+mod course;
 pub mod egress;
 mod lanes;
 mod pace;
@@ -378,5 +379,7 @@ fn note(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;

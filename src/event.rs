@@ -134,6 +134,8 @@ events! {
     IdReused = "ids_reused";
     /// A confirmation was of an order that is known without its row: imported, or older than the retention. No new order.
     OrderKnown = "orders_known";
+    /// An order older than the retention lost its rows; its ids are still known.
+    OrderRetired = "orders_retired";
     /// An order was entered in the state held.
     OrderHeld = "orders_held";
     /// The order was not durable when `hold` ended; the page went out all the same.

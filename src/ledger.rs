@@ -11,7 +11,8 @@
 //!    hold the same postback one sends; and none once [`Ledger::pause`] of its destination has returned.
 //! 5. An attempt is on disk before its first byte leaves, and ends once; only one that was taken for
 //!    interrupted may still learn its answer.
-//! 6. Nothing is ever deleted but sessions whose time is over; every change of state is kept with its time and cause.
+//! 6. Nothing is ever deleted but sessions whose time is over, and orders that are older than the retention and settled;
+//!    these go on deduplicating by keyed hashes of their ids. Until then every change of state is kept with its time and cause.
 //! 7. One process owns an SQLite ledger for running; commands may read and write beside it. A PostgreSQL ledger
 //!    is run on by any number of replicas, to which 2 to 5 hold together.
 //!
@@ -61,13 +62,17 @@ use crate::name::NetworkName;
 use crate::order::{Candidate, Order};
 use crate::postback::{AttemptId, Postback, PostbackId};
 use crate::session::Mark;
+use witness::{Begun, Witness};
 
+mod check;
+mod custody;
 mod error;
 mod filter;
 mod known;
 mod owner;
 mod pause;
 pub mod postgres;
+mod retire;
 mod row;
 mod session;
 mod settings;
@@ -77,12 +82,16 @@ mod state;
 mod steer;
 mod story;
 mod version;
+mod witness;
 mod writer;
 
+pub use check::{Backup, Compacted};
+pub use custody::{Custody, Unaccepted, Whose};
 pub use error::{Cause, Error, Owner};
 pub use filter::{OrderFilter, PostbackFilter};
 pub use known::{Deed, IDS, KnownOrder, Learned, Source};
 pub use pause::Pause;
+pub use retire::{RETIRED, Retired, Retiring};
 pub use session::{Known, Session, Written};
 pub use settings::Settings;
 pub use steer::{Action, BATCH, Moved, Refusal, Steer, Steered, Which};
@@ -121,6 +130,7 @@ pub enum Role {
 pub struct Ledger {
     engine: Arc<Engine>,
     due: Arc<Notify>,
+    witness: Option<Arc<Witness>>,
 }
 
 /// Where the ledger is kept.
@@ -140,16 +150,7 @@ impl Ledger {
     /// [`Error::InUse`] by another run, [`Error::Missing`] for a tool, a schema of
     /// another version, another program's file, or any fault of the disk.
     pub fn open(settings: &Settings, role: Role, now: Time) -> Result<Self, Error> {
-        let engine = match settings {
-            Settings::Sqlite(path) => Engine::Sqlite(sqlite::Sqlite::open(path, role, now)?),
-            Settings::Postgres(server) => {
-                Engine::Postgres(postgres::Postgres::open(server, role, now)?)
-            }
-        };
-        Ok(Self {
-            engine: Arc::new(engine),
-            due: Arc::new(Notify::new()),
-        })
+        Self::take(settings, Custody::default(), (role, now))
     }
 
     /// Enters a sighting: a new order, or one more of an order that is known.
@@ -158,10 +159,14 @@ impl Ledger {
     /// # Errors
     /// Locked, full, read-only, damaged …: nothing of the candidate is in the ledger.
     pub async fn enter(&self, candidate: Candidate) -> Result<Entered, Error> {
-        match &*self.engine {
+        let entered = match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.enter(candidate, Arc::clone(&self.due)).await,
             Engine::Postgres(postgres) => postgres.enter(candidate, Arc::clone(&self.due)).await,
+        };
+        if let (Some(witness), Ok(Entered::New(order))) = (&self.witness, &entered) {
+            witness.entered(&order.key, order.at);
         }
+        entered
     }
 
     /// Takes up to `limit` postbacks to `destination` that are due, oldest first, for `lease`:
@@ -191,10 +196,18 @@ impl Ledger {
     /// # Errors
     /// [`Error::NotPossible`] if the postback is not claimed and `due` any more, or its destination is paused; the database's.
     pub async fn begin(&self, id: PostbackId, url: String, now: Time) -> Result<AttemptId, Error> {
-        match &*self.engine {
+        let begun = match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.begin(id, url, now).await,
             Engine::Postgres(postgres) => postgres.begin(id, url, now).await,
+        };
+        if let (Some(witness), Ok(attempt)) = (&self.witness, &begun) {
+            witness.begun(Begun {
+                id: *attempt,
+                postback: id,
+                at: now,
+            });
         }
+        begun
     }
 
     /// Ends an attempt and moves its postback.

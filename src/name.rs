@@ -92,6 +92,8 @@ names! {
     Namespace;
     /// Stores that share visits; a cookie of another group is nothing.
     GroupName;
+    /// A configuration: tells whose a ledger is.
+    ConfigName;
 }
 
 impl Default for GroupName {

@@ -47,7 +47,10 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || install python3 python3-venv 
 
 backlog() { cargo test --locked --quiet --test it -- --ignored ten_thousand; }
 
+simulation() { cargo test --locked --quiet --lib -- --ignored simulation; }
+
 suite 900 backlog ""                                                       backlog
+suite 900 simulation ""                                                    simulation
 suite 180 trace   "python3=python3 strace=strace"                          tests/trace/run.py
 suite 240 chaos   "python3=python3"                                        tests/chaos/run.py
 suite 300 chaos-postgres "python3=python3 openssl=openssl setpriv=util-linux pg_ctl=postgresql" tests/chaos/run.py --engine postgres --hurry

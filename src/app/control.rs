@@ -14,6 +14,7 @@ use tracing::info;
 
 use super::away;
 use super::health::Checking;
+use super::keeping::Keeping;
 use super::listen;
 use super::looking::Looking;
 use super::reload::{Again, Reloader};
@@ -63,6 +64,11 @@ impl Control<'_> {
         let ledger = self.reloader.ledger.clone();
         let counters = Arc::clone(&self.counters);
         let telling = Telling::of(&self.looking);
+        let keeping = Keeping {
+            ledger: ledger.clone(),
+            counters: Arc::clone(&counters),
+            keep: self.reloader.present.keep,
+        };
         let mut end = pin!(end);
         // Whoever listens for signals does so before anybody hears that this serves.
         let over = poll_fn(|cx| Poll::Ready(end.as_mut().poll(cx).is_ready())).await;
@@ -110,6 +116,7 @@ impl Control<'_> {
             until(&shutdown, self.recorder.keep_up()),
             until(&shutdown, sweep(self.recorder.returns())),
             until(&shutdown, self.checking.run()),
+            until(&shutdown, keeping.run()),
             until(&shutdown, self.looking.run()),
             until(&shutdown, telling.run()),
             until(&shutdown, reloading),

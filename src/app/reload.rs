@@ -166,6 +166,7 @@ impl Reloader {
             }
         }
         self.all_sent(&settings).await?;
+        self.ledger.belong(settings.whose()).await?;
         let sending = Deliver::prepare(settings.deliver.clone())?;
         let certificates = Acceptor::read(&settings.accept.tls)?;
 
@@ -262,7 +263,11 @@ fn fixed(present: &Settings, next: &Settings) -> Vec<&'static str> {
         ),
         ("timeouts.stall", own.stall_timeout == other.stall_timeout),
         ("timeouts.drain", own.drain == other.drain),
-        ("ledger", present.ledger == next.ledger),
+        ("name", present.name == next.name),
+        (
+            "ledger",
+            (&present.ledger, present.keep) == (&next.ledger, next.keep),
+        ),
         ("spool", present.record.spool == next.record.spool),
     ];
     let differing = same.into_iter().filter(|(_, same)| !same);

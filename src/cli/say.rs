@@ -63,6 +63,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The ledger is not sound, or not accepted; each fault was told.
+    #[error("the ledger has {0} faults")]
+    Unsound(usize),
     /// Lines of a file hold no id; the first of them were told, the others' ids are imported.
     #[error("lines without an order id: {0}; the ids of all others are imported")]
     NoIds(u64),

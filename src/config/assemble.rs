@@ -13,9 +13,10 @@ use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
 use super::{Settings, alarms, exclude, hand_over, returns, rules, stores, tls, webhooks};
+use crate::capture::hand_over::HandOver;
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
-use crate::name::GroupName;
+use crate::name::{ConfigName, GroupName};
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
 use crate::store::{Store, Stores};
@@ -35,7 +36,8 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
     let exclude = exclude::read(root);
     let rules = rules::read(root, &known);
-    let ledger = ledger::read(root);
+    let (ledger, keep) = (ledger::read(root), ledger::keep(root));
+    let name = root.get("name").and_then(|name| configuration_name(&name));
     let alarms = alarms::read(root, known.expect_order_within, networks.hosts());
     let added = added::read(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
@@ -57,6 +59,8 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
         secrets: Vec::new(),
         exclude,
         ledger: ledger?,
+        keep,
+        name,
         record: record::Settings {
             hold: timeouts.hold,
             spool,
@@ -69,22 +73,36 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             destinations: networks.recorded,
             webhooks,
         },
-        capture: capture::Settings {
-            cookie: CookieName::new(&cookie.name),
-            keys: opened.keys,
-            group_keys: opened.group_keys,
-            window: cookie.window,
-            attribution: cookie.attribution,
-            parameter: cookie.parameter,
-            networks: networks.captured,
+        capture: capture(
+            &cookie,
+            (opened.keys, opened.group_keys),
+            networks.captured,
             hand_over,
-        },
+        ),
         deliver: sending.settings(networks.delivered, limits.answer),
         observe: observe(rules, &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),
         accept: accept(addresses, tls, &limits, &timeouts),
         stores: Stores::new(stores),
     })
+}
+
+fn capture(
+    cookie: &Cookie<'_>,
+    (keys, group_keys): (Keys, BTreeMap<GroupName, Keys>),
+    networks: Vec<capture::Network>,
+    hand_over: HandOver,
+) -> capture::Settings {
+    capture::Settings {
+        cookie: CookieName::new(&cookie.name),
+        keys,
+        group_keys,
+        window: cookie.window,
+        attribution: cookie.attribution,
+        parameter: cookie.parameter,
+        networks,
+        hand_over,
+    }
 }
 
 fn warn(
@@ -139,6 +157,12 @@ fn forward(addresses: &Addresses, limits: &Limits, timeouts: &Timeouts) -> forwa
         pool_size: limits.pool,
         tunnel_timeout: timeouts.tunnel,
     }
+}
+
+fn configuration_name(value: &Value<'_>) -> Option<ConfigName> {
+    value
+        .text()?
+        .parse("a name of letters, digits, `_`, `-` and `.`")
 }
 
 /// A file or a folder.

@@ -1,10 +1,12 @@
 //! `ledger:` → the file, or the database, in which orders are kept.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::assemble::path;
 use super::fault::Problem;
 use super::reader::Map;
+use super::units::duration;
 use super::value::Value;
 use crate::cause::Causes;
 use crate::ledger::Settings;
@@ -17,6 +19,8 @@ const EXPECTED: &str = "a URL like postgres://USER:PASSWORD@HOST/DATABASE?sslmod
 /// Reads it; a file beside the configuration if nothing is said.
 pub(super) fn read(root: &Map<'_>) -> Option<Settings> {
     let map = root.section("ledger");
+    // Read by `keep`, and known to this list.
+    map.get("keep");
     let file = map.get("path");
     let asked = map.has("url") || map.has("url_file");
     let server = server(&map);
@@ -30,6 +34,39 @@ pub(super) fn read(root: &Map<'_>) -> Option<Settings> {
     } else {
         file.map(Settings::Sqlite)
     }
+}
+
+/// How long an order is kept that is not said otherwise: returns, corrections and yearly statements are over by then.
+const KEEP: Duration = Duration::from_secs(400 * DAY);
+
+/// The shortest: networks correct what they counted for a month or more.
+const SHORTEST: Duration = Duration::from_secs(30 * DAY);
+
+const DAY: u64 = 86_400;
+
+/// How long orders are kept after their last change; none: for ever.
+pub(super) fn keep(root: &Map<'_>) -> Option<Duration> {
+    let section = root.section("ledger");
+    let Some(value) = section.get("keep") else {
+        return Some(KEEP);
+    };
+    let read = |text: &str| match text {
+        "forever" => Ok(None),
+        text => match duration(text) {
+            Some(span) if span >= SHORTEST => Ok(Some(span)),
+            _ => Err(()),
+        },
+    };
+    let expected = "`forever`, or a duration of 30d or more";
+    let text = value.text();
+    text.and_then(|text| match read(text.as_str()) {
+        Ok(keep) => Some(keep),
+        Err(()) => {
+            text.wrong(None, expected);
+            None
+        }
+    })
+    .unwrap_or(Some(KEEP))
 }
 
 fn server(map: &Map<'_>) -> Option<Server> {

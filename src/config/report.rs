@@ -319,7 +319,16 @@ fn rules(settings: &Settings, lines: &mut Vec<String>) {
 fn kept(settings: &Settings, lines: &mut Vec<String>) {
     lines.push("\nKept".to_owned());
     let (ledger, spool) = (&settings.ledger, &settings.record.spool);
-    lines.push(format!("  orders and postbacks in {ledger}"));
+    let name = settings.name.as_ref();
+    let name = name.map_or_else(String::new, |name| format!(", which is `{name}`'s"));
+    lines.push(format!("  orders and postbacks in {ledger}{name}"));
+    lines.push(match settings.keep {
+        Some(keep) => format!(
+            "  what is settled is removed {} after its last change; of its ids keyed hashes stay, so that it is no new order",
+            shown(keep)
+        ),
+        None => "  for ever".to_owned(),
+    });
     lines.push(format!(
         "  a confirmation waits up to {} for that; where it cannot, the order goes to {}",
         shown(settings.record.hold),

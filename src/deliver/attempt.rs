@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use reqwest::Url;
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::backoff::{self, Next, Tried};
-use super::breaker::{Change, Sign};
+use super::backoff::Next;
+use super::breaker::Change;
+use super::course;
 use super::send::Post;
 use super::settle::{settle, settlement};
 use super::template::{Fill, FillError};
@@ -20,7 +22,7 @@ use crate::event::Event;
 use crate::ledger::{self, Settlement, Story};
 use crate::name::NetworkName;
 use crate::order::Doubt;
-use crate::postback::{Attempt, AttemptId, Mode, Postback, State, Verdict};
+use crate::postback::{AttemptId, Mode, Postback, State, Verdict};
 use crate::secret::{Secret, mask};
 
 /// What stands in place of a URL where nothing was sent.
@@ -143,28 +145,18 @@ async fn send(deliver: &Deliver, way: &Way, postback: &Postback, ready: Ready<'_
     deliver
         .pause_after_rejections(destination, postback, &judged)
         .await;
-    let tried = Tried {
-        // The ledger counts an attempt when it begins.
-        attempt: since_resend(postback).saturating_add(1),
-        heard: heard(deliver, postback, id).await,
-        dedupe: destination.dedupe,
-        now: Time::now(),
-        jitter: jitter(),
-    };
-    let next = backoff::next(&way.settings, &judged, tried);
+    let heard = heard(deliver, postback, id).await;
+    let clock = (Time::now(), jitter());
+    let next = course::after(&way.settings, postback, (&judged, heard), clock);
     announce(deliver, postback, &judged, &next);
     settle(deliver, settlement(postback, id, judged, next)).await;
 }
 
 /// What the attempt's end says of the network itself.
 fn listen(deliver: &Deliver, way: &Way, network: &NetworkName, judged: &Judged) {
-    let sign = if verdict::is_down(judged) {
-        let asked = judged.retry_after.as_deref();
-        Sign::Down(asked.and_then(|text| backoff::retry_after(text, Time::now())))
-    } else {
-        Sign::Up
-    };
-    let changed = deliver.lanes.heard(&way.settings, network, sign, jitter());
+    let sign = course::sign(judged, Time::now());
+    let moment = (Instant::now(), jitter());
+    let changed = deliver.lanes.heard(&way.settings, network, sign, moment);
     match changed {
         Some(Change::Rests(wait)) => {
             deliver.counters.add(Event::NetworkRests);
@@ -206,18 +198,8 @@ pub(super) async fn interrupted(
     id: AttemptId,
     now: Time,
 ) -> Result<(), ledger::Error> {
-    let judged = Judged::unclear("refgate ended before the answer was kept");
     let way = deliver.way.get();
-    let destination = way.settings.destinations.get(&postback.destination);
-    let dedupe = destination.map_or(Dedupe::None, |destination| destination.dedupe);
-    let tried = Tried {
-        attempt: since_resend(postback),
-        heard: true,
-        dedupe,
-        now,
-        jitter: jitter(),
-    };
-    let next = backoff::next(&way.settings, &judged, tried);
+    let (judged, next) = course::interrupted(&way.settings, postback, (now, jitter()));
     announce(deliver, postback, &judged, &next);
     let settlement = settlement(postback, id, judged, next);
     match deliver.ledger.settle(settlement).await {
@@ -256,11 +238,6 @@ fn tidied(judged: Judged, secrets: &[Secret]) -> Judged {
     Judged { words, ..judged }
 }
 
-/// Attempts begun since the operator last asked for one: the schedule's place.
-const fn since_resend(postback: &Postback) -> u32 {
-    postback.attempts.saturating_sub(postback.spent)
-}
-
 /// Whether an attempt before this one may have been counted. If nobody can tell, it may.
 async fn heard(deliver: &Deliver, postback: &Postback, this: AttemptId) -> bool {
     if postback.attempts == 0 {
@@ -269,25 +246,18 @@ async fn heard(deliver: &Deliver, postback: &Postback, this: AttemptId) -> bool 
     let Ok(told) = deliver.ledger.postback(postback.id).await else {
         return true;
     };
-    let mut earlier = told.attempts.iter().filter(|attempt| attempt.id != this);
-    earlier.any(may_count)
+    course::heard(&told.attempts, this)
 }
 
 /// Whether an attempt since the operator last asked for one may have been counted.
 async fn repeats_a_doubt(deliver: &Deliver, postback: &Postback) -> bool {
-    if since_resend(postback) == 0 {
+    if course::since_resend(postback) == 0 {
         return false;
     }
     let Ok(told) = deliver.ledger.postback(postback.id).await else {
         return true;
     };
-    let asked_again = usize::try_from(postback.spent).unwrap_or(usize::MAX);
-    told.attempts.iter().skip(asked_again).any(may_count)
-}
-
-fn may_count(attempt: &Attempt) -> bool {
-    let verdict = attempt.outcome.as_ref().map(|outcome| outcome.verdict);
-    verdict != Some(Verdict::NotProcessed)
+    course::repeats_a_doubt(postback, &told.attempts)
 }
 
 /// 0 to 1000; without randomness the middle.

@@ -121,12 +121,12 @@ impl Lanes {
         settings: &Settings,
         name: &NetworkName,
         sign: Sign,
-        jitter: u16,
+        (now, jitter): (Instant, u16),
     ) -> Option<Change> {
         let Bounds { most, terms, .. } = settings.bounds(name);
         let mut lanes = self.lock();
         let breaker = &mut lanes.entry(name.clone()).or_default().breaker;
-        breaker.heard(sign, (terms, most), Instant::now(), jitter)
+        breaker.heard(sign, (terms, most), now, jitter)
     }
 
     /// Forgets every failure.

@@ -106,6 +106,23 @@ pub enum Error {
         /// The `ledger_id` that this process began with.
         known: String,
     },
+    /// The ledger is run on for another configuration.
+    #[error(
+        "the ledger is not this configuration's: {why}. Is it meant? Then say `refgate ledger accept --reason …` first"
+    )]
+    NotOurs {
+        /// By what that is seen.
+        why: String,
+    },
+    /// What is asked is for the database's own tools.
+    #[error("PostgreSQL does that itself: {how}")]
+    OwnTools {
+        /// The command.
+        how: String,
+    },
+    /// A copy of the ledger is not as the ledger.
+    #[error("the copy is not as the ledger: {0}")]
+    Copy(String),
     /// A row holds what this refgate cannot read.
     #[error("the ledger's column {column} holds what cannot be read")]
     Row {

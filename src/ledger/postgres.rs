@@ -15,6 +15,7 @@ use tokio::runtime;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 
 use super::Role;
+use super::custody::Custody;
 use super::error::Error;
 use super::filter::{OrderFilter, PostbackFilter};
 use super::known::{Deed, KnownOrder, Learned};
@@ -34,12 +35,15 @@ use writer::Writer;
 
 mod clock;
 mod connection;
+mod custody;
 mod enter;
 mod find;
 mod first;
+mod keep;
 mod known;
 mod pauses;
 mod reader;
+mod retire;
 mod schema;
 mod send;
 mod server;
@@ -65,12 +69,18 @@ pub(super) struct Postgres {
     thread: Option<JoinHandle<()>>,
     clock: Clock,
     commits: Arc<AtomicU64>,
+    server: Arc<Server>,
     away: watch::Receiver<Option<Error>>,
 }
 
 impl Postgres {
     /// Opens it. In [`Role::Run`] a database that cannot be reached is no error: it is waited for.
-    pub(super) fn open(server: &Server, role: Role, now: Time) -> Result<Self, Error> {
+    pub(super) fn open(
+        server: &Server,
+        role: Role,
+        now: Time,
+        custody: Custody,
+    ) -> Result<Self, Error> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -80,13 +90,17 @@ impl Postgres {
         let (away, watched) = watch::channel(None);
         let (clock, commits) = (Clock::default(), Arc::new(AtomicU64::new(0)));
         let server = Arc::new(server.clone());
+        let own = Arc::clone(&server);
         let writer = Writer {
             server: Arc::clone(&server),
             role,
             clock: clock.clone(),
             commits: Arc::clone(&commits),
             away,
-            known: schema::Known::default(),
+            known: schema::Known {
+                ledger: None,
+                custody,
+            },
         };
         let looking = clock.clone();
         let serve = async move || {
@@ -115,6 +129,7 @@ impl Postgres {
             thread: Some(thread),
             clock,
             commits,
+            server: own,
             away: watched,
         };
         opened.map(|()| postgres)

@@ -179,6 +179,13 @@ pub(super) fn order_id(row: &dyn Columns) -> Result<OrderId, Error> {
     parse(row, "number", "aliases.number")
 }
 
+pub(super) fn order_key(row: &dyn Columns) -> Result<OrderKey, Error> {
+    Ok(OrderKey {
+        namespace: parse(row, "namespace", "orders.namespace")?,
+        id: parse(row, "number", "orders.number")?,
+    })
+}
+
 pub(super) fn destination(row: &dyn Columns) -> Result<NetworkName, Error> {
     parse(row, "destination", "postbacks.destination")
 }

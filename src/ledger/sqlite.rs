@@ -8,6 +8,7 @@ use rusqlite::{Connection, Row};
 use tokio::sync::Notify;
 
 use super::Role;
+use super::custody::Custody;
 use super::error::Error;
 use super::filter::{OrderFilter, PostbackFilter};
 use super::known::{Deed, KnownOrder, Learned, Marker};
@@ -23,14 +24,18 @@ use crate::order::{Candidate, Order, OrderId};
 use crate::postback::{AttemptId, Postback, PostbackId, State};
 use crate::session::Mark;
 
+mod custody;
 mod enter;
 mod find;
+mod keep;
 mod known;
 mod open;
 mod pauses;
+mod retire;
 mod send;
 mod sessions;
 mod steer;
+mod texts;
 
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -44,13 +49,18 @@ pub(super) struct Sqlite {
 struct Aside(Arc<Mutex<PathBuf>>);
 
 impl Sqlite {
-    pub(super) fn open(path: &Path, role: Role, now: Time) -> Result<Self, Error> {
+    pub(super) fn open(
+        path: &Path,
+        role: Role,
+        now: Time,
+        custody: &Custody,
+    ) -> Result<Self, Error> {
         let path = open::resolve(path);
         let lock = match role {
             Role::Run => Some(owner::own(&path)?),
             Role::Tool => None,
         };
-        let connection = open::open(&path, role, now)?;
+        let connection = open::open(&path, (role, now), custody)?;
         let marker = known::marker(&connection)?;
         let writer = Writer::start(connection, lock).map_err(|source| Error::Io {
             path: path.clone(),
@@ -80,7 +90,7 @@ impl Sqlite {
         due: Arc<Notify>,
     ) -> Result<Entered, Error> {
         // Written out here, as the writer's time is everybody's.
-        let texts = enter::Texts::of(&candidate)?;
+        let texts = texts::Texts::of(&candidate)?;
         let marker = self.marker.clone();
         let work = move |db: &Connection| enter::enter(db, &marker, (&candidate, &texts));
         let after = move |entered: &Entered| match entered {
@@ -241,6 +251,21 @@ impl Sqlite {
         let looked = tokio::task::spawn_blocking(look).await;
         // It panicked, or the runtime ends.
         looked.map_err(|_ended| Error::Closed)?
+    }
+
+    /// Does what takes a connection of its own, away from the writer and from looks.
+    async fn blocking<T, W>(&self, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Path) -> Result<T, Error> + Send + 'static,
+    {
+        let path = {
+            let path = self.aside.0.lock();
+            path.unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        let done = tokio::task::spawn_blocking(move || work(&path)).await;
+        // It panicked, or the runtime ends.
+        done.map_err(|_ended| Error::Closed)?
     }
 
     async fn read<T, W>(&self, work: W) -> Result<T, Error>

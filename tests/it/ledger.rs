@@ -2,6 +2,8 @@
 //! (`tests/postgres/run.py`).
 
 mod contended;
+mod custody;
+mod keep;
 mod known;
 mod model;
 mod open;

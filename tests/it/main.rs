@@ -14,6 +14,7 @@ mod bad_input;
 mod capture;
 mod config;
 mod cookie;
+mod custody;
 mod deliver;
 mod demo;
 mod forward;

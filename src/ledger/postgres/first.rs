@@ -21,7 +21,7 @@ const FIRST: &str = "WITH entered AS (
   SELECT $1::text, $2::text, $4::bigint, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text,
     $12::text, $13::text, $14::text, $15::text, $16::text, $17::bigint, $18::text, 1
   WHERE NOT EXISTS (SELECT 1 FROM aliases WHERE namespace = $1::text AND number = ANY ($3::text[]))
-    AND NOT EXISTS (SELECT 1 FROM known_orders WHERE namespace = $1::text AND mark = ANY ($31::text[]))
+    AND NOT EXISTS (SELECT 1 FROM known_orders WHERE namespace = $1::text AND mark = ANY ($32::text[]))
   ON CONFLICT (namespace, number) DO NOTHING RETURNING id
 ), ids AS (
   INSERT INTO aliases (namespace, number, order_id)

@@ -28,7 +28,7 @@ pub(super) async fn of(
     by(db, &candidate.order.key.namespace, &marks).await
 }
 
-async fn by(
+pub(super) async fn by(
     db: &Connection,
     namespace: &Namespace,
     marks: &[String],

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use super::clock;
 use super::connection::Connection;
+use super::custody;
 use super::server::Server;
 use super::tables;
 use crate::clock::Time;
 use crate::ledger::Role;
+use crate::ledger::custody::Custody;
 use crate::ledger::error::Error;
 use crate::ledger::known::Marker;
 use crate::ledger::row::Columns as _;
@@ -41,6 +43,8 @@ const SETTINGS: &str = "SET search_path = refgate;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     pub(super) ledger: Option<String>,
+    /// What one that runs has seen of it before; nothing of whoever only looks.
+    pub(super) custody: Custody,
 }
 
 /// Makes a new connection ready: `known` is what an earlier one of this process found.
@@ -53,20 +57,25 @@ pub(super) async fn prepare(
     connection.script(SETTINGS).await?;
     make_durable(connection).await?;
     let ledger = find_or_make(connection, server, (role, now), known).await?;
-    match &known.ledger {
-        None if role == Role::Run => count_run(connection).await?,
-        Some(before) if *before != ledger => {
-            return Err(Error::Another {
-                found: ledger,
-                known: before.clone(),
-            });
-        }
-        _ => {}
+    if let Some(before) = known.ledger.as_ref().filter(|before| **before != ledger) {
+        return Err(Error::Another {
+            found: ledger,
+            known: before.clone(),
+        });
     }
     let key = meta(connection, "known_key").await?;
     connection.mark_by(Marker::read(key.as_deref())?);
+    if role == Role::Run {
+        custody::refuse_foreign(connection, &known.custody).await?;
+        custody::take(connection, &known.custody, now).await?;
+        if known.ledger.is_none() {
+            count_run(connection).await?;
+        }
+        custody::trust(connection, &known.custody, now).await?;
+    }
     Ok(Known {
         ledger: Some(ledger),
+        custody: known.custody.clone(),
     })
 }
 
@@ -89,7 +98,10 @@ async fn find_or_make(
                     path: place(server),
                 });
             }
-            Found::Older(_) if first => tables::update(connection).await,
+            Found::Older(_) if first => {
+                custody::refuse_foreign(connection, &known.custody).await?;
+                tables::update(connection).await
+            }
             Found::Older(found) => {
                 return Err(Error::OlderSchema {
                     found,
@@ -162,7 +174,7 @@ pub(super) async fn meta(connection: &Connection, key: &str) -> Result<Option<St
     row.map(|row| row.text("value")).transpose()
 }
 
-/// Counts a run: a database with fewer runs than it had is an older copy. Kept for that; nothing compares it yet.
+/// Counts a run: a database with fewer runs than it had is an older copy.
 async fn count_run(connection: &Connection) -> Result<(), Error> {
     let sql = "INSERT INTO meta (key, value) VALUES ('runs', '1') ON CONFLICT (key)
         DO UPDATE SET value = (meta.value::bigint + 1)::text";

@@ -28,6 +28,7 @@ pub(super) async fn claim(
           WHERE state = 'due' AND destination = $5 AND due <= $1
             AND (lease IS NULL OR lease <= $3)
             AND NOT EXISTS (SELECT 1 FROM pauses WHERE destination = $5)
+            AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'unaccepted')
           ORDER BY due, id LIMIT $4 FOR UPDATE SKIP LOCKED)
         RETURNING id";
     let (until, theirs) = (clock.theirs(until).millis(), clock.theirs(now).millis());
@@ -62,6 +63,7 @@ pub(super) async fn begin(
           UPDATE postbacks SET state = 'sending', due = NULL, attempts = attempts + 1
           WHERE id = $1 AND state = 'due' AND lease IS NOT NULL
             AND NOT EXISTS (SELECT 1 FROM pauses WHERE destination = postbacks.destination)
+            AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'unaccepted')
           RETURNING id, order_id
         ), change AS (
           INSERT INTO transitions (order_id, postback_id, at, was, became)
@@ -211,6 +213,7 @@ pub(super) async fn waiting(
 ) -> Result<Vec<(NetworkName, Time)>, Error> {
     let sql = "SELECT destination, min(CASE WHEN lease IS NULL THEN due ELSE greatest(due, lease - $1) END) AS next
         FROM postbacks WHERE state = 'due' AND destination NOT IN (SELECT destination FROM pauses)
+          AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'unaccepted')
         GROUP BY destination";
     let rows = db.rows(sql, &[&clock.skew()]).await?;
     let waiting = rows.iter().map(|row| {

@@ -34,7 +34,7 @@ pub(super) fn of(
     Ok(None)
 }
 
-fn by(
+pub(super) fn by(
     db: &Connection,
     marker: &Marker,
     namespace: &Namespace,

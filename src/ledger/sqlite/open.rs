@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
+use super::custody;
 use crate::clock::Time;
+use crate::ledger::custody::Custody;
 use crate::ledger::error::Error;
 use crate::ledger::story::Durability;
 use crate::ledger::version::{SteppedBack, is_readable};
@@ -53,7 +55,11 @@ pub(super) fn resolve(path: &Path) -> PathBuf {
 }
 
 /// Opens the file with its settings proven, its schema current.
-pub(super) fn open(path: &Path, role: Role, now: Time) -> Result<Connection, Error> {
+pub(super) fn open(
+    path: &Path,
+    (role, now): (Role, Time),
+    custody: &Custody,
+) -> Result<Connection, Error> {
     match role {
         Role::Run => make_private(path)?,
         Role::Tool if !path.exists() => {
@@ -65,20 +71,28 @@ pub(super) fn open(path: &Path, role: Role, now: Time) -> Result<Connection, Err
     }
     let mut db = connect(path, role)?;
     if role == Role::Run {
+        if number(&db, "user_version")? > 0 {
+            custody::refuse_foreign(&db, custody)?;
+        }
         migrate(&mut db, now)?;
+        custody::take(&mut db, custody, now)?;
         begin_run(&mut db)?;
+        custody::trust(&db, custody, now)?;
     }
     Ok(db)
 }
 
 /// A connection to a file that is there, its settings proven.
-fn connect(path: &Path, role: Role) -> Result<Connection, Error> {
+pub(super) fn connect(path: &Path, role: Role) -> Result<Connection, Error> {
     // Without CREATE: the file is there by now, and a directory in its place is refused.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(BUSY)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
-    identify(&db, path, role)?;
+    if identify(&db, path, role)? {
+        // So that what is free can be given back in small steps; only a new file can have it.
+        db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+    }
     configure(&db, role)?;
     Ok(db)
 }
@@ -122,8 +136,8 @@ fn make_private(path: &Path) -> Result<(), Error> {
         .map_err(io)
 }
 
-/// Refuses what is not a ledger, or not of a version that this role can use.
-fn identify(db: &Connection, path: &Path, role: Role) -> Result<(), Error> {
+/// Refuses what is not a ledger, or not of a version that this role can use. Whether it is a new file.
+fn identify(db: &Connection, path: &Path, role: Role) -> Result<bool, Error> {
     let application = number(db, "application_id")?;
     let found = number(db, "user_version")?;
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -148,7 +162,7 @@ fn identify(db: &Connection, path: &Path, role: Role) -> Result<(), Error> {
             known: SCHEMA,
         });
     }
-    Ok(())
+    Ok(tables == 0)
 }
 
 /// Sets what durability rests on, and reads it back: SQLite ignores in silence
@@ -279,8 +293,7 @@ pub(super) fn put(db: &Connection, key: &str, value: &str) -> Result<(), Error> 
     Ok(())
 }
 
-/// Ends the leases of the run before this one, and counts this one: a file with
-/// fewer runs than it had is an older copy. Kept for that; nothing compares it yet.
+/// Ends the leases of the run before this one, and counts this one: a file with fewer runs than it had is an older copy.
 fn begin_run(db: &mut Connection) -> Result<(), Error> {
     let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     step.execute("UPDATE postbacks SET lease = 0 WHERE lease IS NOT NULL", [])?;

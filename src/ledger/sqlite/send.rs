@@ -22,6 +22,7 @@ pub(super) fn claim(
         "SELECT {} WHERE state = 'due' AND destination = ?3 AND due <= ?1
            AND (lease IS NULL OR lease <= ?1)
            AND NOT EXISTS (SELECT 1 FROM pauses WHERE destination = ?3)
+           AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'unaccepted')
          ORDER BY due, postbacks.id LIMIT ?2",
         row::POSTBACK
     );
@@ -50,6 +51,7 @@ pub(super) fn begin(
             "UPDATE postbacks SET state = 'sending', due = NULL, attempts = attempts + 1
              WHERE id = ?1 AND state = 'due' AND lease IS NOT NULL
                AND NOT EXISTS (SELECT 1 FROM pauses WHERE destination = postbacks.destination)
+               AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'unaccepted')
              RETURNING order_id",
         )?
         .query_row([id], |row| row.get(0))
@@ -195,7 +197,8 @@ const WAITING: &str = "WITH RECURSIVE waits (destination) AS (
          AND lease IS NULL ORDER BY due LIMIT 1) AS free,
       (SELECT min(max(due, lease)) FROM postbacks WHERE state = 'due'
          AND +destination = waits.destination AND lease IS NOT NULL) AS leased
-    FROM waits WHERE destination IS NOT NULL AND destination NOT IN (SELECT destination FROM pauses)";
+    FROM waits WHERE destination IS NOT NULL AND destination NOT IN (SELECT destination FROM pauses)
+      AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'unaccepted')";
 
 pub(super) fn waiting(db: &Connection) -> Result<Vec<(NetworkName, Time)>, Error> {
     let mut waiting = Vec::new();

@@ -33,6 +33,8 @@ fn buy(front: &Front) -> Message {
 #[test]
 fn without_ledger_and_spool_the_page_goes_out_and_the_order_is_logged() {
     let front = Front::with("timeouts: { hold: 200ms, drain: 10s }", ordinary());
+    // The ledger's witness stands in it.
+    fs::remove_dir_all(&front.settings.record.spool).unwrap();
     fs::write(
         &front.settings.record.spool,
         "a file where the folder should be",
