@@ -13,6 +13,7 @@ use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
 use super::{Settings, alarms, exclude, guard, hand_over, returns, rules, stores, tls, webhooks};
+use crate::capture::hand_over::HandOver;
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
 use crate::name::{ConfigName, GroupName};
@@ -33,8 +34,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let mut networks = networks::read(root);
     let webhooks = webhooks::read(root, &mut networks);
     let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
-    let exclude = exclude::read(root);
-    let guard = guard::read(root);
+    let (exclude, guard) = (exclude::read(root), guard::read(root));
     let rules = rules::read(root, &known);
     let (ledger, keep) = (ledger::read(root), ledger::keep(root));
     let name = root.get("name").and_then(|name| configuration_name(&name));
@@ -74,22 +74,36 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             destinations: networks.recorded,
             webhooks,
         },
-        capture: capture::Settings {
-            cookie: CookieName::new(&cookie.name),
-            keys: opened.keys,
-            group_keys: opened.group_keys,
-            window: cookie.window,
-            attribution: cookie.attribution,
-            parameter: cookie.parameter,
-            networks: networks.captured,
+        capture: capture(
+            &cookie,
+            (opened.keys, opened.group_keys),
+            networks.captured,
             hand_over,
-        },
+        ),
         deliver: sending.settings(networks.delivered, limits.answer),
         observe: observe(rules, &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),
         accept: accept(addresses, tls, &limits, &timeouts),
         stores: Stores::new(stores),
     })
+}
+
+fn capture(
+    cookie: &Cookie<'_>,
+    (keys, group_keys): (Keys, BTreeMap<GroupName, Keys>),
+    networks: Vec<capture::Network>,
+    hand_over: HandOver,
+) -> capture::Settings {
+    capture::Settings {
+        cookie: CookieName::new(&cookie.name),
+        keys,
+        group_keys,
+        window: cookie.window,
+        attribution: cookie.attribution,
+        parameter: cookie.parameter,
+        networks,
+        hand_over,
+    }
 }
 
 fn warn(

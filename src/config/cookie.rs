@@ -47,7 +47,9 @@ pub(super) fn read<'a>(root: &Map<'a>, known: &Known) -> Cookie<'a> {
     let map = root.section("cookie");
     let name = map.or("name", "refgate".to_owned(), cookie_name);
     let window = map.or("window", 30 * DAY, Value::duration);
-    let min_click_age = map.or("min_click_age", MIN_CLICK_AGE, Value::duration);
+    let min_click_age = map.or("min_click_age", MIN_CLICK_AGE, |value| {
+        value.duration_from(Duration::ZERO)
+    });
     let words = [
         ("last_click", Attribution::LastClick),
         ("first_click", Attribution::FirstClick),

@@ -35,6 +35,7 @@ mod retire;
 mod send;
 mod sessions;
 mod steer;
+mod texts;
 
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -89,7 +90,7 @@ impl Sqlite {
         due: Arc<Notify>,
     ) -> Result<Entered, Error> {
         // Written out here, as the writer's time is everybody's.
-        let texts = enter::Texts::of(&candidate)?;
+        let texts = texts::Texts::of(&candidate)?;
         let marker = self.marker.clone();
         let work = move |db: &Connection| enter::enter(db, &marker, (&candidate, &texts));
         let after = move |entered: &Entered| match entered {

@@ -42,6 +42,7 @@ rules:
       amount: {{ css: '#totals .subtotal td' }}
     then: order
     trust_any_view: true
+cookie: {{ min_click_age: 0s }}
 deliver: {{ schedule: [10ms, 10ms] }}
 "
     )

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::known;
 use super::send::{Change, note};
+use super::texts::Texts;
 use crate::clock::Time;
 use crate::ledger::error::Error;
 use crate::ledger::known::Marker;
@@ -17,47 +18,6 @@ use crate::postback::State;
 
 /// What the postbacks of an order wait for when its amount could not be read.
 const UNREADABLE: &str = "unreadable";
-
-/// A candidate's JSON.
-pub(super) struct Texts {
-    sighting: String,
-    click: Option<String>,
-    proof: Option<String>,
-    shopper: Option<String>,
-    /// What was captured, of each postback.
-    captured: Vec<String>,
-}
-
-impl Texts {
-    pub(super) fn of(candidate: &Candidate) -> Result<Self, Error> {
-        let Candidate {
-            order, sighting, ..
-        } = candidate;
-        let click = order.click.as_ref();
-        let proof = order.proof.map(|proof| to_json("orders.proof", &proof));
-        let captured = |postback: &NewPostback| {
-            let click = order.click_of(Some(sighting), &postback.destination);
-            let values = click.map(|click| &click.values);
-            values.map_or_else(|| Ok("{}".to_owned()), |values| to_json("captured", values))
-        };
-        Ok(Self {
-            sighting: to_json("sightings.body", sighting)?,
-            click: click
-                .map(|click| to_json("orders.click", click))
-                .transpose()?,
-            proof: proof.transpose()?,
-            shopper: match order.open_until {
-                Some(_) => Some(to_json("orders.shopper", &candidate.shopper)?),
-                None => None,
-            },
-            captured: candidate
-                .postbacks
-                .iter()
-                .map(captured)
-                .collect::<Result<_, _>>()?,
-        })
-    }
-}
 
 pub(super) fn enter(
     db: &Connection,
