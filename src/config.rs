@@ -23,6 +23,7 @@ mod fields;
 mod file;
 mod guard;
 mod hand_over;
+mod held;
 mod hosts;
 pub mod keys;
 mod ledger;

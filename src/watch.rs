@@ -63,14 +63,20 @@ pub struct Watched {
     visit: Option<Visit>,
     /// By what its session is found, where it has no visit.
     session: Vec<Mark>,
-    /// Who looks, as keyed hashes.
-    shopper: Vec<Mark>,
-    /// Where he is, unless he has refused to be remembered.
-    address: Option<IpAddr>,
+    looks: Looks,
     /// Method and path, for the sighting.
     request: String,
     /// The client speaks HTTP/1.0: only the connection's end tells it the body's.
     is_old: bool,
+}
+
+/// Who looks; nothing of one who has refused to be remembered.
+#[derive(Debug, Default)]
+struct Looks {
+    /// As keyed hashes.
+    marks: Vec<Mark>,
+    /// Where he is.
+    address: Option<IpAddr>,
 }
 
 /// Whose exchange it is.
@@ -166,10 +172,13 @@ impl Watcher {
             }
             Decision::Watched(watch) => watch,
         };
-        let (visit, who) = match whose(head) {
+        let (visit, looks) = match whose(head) {
             Whose::Shopper(visit, address) => {
-                let shopper = self.shopper(&head.fields, watch.store(), address);
-                (visit, Some((shopper, address)))
+                let looks = Looks {
+                    marks: self.shopper(&head.fields, watch.store(), address),
+                    address: Some(address),
+                };
+                (visit, Some(looks))
             }
             Whose::Unwilling => (None, None),
             Whose::Excluded => {
@@ -180,7 +189,7 @@ impl Watcher {
         if visit.is_none() && navigation::is_speculative(&head.fields) {
             return None;
         }
-        let session = match (&visit, &who) {
+        let session = match (&visit, &looks) {
             (None, Some(_)) => self.session(&head.fields, watch.store()),
             _ => Vec::new(),
         };
@@ -190,8 +199,7 @@ impl Watcher {
             watch,
             visit,
             session,
-            address: who.as_ref().map(|(_, address)| *address),
-            shopper: who.map_or_else(Vec::new, |(shopper, _)| shopper),
+            looks: looks.unwrap_or_default(),
             request,
             is_old: head.version < Version::HTTP_11,
         })

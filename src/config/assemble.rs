@@ -1,7 +1,8 @@
 //! The topics put together: each stage gets its part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::added;
 use super::addresses::{self, Addresses};
@@ -12,7 +13,9 @@ use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
-use super::{Settings, alarms, exclude, guard, hand_over, returns, rules, stores, tls, webhooks};
+use super::{
+    Settings, alarms, exclude, guard, hand_over, held, returns, rules, stores, tls, webhooks,
+};
 use crate::capture::hand_over::HandOver;
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
@@ -34,12 +37,12 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let mut networks = networks::read(root);
     let webhooks = webhooks::read(root, &mut networks);
     let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
-    let (exclude, guard) = (exclude::read(root), guard::read(root));
+    let (holds, exclude) = (held::read(root, &networks.recorded), exclude::read(root));
     let rules = rules::read(root, &known);
     let (ledger, keep) = (ledger::read(root), ledger::keep(root));
     let name = root.get("name").and_then(|name| configuration_name(&name));
     let alarms = alarms::read(root, known.expect_order_within, networks.hosts());
-    let added = added::read(root);
+    let (guard, added) = (guard::read(root), added::read(root));
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();
     warn(root, (&stores, &networks, &rules), cookie.parameter);
@@ -62,17 +65,13 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
         keep,
         name,
         record: record::Settings {
-            hold: timeouts.hold,
-            spool,
-            window: cookie.window,
-            attribution: cookie.attribution,
-            min_click_age: cookie.min_click_age,
+            guard,
             checkouts,
             shoppers,
             returns,
-            guard,
             destinations: networks.recorded,
             webhooks,
+            ..judging(&cookie, timeouts.hold, spool)
         },
         capture: capture(
             &cookie,
@@ -80,12 +79,29 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             networks.captured,
             hand_over,
         ),
-        deliver: sending.settings(networks.delivered, limits.answer),
+        deliver: sending.settings(networks.delivered, limits.answer, holds),
         observe: observe(rules, &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),
         accept: accept(addresses, tls, &limits, &timeouts),
         stores: Stores::new(stores),
     })
+}
+
+/// By what orders are judged, before anybody is named.
+fn judging(cookie: &Cookie<'_>, hold: Duration, spool: PathBuf) -> record::Settings {
+    record::Settings {
+        hold,
+        spool,
+        window: cookie.window,
+        attribution: cookie.attribution,
+        min_click_age: cookie.min_click_age,
+        guard: Default::default(),
+        checkouts: HashMap::new(),
+        shoppers: HashMap::new(),
+        returns: HashMap::new(),
+        destinations: HashMap::new(),
+        webhooks: Vec::new(),
+    }
 }
 
 fn capture(

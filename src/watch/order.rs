@@ -1,6 +1,5 @@
 //! From a whole copy to the ledger: read, judge, record.
 
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, error, warn};
 
 use super::pump::{Cut, End, Ending, Pump};
-use super::{Body, Watched, Watcher, relay};
+use super::{Body, Looks, Watched, Watcher, relay};
 use crate::alarm::Alarm;
 use crate::clock::Time;
 use crate::event::Event;
@@ -33,8 +32,7 @@ struct Confirmation {
     store: Arc<Store>,
     visit: Option<Visit>,
     session: Vec<Mark>,
-    shopper: Vec<Mark>,
-    address: Option<IpAddr>,
+    looks: Looks,
     request: String,
 }
 
@@ -50,8 +48,7 @@ impl Watcher {
             watch,
             visit,
             session,
-            shopper,
-            address,
+            looks,
             request,
             is_old,
         } = watched;
@@ -72,8 +69,7 @@ impl Watcher {
             store,
             visit,
             session,
-            shopper,
-            address,
+            looks,
             request,
         };
         if response.body.is_end() {
@@ -145,8 +141,7 @@ impl Watcher {
             store,
             visit,
             session,
-            shopper,
-            address,
+            looks,
             request,
         } = confirmation;
         self.counters.add(Event::RuleMatched);
@@ -173,8 +168,7 @@ impl Watcher {
             store: &store,
             visit: &visit,
             found_by,
-            shopper: &shopper,
-            address,
+            looks: &looks,
             request: &request,
             now,
         };
@@ -223,7 +217,7 @@ impl Watcher {
         let mut sighting = seen.sighting(reading, faults)?;
         let suspicion = self.suspicion(&mut sighting, seen);
         let evidence = Evidence {
-            shopper: seen.shopper.to_vec(),
+            shopper: seen.looks.marks.clone(),
             suspicion,
             ..evidence
         };
@@ -241,7 +235,7 @@ impl Watcher {
         let look = Look {
             order: &sighting.key,
             visit: sighting.visit.as_ref().map(|visit| visit.id),
-            address: seen.address,
+            address: seen.looks.address,
         };
         let guard = self.recorder.guard();
         let suspicion = guard.look(&look, &self.record.guard, seen.now)?;
@@ -267,8 +261,7 @@ struct Seen<'a> {
     store: &'a Store,
     visit: &'a Option<Visit>,
     found_by: FoundBy,
-    shopper: &'a [Mark],
-    address: Option<IpAddr>,
+    looks: &'a Looks,
     request: &'a str,
     now: Time,
 }
@@ -355,8 +348,7 @@ mod tests {
             store: &store,
             visit: &None,
             found_by: FoundBy::default(),
-            shopper: &[],
-            address: None,
+            looks: &Looks::default(),
             request: "GET /done",
             now: Time::from_millis(0),
         };

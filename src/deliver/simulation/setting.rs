@@ -92,6 +92,7 @@ pub(super) fn settings(dice: &mut Dice) -> Settings {
         answer_limit: 4096,
         egress: Egress::default(),
         retry_after_limit: Duration::from_secs(60),
+        holds: Default::default(),
     }
 }
 
