@@ -1,11 +1,12 @@
 //! The judgement as tables: what is read and carried → where the order stands.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::*;
-use crate::order::{Field, FoundBy, OrderKey, Timing};
+use crate::order::{Field, FoundBy, OrderKey, Proof, Timing};
 use crate::store::{Protocol, Scheme, Upstream};
-use crate::visit::{Attribution, VisitId};
+use crate::visit::{Attribution, Visit, VisitId};
 
 mod proof;
 
