@@ -4,7 +4,7 @@ use refgate::alarm::Alarm;
 use refgate::order::{Doubt, Order, Standing};
 use refgate::postback::State;
 
-use crate::support::front::{Front, get};
+use crate::support::front::{Front, cookie, get};
 use crate::support::shop::ordinary;
 
 const TRUSTED: &str = "trusted_proxies: [127.0.0.1]\n";
@@ -115,14 +115,11 @@ fn partners_and_addresses_that_are_blocked_are_held_at_the_order() {
         postback: http://NETWORK/aff_lsr?offer_id=1&aff_id=AFFILIATE_ID&amount=AMOUNT&adv_unique1=ORDER_ID\n    \
         currency: USD\n    blocked: ['666']\n    answers: [{ status: 200, body: success=true, means: accepted }]\n";
     let front = front(networks);
+    let blocked = front.ask(get("/?affiliate_id=666", ""));
+    let blocked = &cookie(&blocked).expect("it is a click all the same");
     let honest = front.click();
     looks(&front, &honest, 1, "203.0.113.7");
-    looks(
-        &front,
-        &front.click_at("/?affiliate_id=666"),
-        2,
-        "203.0.113.7",
-    );
+    looks(&front, blocked, 2, "203.0.113.7");
     looks(&front, &front.click(), 3, "198.51.100.7");
     front.settled("1", State::Accepted);
     for (id, words) in [
