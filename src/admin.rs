@@ -230,14 +230,14 @@ impl Admin {
         if let Some(pauses) = self.pauses().await {
             metrics::pauses(&mut text, self.view.deliver.as_ref(), &pauses);
         }
-        let counts = tokio::time::timeout(PATIENCE, self.ledger.counts()).await;
+        let counts = tokio::time::timeout(PATIENCE, self.ledger.states()).await;
         if let Ok(Ok(counts)) = counts {
             text.metric(
                 "postbacks",
                 Kind::Gauge,
                 "Postbacks in the ledger, by state.",
             );
-            for (state, count) in counts.postbacks {
+            for (state, count) in counts {
                 text.sample("postbacks", format_args!("{{state=\"{state}\"}}"), count);
             }
         }
