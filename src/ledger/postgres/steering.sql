@@ -4,6 +4,8 @@ ALTER TABLE transitions ADD COLUMN actor TEXT;
 
 ALTER TABLE orders ADD COLUMN proof TEXT;
 ALTER TABLE orders ADD COLUMN shopper TEXT;
+-- Nobody asks it: aliases has every number.
+DROP INDEX orders_by_number;
 CREATE INDEX orders_open ON orders (open_until) WHERE open_until IS NOT NULL;
 
 -- Its index would cost every order something, and without one each postback that is removed would look through all changes.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use refgate::alarm::Alarm;
+use refgate::alarm::Standing;
 use refgate::click::Click;
 use refgate::clock::Time;
 use refgate::config::Settings;
@@ -114,13 +114,9 @@ impl Front {
         self.running().counters.get(event)
     }
 
-    /// What stands.
-    pub(crate) fn alarms(&self) -> Vec<Alarm> {
-        let standing = self.running().counters.alarms().standing();
-        standing
-            .into_iter()
-            .map(|standing| standing.alarm)
-            .collect()
+    /// What is wrong, as the operator sees it.
+    pub(crate) fn alarms(&self) -> Vec<Standing> {
+        self.running().counters.alarms().standing()
     }
 
     /// A client's connection to the app.
