@@ -45,8 +45,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     warn(root, (&stores, &networks, &rules), cookie.parameter);
     let opened = open_keys(root, &cookie, missing)?;
     let keys = (&opened.keys, &opened.group_keys);
-    let (checkouts, returns) = returns::settings(checkouts, &stores, keys);
-    let shoppers = returns::shoppers(&stores, keys);
+    let (checkouts, shoppers, returns) = returns::settings(checkouts, &stores, keys);
     Some(Settings {
         acme,
         admin: addresses.admin,

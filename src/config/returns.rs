@@ -110,6 +110,7 @@ pub(super) fn settings(
     (keys, group_keys): (&Keys, &BTreeMap<GroupName, Keys>),
 ) -> (
     HashMap<StoreName, Vec<PathPattern>>,
+    HashMap<StoreName, Marker>,
     HashMap<StoreName, record::Sessions>,
 ) {
     let (mut routes, mut returns) = (HashMap::new(), HashMap::new());
@@ -131,11 +132,11 @@ pub(super) fn settings(
         };
         returns.insert(name, sessions);
     }
-    (routes, returns)
+    (routes, shoppers(stores, (keys, group_keys)), returns)
 }
 
 /// What makes the marks of who looks at a confirmation, of every store.
-pub(super) fn shoppers(
+fn shoppers(
     stores: &[Store],
     (keys, group_keys): (&Keys, &BTreeMap<GroupName, Keys>),
 ) -> HashMap<StoreName, Marker> {
