@@ -256,7 +256,10 @@ impl Cli {
         env: Environment<'_>,
         out: &mut dyn Write,
     ) -> Result<(), say::Error> {
-        let hand = steer::Hand::of(env);
+        let hand = steer::Hand {
+            send_after: settings.deliver.holds.send_after.clone(),
+            ..steer::Hand::of(env)
+        };
         match &self.command {
             Command::Orders(orders::Args {
                 command: Some(orders::Command::ImportKnown(args)),

@@ -22,6 +22,7 @@ mod fault;
 mod fields;
 mod file;
 mod hand_over;
+mod held;
 mod hosts;
 pub mod keys;
 mod ledger;

@@ -27,6 +27,7 @@ pub mod backoff;
 mod breaker;
 mod course;
 pub mod egress;
+mod holds;
 mod lanes;
 mod pace;
 mod pausing;
@@ -39,6 +40,7 @@ pub mod verdict;
 mod webhook;
 
 pub use breaker::{State, Terms};
+pub use holds::{HoldRule, Holds};
 use lanes::Lanes;
 pub use lanes::Standing;
 pub use pace::Rate;
@@ -155,6 +157,7 @@ impl Deliver {
         let mut sends = JoinSet::new();
         let mut recovered: Option<Time> = None;
         let (mut asked, mut pauses): (Option<Time>, Option<Time>) = (None, None);
+        let mut holds: Option<Time> = None;
         loop {
             // Armed before looking: what becomes due while we look wakes us at once.
             let due = self.ledger.due().notified();
@@ -172,6 +175,7 @@ impl Deliver {
                     self.ask(now).await;
                 }
                 self.look_at_pauses(&mut pauses, now).await;
+                self.look_at_holds(&mut holds, &mut sends, now);
                 wait
             };
             // A ledger that hangs holds up the end for `drain` only. Cancel-safe: what was claimed

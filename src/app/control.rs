@@ -64,11 +64,7 @@ impl Control<'_> {
         let ledger = self.reloader.ledger.clone();
         let counters = Arc::clone(&self.counters);
         let telling = Telling::of(&self.looking);
-        let keeping = Keeping {
-            ledger: ledger.clone(),
-            counters: Arc::clone(&counters),
-            keep: self.reloader.present.keep,
-        };
+        let keeping = Keeping::of(&self.reloader);
         let mut end = pin!(end);
         // Whoever listens for signals does so before anybody hears that this serves.
         let over = poll_fn(|cx| Poll::Ready(end.as_mut().poll(cx).is_ready())).await;
@@ -91,14 +87,9 @@ impl Control<'_> {
                     .await;
             }
         };
-        let obtaining = async {
-            if let Some(acme) = self.acme {
-                acme.run(shutdown.clone()).await;
-            }
-        };
         let reloading = async {
             if let Some(again) = self.again {
-                self.reloader.run(again).await;
+                Box::pin(self.reloader.run(again)).await;
             }
         };
         // Joined on this runtime, which must live to see a second signal.
@@ -121,9 +112,15 @@ impl Control<'_> {
             until(&shutdown, telling.run()),
             until(&shutdown, reloading),
             looking,
-            obtaining,
+            obtain(self.acme, &shutdown),
         );
         Ok(ended.0.unwrap_or(0))
+    }
+}
+
+async fn obtain(acme: Option<Acme>, shutdown: &CancellationToken) {
+    if let Some(acme) = acme {
+        acme.run(shutdown.clone()).await;
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tracing::{error, info};
 
+use super::reload::Reloader;
 use crate::alarm::Alarm;
 use crate::cause::Causes;
 use crate::clock::Time;
@@ -38,6 +39,15 @@ pub(super) struct Keeping {
 }
 
 impl Keeping {
+    /// The ledger that is run on, as long as the configuration says.
+    pub(super) fn of(reloader: &Reloader) -> Self {
+        Self {
+            ledger: reloader.ledger.clone(),
+            counters: Arc::clone(&reloader.counters),
+            keep: reloader.present.keep,
+        }
+    }
+
     /// Goes on until it is dropped.
     pub(super) async fn run(self) {
         tokio::join!(self.watch(), self.retire());
@@ -86,11 +96,10 @@ impl Keeping {
         loop {
             let retired = self.round(keep).await;
             match retired {
-                Ok(0) => {}
+                Ok(0) | Err(Error::Away(_)) => {}
                 Ok(orders) => info!(orders, "orders older than what is kept were retired"),
-                Err(Error::Away(_)) => {}
                 Err(fault) => {
-                    error!(error = %Causes(&fault), "orders that are too old stay in the ledger")
+                    error!(error = %Causes(&fault), "orders that are too old stay in the ledger");
                 }
             }
             sleep(ROUND).await;

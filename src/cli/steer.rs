@@ -1,7 +1,8 @@
 //! Steering from the command line: which postbacks, why and by whom; in bulk shown first, done with `--yes`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -14,6 +15,7 @@ use crate::actor::{Actor, Reason};
 use crate::clock::Time;
 use crate::ledger::{Action, LIST, Ledger, Moved, Refusal, Steer, Steered, Which};
 use crate::money::{Decimal, Money};
+use crate::name::NetworkName;
 use crate::postback::{Postback, PostbackId, State};
 
 /// Postbacks shown of many.
@@ -26,6 +28,8 @@ pub struct Hand {
     pub actor: Actor,
     /// The time.
     pub now: Time,
+    /// How long after its order each destination is told at the earliest.
+    pub send_after: HashMap<NetworkName, Duration>,
 }
 
 impl Hand {
@@ -34,6 +38,7 @@ impl Hand {
         Self {
             actor: By::default().name(env),
             now: Time::now(),
+            send_after: HashMap::new(),
         }
     }
 }
@@ -113,6 +118,7 @@ pub(super) async fn run(
             .actor
             .clone()
             .unwrap_or_else(|| hand.actor.clone()),
+        send_after: hand.send_after.clone(),
     };
     let action = steer.action;
     let steered = ledger.steer(steer, hand.now).await?;
@@ -120,7 +126,7 @@ pub(super) async fn run(
     if as_json {
         json(out, &report(action, &moved, &refused))?;
     } else {
-        tell(action, &moved, out)?;
+        tell(action, &moved, hand.now, out)?;
     }
     settle(action, moved.len(), &refused, (as_json, out))
 }
@@ -207,14 +213,16 @@ fn report(action: Action, moved: &[Moved], refused: &[Refusal]) -> Report {
     }
 }
 
-fn tell(action: Action, moved: &[Moved], out: &mut dyn io::Write) -> Result<(), Error> {
+fn tell(action: Action, moved: &[Moved], now: Time, out: &mut dyn io::Write) -> Result<(), Error> {
     for Moved { was, postback } in moved.iter().take(SHOWN) {
         let id = postback.id;
-        match (action, postback.state) {
-            (Action::Resend | Action::Release, _) => {
-                writeln!(out, "Postback {id} was {was}, and is due now.")?;
-            }
-            (_, state) => writeln!(out, "Postback {id} was {was}, and is {state} now.")?,
+        let state = postback.state;
+        match postback.due.filter(|due| *due > now) {
+            Some(due) => writeln!(
+                out,
+                "Postback {id} was {was}, and is due at {due}, as `send_after` says."
+            )?,
+            None => writeln!(out, "Postback {id} was {was}, and is {state} now.")?,
         }
     }
     if moved.len() > SHOWN {

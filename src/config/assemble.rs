@@ -12,8 +12,7 @@ use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
-use super::{Settings, alarms, exclude, hand_over, returns, rules, stores, tls, webhooks};
-use crate::capture::hand_over::HandOver;
+use super::{Settings, alarms, exclude, hand_over, held, returns, rules, stores, tls, webhooks};
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
 use crate::name::{ConfigName, GroupName};
@@ -25,8 +24,7 @@ use crate::{accept, capture, forward, observe, record};
 /// Everything that the file says; some of it is missing only if a fault was reported.
 pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let addresses = addresses::read(root);
-    let limits = limits::limits(root);
-    let timeouts = limits::timeouts(root);
+    let (limits, timeouts) = (limits::limits(root), limits::timeouts(root));
     let sending = limits::deliver(root);
     let (stores, known, checkouts) = stores::read(root, &addresses.sockets());
     let (tls, acme) = tls::read(root, &addresses, &stores);
@@ -34,7 +32,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let mut networks = networks::read(root);
     let webhooks = webhooks::read(root, &mut networks);
     let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
-    let exclude = exclude::read(root);
+    let (holds, exclude) = (held::read(root, &networks.recorded), exclude::read(root));
     let rules = rules::read(root, &known);
     let (ledger, keep) = (ledger::read(root), ledger::keep(root));
     let name = root.get("name").and_then(|name| configuration_name(&name));
@@ -45,7 +43,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     warn(root, (&stores, &networks, &rules), cookie.parameter);
     let opened = open_keys(root, &cookie, missing)?;
     let keys = (&opened.keys, &opened.group_keys);
-    let (checkouts, shoppers, returns) = returns::settings(checkouts, &stores, keys);
+    let seen = returns::settings(checkouts, &stores, keys);
     Some(Settings {
         acme,
         admin: addresses.admin,
@@ -66,9 +64,9 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             window: cookie.window,
             attribution: cookie.attribution,
             min_click_age: cookie.min_click_age,
-            checkouts,
-            shoppers,
-            returns,
+            checkouts: seen.checkouts,
+            shoppers: seen.shoppers,
+            returns: seen.returns,
             destinations: networks.recorded,
             webhooks,
         },
@@ -78,30 +76,12 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             networks.captured,
             hand_over,
         ),
-        deliver: sending.settings(networks.delivered, limits.answer),
+        deliver: sending.settings(networks.delivered, limits.answer, holds),
         observe: observe(rules, &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),
         accept: accept(addresses, tls, &limits, &timeouts),
         stores: Stores::new(stores),
     })
-}
-
-fn capture(
-    cookie: &Cookie<'_>,
-    (keys, group_keys): (Keys, BTreeMap<GroupName, Keys>),
-    networks: Vec<capture::Network>,
-    hand_over: HandOver,
-) -> capture::Settings {
-    capture::Settings {
-        cookie: CookieName::new(&cookie.name),
-        keys,
-        group_keys,
-        window: cookie.window,
-        attribution: cookie.attribution,
-        parameter: cookie.parameter,
-        networks,
-        hand_over,
-    }
 }
 
 fn warn(
@@ -132,6 +112,24 @@ fn accept(
         idle_timeout: timeouts.idle,
         stall_timeout: timeouts.stall,
         drain: timeouts.drain,
+    }
+}
+
+fn capture(
+    cookie: &Cookie<'_>,
+    (keys, group_keys): (Keys, BTreeMap<GroupName, Keys>),
+    networks: Vec<capture::Network>,
+    hand_over: capture::hand_over::HandOver,
+) -> capture::Settings {
+    capture::Settings {
+        cookie: CookieName::new(&cookie.name),
+        keys,
+        group_keys,
+        window: cookie.window,
+        attribution: cookie.attribution,
+        parameter: cookie.parameter,
+        networks,
+        hand_over,
     }
 }
 

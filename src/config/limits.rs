@@ -7,7 +7,7 @@ use super::egress;
 use super::reader::Map;
 use super::value::Value;
 use crate::deliver::egress::Egress;
-use crate::deliver::{Destination, Settings, Terms};
+use crate::deliver::{Destination, Holds, Settings, Terms};
 use crate::name::NetworkName;
 
 const KIB: usize = 1 << 10;
@@ -104,6 +104,7 @@ impl Deliver {
         self,
         destinations: HashMap<NetworkName, Destination>,
         answer_limit: usize,
+        holds: Holds,
     ) -> Settings {
         Settings {
             destinations,
@@ -115,6 +116,7 @@ impl Deliver {
             rest: self.rest,
             answer_limit,
             retry_after_limit: self.retry_after_limit,
+            holds,
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! What variables and files gave as free text is masked in all of it.
 
+mod held;
 mod rule;
 mod store;
 mod visitors;
@@ -172,6 +173,7 @@ fn postbacks(settings: &Settings, lines: &mut Vec<String>) {
     }
     webhooks::webhooks(settings, lines);
     sending(settings, lines);
+    lines.extend(held::sentences(settings));
 }
 
 fn timing(timing: Timing) -> impl Iterator<Item = String> {

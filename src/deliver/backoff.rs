@@ -149,6 +149,7 @@ mod tests {
             answer_limit: 65_536,
             egress: Egress::default(),
             retry_after_limit: Duration::from_secs(6 * HOUR),
+            holds: Default::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use regex::Regex;
 
 use super::breaker::Terms;
 use super::egress::Egress;
+use super::holds::Holds;
 use super::pace::Rate;
 use super::template::Template;
 use super::webhook::Key;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub answer_limit: usize,
     /// A `Retry-After` is believed up to here.
     pub retry_after_limit: Duration,
+    /// When what is held goes on by itself.
+    pub holds: Holds,
 }
 
 /// One destination.

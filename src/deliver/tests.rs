@@ -50,6 +50,7 @@ async fn deliver(dir: &std::path::Path, address: std::net::SocketAddr) -> Delive
         answer_limit: 4096,
         egress: Egress::default(),
         retry_after_limit: HOUR,
+        holds: Holds::default(),
     };
     ledger.enter(candidate).await.unwrap();
     Deliver::new(ledger, settings, Arc::default()).unwrap()
@@ -121,6 +122,7 @@ async fn what_is_unclear_for_an_hour_is_an_alarm() {
         from: ledger::Action::Resend.usual(),
         reason: "asked".parse().unwrap(),
         actor: crate::actor::Actor::unknown(),
+        send_after: Default::default(),
     };
     deliver.ledger.steer(resend, Time::now()).await.unwrap();
     deliver.ask(ended.plus(minute * 1501)).await;

@@ -176,7 +176,7 @@ impl Sqlite {
         filter: PostbackFilter,
         limit: usize,
     ) -> Result<Vec<Postback>, Error> {
-        self.read(move |db| find::postbacks(db, &filter, limit))
+        self.look(move |db| find::postbacks(db, &filter, limit))
             .await
     }
 

@@ -4,6 +4,7 @@
 //! An order's standing follows: it is credited from the moment that somebody is told, or is to be told, of it on the
 //! operator's word; and it is nobody's when every postback of it is dead without an attempt.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Engine, Error, LIST, Ledger, PostbackFilter};
 use crate::actor::{Actor, Reason};
 use crate::clock::Time;
+use crate::name::NetworkName;
 use crate::order::Doubt;
 use crate::postback::{Postback, PostbackId, State};
 
@@ -129,6 +131,8 @@ pub struct Steer {
     pub reason: Reason,
     /// Who says so, kept beside it.
     pub actor: Actor,
+    /// How long after its order each destination is told at the earliest: a release waits for that too.
+    pub send_after: HashMap<NetworkName, Duration>,
 }
 
 /// What became of one postback.
@@ -190,12 +194,21 @@ impl Steer {
         }
         Ok(Postback {
             state,
-            due: (state == State::Due).then_some(now),
+            due: (state == State::Due).then(|| self.due(was, now)),
             doubt: self.doubt(),
             cause: Some(self.cause()),
             spent: if self.anew() { was.attempts } else { was.spent },
             ..was.clone()
         })
+    }
+
+    /// When it is sent. What is sent again is asked for by name, and does not wait.
+    fn due(&self, was: &Postback, now: Time) -> Time {
+        let wait = self.send_after.get(&was.destination);
+        match (self.action, wait) {
+            (Action::Release, Some(wait)) => was.at.plus(*wait).max(now),
+            _ => now,
+        }
     }
 
     /// Whether the schedule begins anew.

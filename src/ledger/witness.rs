@@ -52,7 +52,6 @@ pub(super) struct Begun {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Seen {
     pub(super) at: Time,
-    #[serde(flatten)]
     pub(super) facts: Facts,
 }
 

@@ -2,6 +2,7 @@
 
 mod consent;
 mod hand_over;
+mod held;
 mod keys;
 mod ledger;
 mod reference;

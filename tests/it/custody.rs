@@ -44,7 +44,7 @@ fn a_ledger_in_the_place_of_another_waits_for_the_operators_word() {
     let address = admin.local_addr().unwrap();
     let text = config(&shop, &format!("admin: {address}"));
     // What was seen of the ledger that was here.
-    let witness = r#"{"at":1795392000000,"ledger":"00112233445566778899aabbccddeeff","accepted":1,"runs":3,"changes":9,"attempt":null,"order":null}"#;
+    let witness = r#"{"at":1795392000000,"facts":{"ledger":"00112233445566778899aabbccddeeff","accepted":1,"runs":3,"changes":9,"attempt":null,"order":null}}"#;
     let before = move |folder: &std::path::Path| {
         std::fs::create_dir(folder.join("spool")).unwrap();
         std::fs::write(folder.join("spool/ledger.witness"), witness).unwrap();

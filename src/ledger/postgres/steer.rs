@@ -48,7 +48,7 @@ async fn all(
     now: Time,
 ) -> Result<Vec<Steered>, Error> {
     let mut before = locked(db, batch).await?;
-    let mut moved = Vec::new();
+    let (mut moved, mut due) = (Vec::new(), Vec::new());
     let steered = batch.iter().map(|&id| {
         let done = match before.remove(&id) {
             None => Err(Refusal::NoPostback(id)),
@@ -57,12 +57,15 @@ async fn all(
                 postback,
             }),
         };
-        moved.extend(done.is_ok().then_some(id));
+        if let Ok(one) = &done {
+            moved.push(id);
+            due.push(one.postback.due.map(Time::millis));
+        }
         Steered { id, done }
     });
     let steered: Vec<Steered> = steered.collect();
     if !moved.is_empty() {
-        write(db, steer, &moved, now).await?;
+        write(db, steer, (&moved, &due), now).await?;
         turn(db, steer, &moved, now).await?;
     }
     Ok(steered)
@@ -94,7 +97,7 @@ async fn locked(
 async fn write(
     db: &Connection,
     steer: &Steer,
-    moved: &[PostbackId],
+    (moved, due): (&[PostbackId], &[Option<i64>]),
     now: Time,
 ) -> Result<(), Error> {
     let (became, cause) = (steer.action.becomes().as_str(), steer.cause());
@@ -103,14 +106,15 @@ async fn write(
         SELECT order_id, id, $2::bigint, state, $3::text, $4::text, $5::text
         FROM postbacks WHERE id = ANY ($1) ORDER BY id";
     db.run(sql, &[&moved, &at, &became, &cause, &actor]).await?;
-    let due = (steer.action.becomes() == State::Due).then_some(at);
     let doubt = steer
         .doubt()
         .map(|doubt| to_word("postbacks.doubt", &doubt));
     let doubt = doubt.transpose()?;
     let anew = steer.anew();
-    let sql = "UPDATE postbacks SET state = $2, due = $3, doubt = $4, cause = $5, lease = NULL,
-        spent = CASE WHEN $6 THEN attempts ELSE spent END WHERE id = ANY ($1)";
+    let sql =
+        "UPDATE postbacks SET state = $2, due = moved.due, doubt = $4, cause = $5, lease = NULL,
+          spent = CASE WHEN $6 THEN attempts ELSE spent END
+        FROM unnest($1::bigint[], $3::bigint[]) AS moved (id, due) WHERE postbacks.id = moved.id";
     let params: Params<'_> = &[&moved, &became, &due, &doubt, &cause, &anew];
     db.run(sql, params).await?;
     Ok(())

@@ -166,6 +166,10 @@ fn whole(path: &Path) -> Result<Compacted, Error> {
     })
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "on a thread of its own, which has nothing else to do"
+)]
 fn stepwise(path: &Path) -> Result<Compacted, Error> {
     let db = open::connect(path, Role::Tool)?;
     let before = size(&db)?;

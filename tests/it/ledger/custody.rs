@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use refgate::ledger::{Custody, Deed, Entered, Error, Ledger, Role, Settings, Whose};
@@ -95,7 +96,6 @@ async fn the_first_one_and_each_after_it_is_taken_as_it_is() {
     let witness = place.spool.path().join("ledger.witness");
     let text = fs::read_to_string(&witness).unwrap();
     assert!(text.contains("\"n2\""), "the last order is in it: {text}");
-    use std::os::unix::fs::PermissionsExt as _;
     let mode = fs::metadata(&witness).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }

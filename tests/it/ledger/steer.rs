@@ -1,5 +1,7 @@
 //! Steering: only the edges that the manual draws happen, each with its actor; a claim ends by it; orders follow.
 
+use std::time::Duration;
+
 use refgate::ledger::{
     Action, BATCH, Error, Ledger, PostbackFilter, Refusal, Role, Settlement, Steer, Story, Which,
 };
@@ -302,6 +304,22 @@ async fn an_order_is_credited_when_released_and_nobodys_when_all_of_it_is_refuse
     assert_eq!((postback.due, postback.doubt), (Some(later(5)), None));
     let claimed = desk.0.claim(&aspire(), later(5), LEASE, 9).await.unwrap();
     assert!(claimed.iter().any(|one| one.id == id), "{claimed:?}");
+}
+
+#[tokio::test]
+async fn a_release_waits_for_send_after_and_a_resend_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let desk = desk(&dir);
+    for (action, due) in [(Action::Release, later(3600)), (Action::Resend, later(5))] {
+        let id = desk.held(&format!("{action:?}")).await;
+        let waits = Steer {
+            send_after: [(aspire(), Duration::from_secs(3600))].into(),
+            ..steer(action, &[id])
+        };
+        desk.steer(waits).await.unwrap();
+        let postback = desk.0.postback(id).await.unwrap().postback;
+        assert_eq!(postback.due, Some(due), "{action:?}");
+    }
 }
 
 #[tokio::test]

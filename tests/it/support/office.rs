@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use refgate::clock::Time;
 use refgate::deliver::egress::Egress;
-use refgate::deliver::{Answer, Dedupe, Deliver, Destination, Settings, Terms};
+use refgate::deliver::{Answer, Dedupe, Deliver, Destination, Holds, Settings, Terms};
 use refgate::demo::network::Network;
 use refgate::event::Counters;
 use refgate::ledger::{Error, Ledger, Role, Told};
@@ -254,6 +254,7 @@ fn settings(template: &str, address: SocketAddr) -> Settings {
         answer_limit: 4096,
         egress: Egress::default(),
         retry_after_limit: Duration::from_secs(3600),
+        holds: Holds::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Candidates and ledgers, one line each.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -172,5 +173,6 @@ pub(crate) fn steer(action: Action, ids: &[PostbackId]) -> Steer {
         from: action.usual(),
         reason: "asked".parse().unwrap(),
         actor: "alice".parse().unwrap(),
+        send_after: HashMap::new(),
     }
 }
