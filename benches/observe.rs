@@ -82,6 +82,7 @@ fn rules() -> Rules {
     };
     let settings = Settings {
         rules: vec![rule],
+        pixels: Default::default(),
         body_limit: 2 << 20,
         decoded_limit: 8 << 20,
         read_timeout: Duration::from_secs(1),

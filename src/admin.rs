@@ -1,37 +1,39 @@
-//! The operator's listener: health, alarms and counters, on loopback.
+//! The operator's listener: health, alarms and counters, and what he may have done.
+//!
+//! It is on loopback, or a Unix socket, or asks for a token (`door`); what is done by it is recorded
+//! with who did it.
 
+mod door;
+mod listener;
 mod metrics;
+mod serve;
+mod settings;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
 use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{info, warn};
 
+use crate::actor::Actor;
+use crate::cause::Causes;
 use crate::clock::Time;
 use crate::current::Current;
 use crate::deliver::{Deliver, State};
 use crate::event::{Counters, Event};
-use crate::ledger::{Ledger, Pause};
+use crate::ledger::{Deed, Ledger, Pause};
 use crate::record::spool::Spool;
 use crate::reload::{Asking, Outcome};
 use crate::store::Stores;
 use metrics::{Kind, Page};
 
-/// How long an operator's client may take over a request head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+pub use listener::Listener;
+pub use serve::serve;
+pub use settings::{Address, Settings, Token};
 
 /// How long the ledger may take over a probe, or its counts.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -77,62 +79,6 @@ impl std::fmt::Debug for Gauge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         (self.0)().fmt(f)
     }
-}
-
-/// Serves the operator's pages until `shutdown`; not at all without a listener.
-pub async fn serve(listener: Option<TcpListener>, admin: Arc<Admin>, shutdown: CancellationToken) {
-    let Some(listener) = listener else { return };
-    let tracker = TaskTracker::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shutdown.cancelled() => break,
-        };
-        let Ok((stream, _peer)) = accepted else {
-            // Out of descriptors, most likely; the next one may succeed.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let admin = Arc::clone(&admin);
-        let service = service_fn(move |request| answer(Arc::clone(&admin), request));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .keep_alive(false)
-            .serve_connection(TokioIo::new(stream), service);
-        tracker.spawn(async move {
-            if let Err(error) = connection.await {
-                warn!(%error, "a connection to the admin listener broke off");
-            }
-        });
-    }
-}
-
-async fn answer(
-    admin: Arc<Admin>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let plain = |status, words: &str| page(status, "text/plain; charset=utf-8", words.to_owned());
-    let not_allowed = |words| Ok(plain(StatusCode::METHOD_NOT_ALLOWED, words));
-    Ok(match (request.uri().path(), request.method()) {
-        ("/healthz", &Method::GET) => admin.health().await,
-        ("/metrics", &Method::GET) => admin.metrics().await,
-        ("/alarms", &Method::GET) => admin.alarms(),
-        // A browser says so of itself: a page somewhere must not do what its operator may.
-        ("/reload", &Method::POST) if request.headers().contains_key("sec-fetch-site") => {
-            plain(StatusCode::FORBIDDEN, "not from a browser\n")
-        }
-        ("/reload", &Method::POST) => match admin.reload().await {
-            Ok(words) => plain(StatusCode::OK, &format!("{words}\n")),
-            Err(words) => plain(StatusCode::CONFLICT, &format!("{words}\n")),
-        },
-        ("/healthz" | "/metrics" | "/alarms", _) => return not_allowed("GET only\n"),
-        ("/reload", _) => return not_allowed("POST only\n"),
-        _ => plain(
-            StatusCode::NOT_FOUND,
-            "here are /healthz, /alarms, /metrics and /reload\n",
-        ),
-    })
 }
 
 impl Admin {
@@ -208,11 +154,31 @@ impl Admin {
         down.map(|(name, _)| name.to_string()).collect()
     }
 
-    async fn reload(&self) -> Outcome {
+    /// Another configuration, on somebody's word.
+    async fn reload(&self, actor: Actor) -> Outcome {
+        self.record(actor, "reload").await;
         match &self.view.reload {
             Some(asking) => asking.ask().await,
             None => Err("this one was started without a file to read again".to_owned()),
         }
+    }
+
+    /// Keeps who did what. A ledger that does not take it is no reason not to do it: the log has it too.
+    async fn record(&self, actor: Actor, verb: &'static str) {
+        info!(%actor, verb, "asked for by the admin listener");
+        let deed = Deed {
+            actor,
+            verb,
+            subject: None,
+            reason: None,
+        };
+        let recording = self.ledger.record(deed, Time::now());
+        let why = match tokio::time::timeout(PATIENCE, recording).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => Causes(&error).to_string(),
+            Err(_elapsed) => format!("it takes no write within {PATIENCE:?}"),
+        };
+        warn!(verb, why, "the ledger does not record what was asked for");
     }
 
     /// Whether an order can be entered now: reads succeed also where the ledger is locked, full or
@@ -264,14 +230,14 @@ impl Admin {
         if let Some(pauses) = self.pauses().await {
             metrics::pauses(&mut text, self.view.deliver.as_ref(), &pauses);
         }
-        let counts = tokio::time::timeout(PATIENCE, self.ledger.counts()).await;
+        let counts = tokio::time::timeout(PATIENCE, self.ledger.states()).await;
         if let Ok(Ok(counts)) = counts {
             text.metric(
                 "postbacks",
                 Kind::Gauge,
                 "Postbacks in the ledger, by state.",
             );
-            for (state, count) in counts.postbacks {
+            for (state, count) in counts {
                 text.sample("postbacks", format_args!("{{state=\"{state}\"}}"), count);
             }
         }
@@ -322,5 +288,16 @@ fn page(status: StatusCode, media_type: &'static str, text: String) -> Response<
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // No page elsewhere may make anything of it.
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("cross-origin-resource-policy", "same-origin"),
+        (
+            "content-security-policy",
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     response
 }

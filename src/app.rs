@@ -17,7 +17,7 @@ mod worker;
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -31,7 +31,7 @@ use tracing::warn;
 use crate::accept::passed::{self, Passed};
 use crate::accept::{self, Worker, tls};
 use crate::acme::{self, Acme, Tokens};
-use crate::admin::{Admin, Gauge, View};
+use crate::admin::{self, Admin, Gauge, View};
 use crate::clock::Time;
 use crate::config::Settings;
 use crate::current::Current;
@@ -191,9 +191,9 @@ impl App {
     ///
     /// # Errors
     /// The system does not say.
-    pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
+    pub fn admin_address(&self) -> io::Result<Option<admin::Address>> {
         let admin = self.listening.admin.as_ref();
-        admin.map(TcpListener::local_addr).transpose()
+        admin.map(admin::Listener::address).transpose()
     }
 
     /// Serves until `end` comes, then lets requests and sends in flight finish
@@ -265,7 +265,7 @@ impl App {
         let stores = Arc::new(Current::new(self.settings.stores.clone()));
         let operator = self.operator(&worker, &stores, asking);
         let forward = Arc::clone(&self.generation.proxy.forward);
-        let looking = self.looking();
+        let looking = self.looking(&stores);
         let (checked, checking) = watch::channel((self.settings.stores.clone(), forward));
         let checking = Checking {
             checked: checking,
@@ -304,7 +304,7 @@ impl App {
     }
 
     /// What is looked at for alarms.
-    fn looking(&self) -> Looking {
+    fn looking(&self, stores: &Arc<Current<Stores>>) -> Looking {
         let ledger = match &self.settings.ledger {
             ledger::Settings::Sqlite(path) => path.parent().map(Path::to_owned),
             ledger::Settings::Postgres(_) => None,
@@ -316,6 +316,7 @@ impl App {
             ledger: self.ledger.clone(),
             spool: self.spool.clone(),
             deliver: self.deliver.clone(),
+            stores: Arc::clone(stores),
             certificates: tls.map(|tls| Arc::clone(tls.certificates())),
             folders: ledger
                 .into_iter()

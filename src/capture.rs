@@ -11,6 +11,7 @@ mod consent;
 pub mod cookies;
 pub mod hand_over;
 pub mod hops;
+mod kept;
 mod later;
 pub mod navigation;
 mod place;
@@ -169,6 +170,7 @@ impl Settings {
     /// Reads `head` as a request to a store.
     pub fn capture(&self, head: &mut Head<'_>, by: By<'_>) -> Captured {
         let ours = cookies::take(head.fields, &self.cookie);
+        self.came_back(head, &ours, by.place.store);
         let before = self.hide_token(head.fields, by.place);
         let store = by.place.store;
         let apart = query::take_apart(head.target, |name, value| {

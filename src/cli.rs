@@ -17,6 +17,7 @@ pub mod known;
 pub mod ledger;
 pub mod log;
 pub mod orders;
+pub mod out;
 pub mod pause;
 pub mod postbacks;
 pub mod reload;
@@ -42,8 +43,10 @@ use crate::clock::Time;
 use crate::config::keys::Missing;
 use crate::config::{self, Faults, Loaded};
 use crate::demo::scene;
+use crate::inert;
 use crate::ledger::{Ledger, Role};
 use crate::record::spool::Spool;
+use out::Inert;
 
 /// The configuration or the command is wrong: `EX_USAGE` of sysexits.h.
 const USAGE: u8 = 64;
@@ -113,9 +116,9 @@ enum Command {
     /// Enter the orders that were spooled while the ledger failed
     Import,
     /// Have the one that runs read its configuration again; nobody is cut off
-    Reload,
+    Reload(ask::Args),
     /// List what is wrong with the one that runs, and where the manual says what to do
-    Alarms,
+    Alarms(ask::Args),
 }
 
 /// Why a command was not done.
@@ -167,7 +170,7 @@ pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>, env: Environmen
         }
     };
     // Not locked: in the demo the log goes to standard output too.
-    let mut out = io::BufWriter::new(io::stdout());
+    let mut out = Inert::new(io::BufWriter::new(io::stdout()), cli.json);
     let done = cli.done(env, &mut out).and_then(|code| {
         out.flush()?;
         Ok(code)
@@ -209,13 +212,13 @@ impl Cli {
                 let loaded = self.load(env, Missing::Pretend)?;
                 return Ok(test::run(args, &loaded.settings, self.json, out)?);
             }
-            Command::Reload => {
-                let path = self.path();
-                reload::run(config::admin(&path, env)?, self.json, out)?;
+            Command::Reload(args) => {
+                let (admin, user) = (config::admin(&self.path(), env)?, env("USER"));
+                reload::run(admin.as_ref(), (args, user.as_deref()), self.json, out)?;
             }
-            Command::Alarms => {
-                let path = self.path();
-                alarms::run(config::admin(&path, env)?, self.json, out)?;
+            Command::Alarms(args) => {
+                let (admin, user) = (config::admin(&self.path(), env)?, env("USER"));
+                alarms::run(admin.as_ref(), (args, user.as_deref()), self.json, out)?;
             }
             Command::Key(args) => key::run(args, self.json, out)?,
             Command::Orders(_)
@@ -318,6 +321,8 @@ impl Cli {
 fn list(faults: &Faults) {
     let count = faults.findings().len();
     let many = if count == 1 { "fault" } else { "faults" };
+    let faults = faults.to_string();
+    let faults = inert::lines(&faults);
     eprintln!("{faults}\nrefgate: {count} {many} in the configuration; nothing was started");
 }
 
@@ -327,5 +332,5 @@ fn list(faults: &Faults) {
     reason = "the last word of a command that was not done"
 )]
 fn tell(error: &dyn std::error::Error) {
-    eprintln!("refgate: {}", Causes(error));
+    eprintln!("refgate: {}", inert::lines(&Causes(error).to_string()));
 }

@@ -9,6 +9,7 @@
 
 mod added;
 mod addresses;
+mod admin;
 mod alarms;
 mod answers;
 mod assemble;
@@ -35,6 +36,7 @@ pub mod report;
 mod returns;
 mod rules;
 mod scope;
+mod sensitive;
 mod stores;
 mod text;
 mod tls;
@@ -47,7 +49,6 @@ mod when;
 mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -88,8 +89,8 @@ pub struct Settings {
     pub deliver: deliver::Settings,
     /// The stores, by host.
     pub stores: Stores,
-    /// Health and counters, for the operator alone.
-    pub admin: Option<SocketAddr>,
+    /// Where the operator looks and steers.
+    pub admin: Option<crate::admin::Settings>,
     /// What is looked at for alarms, and who is told of them.
     pub alarms: alarm::Settings,
     /// What is added to requests and responses.
@@ -132,7 +133,7 @@ pub struct Loaded {
     pub keys: BTreeSet<String>,
 }
 
-/// The operator's address in the file `path`, whatever else is wrong with it: that is for the one
+/// The operator's listener in the file `path`, with those of its tokens that can be read, whatever else is wrong with it: that is for the one
 /// that runs to say, by its own environment.
 ///
 /// # Errors
@@ -140,12 +141,12 @@ pub struct Loaded {
 pub fn admin(
     path: &Path,
     env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<SocketAddr>, Faults> {
+) -> Result<Option<crate::admin::Settings>, Faults> {
     let faults = |findings| Faults::new(path, findings);
     let text = file::read(path).map_err(|finding| faults(vec![finding]))?;
     let node = yaml::parse(&text).map_err(faults)?;
     let cx = Context::new(path.parent().unwrap_or(Path::new("")), env);
-    let admin = addresses::admin(&Map::root(&cx, &node), &[]);
+    let admin = admin::read(&Map::root(&cx, &node), &[], admin::Tokens::Own);
     let notes = cx.finish();
     match notes.faults.is_empty() {
         true => Ok(admin),

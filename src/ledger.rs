@@ -81,6 +81,7 @@ mod stand;
 mod state;
 mod steer;
 mod story;
+mod tally;
 mod version;
 mod witness;
 mod writer;
@@ -131,6 +132,7 @@ pub struct Ledger {
     engine: Arc<Engine>,
     due: Arc<Notify>,
     witness: Option<Arc<Witness>>,
+    tally: tally::Tally,
 }
 
 /// Where the ledger is kept.

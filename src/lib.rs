@@ -71,14 +71,14 @@ pub mod watch;
 // The request path.
 pub mod proxy;
 
-// What the operator wrote: fills every stage's settings.
-pub mod config;
-
 // What the operator asks for.
 pub mod reload;
 
-// What the operator looks at.
+// What the operator looks at, and steers by.
 pub mod admin;
+
+// What the operator wrote: fills every stage's settings.
+pub mod config;
 
 // Everything put together.
 pub mod app;

@@ -15,6 +15,7 @@ mod gather;
 mod guard;
 pub mod html;
 mod json;
+pub mod pixel;
 pub mod pool;
 pub mod reading;
 pub mod rule;
@@ -38,6 +39,8 @@ pub use watch::{Matched, Watch};
 pub struct Settings {
     /// The rules, in the order of the configuration.
     pub rules: Vec<rule::Rule>,
+    /// What pages should not load from, as it would count an order once more.
+    pub pixels: pixel::Pixels,
     /// Largest copy of a body, as sent, in bytes.
     pub body_limit: usize,
     /// Largest decoded body in bytes.

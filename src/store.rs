@@ -1,6 +1,8 @@
 //! A store: a set of hosts served from one upstream, with its money.
 
 pub mod hosts;
+pub mod kept;
+pub mod sales;
 pub mod scope;
 pub mod tls;
 pub mod traffic;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example ledger -- enter DIRECTORY|URL [--callers 64] [--orders 20000] [--rounds 5] [--random]
+//! cargo run --release --example ledger -- looks DIRECTORY --orders 10000000
 //! ```
 //!
 //! A directory has SQLite's files made in it, a URL names a PostgreSQL database that is the bench's own.
@@ -17,6 +18,7 @@
 )]
 
 mod enter;
+mod looks;
 mod orders;
 mod raw;
 mod spent;
@@ -61,6 +63,7 @@ fn main() {
     }
     match verb.as_str() {
         "enter" => enter::run(&asked),
+        "looks" => looks::run(&asked),
         other => panic!("{other}: unknown"),
     }
 }

@@ -1,6 +1,6 @@
 //! How alarms are looked for and told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::name::StoreName;
@@ -13,10 +13,10 @@ pub struct Settings {
     pub look: Duration,
     /// Who is told.
     pub webhook: Option<Webhook>,
+    /// The stores whose checkout is seen.
+    pub checkouts: HashSet<StoreName>,
     /// Within what time an order is expected in a store; by experience in the others.
     pub expect_order_within: HashMap<StoreName, Duration>,
-    /// Hosts of pixels and scripts by which networks count orders themselves.
-    pub pixels: Vec<String>,
 }
 
 /// The operator's own address for alarms.

@@ -2,7 +2,7 @@
 //! certificates, other configurations, and the end.
 
 use std::future::{Future, poll_fn};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,7 +15,6 @@ use tracing::info;
 use super::away;
 use super::health::Checking;
 use super::keeping::Keeping;
-use super::listen;
 use super::looking::Looking;
 use super::reload::{Again, Reloader};
 use super::webhook::Telling;
@@ -33,7 +32,7 @@ const SWEEP: Duration = Duration::from_secs(10 * 60);
 
 /// Everything that it needs.
 pub(super) struct Control<'a> {
-    pub(super) admin: Option<TcpListener>,
+    pub(super) admin: Option<admin::Listener>,
     pub(super) operator: Arc<Admin>,
     pub(super) deliver: Deliver,
     pub(super) recorder: Recorder,
@@ -60,7 +59,6 @@ impl Control<'_> {
         let shutdown = shutdown.clone();
         let accept = &self.reloader.present.accept;
         let (drain, look_every) = (accept.drain, accept.tls.look_every);
-        let admin = self.admin.map(listen::asynchronous).transpose()?;
         let ledger = self.reloader.ledger.clone();
         let counters = Arc::clone(&self.counters);
         let telling = Telling::of(&self.looking);
@@ -89,6 +87,7 @@ impl Control<'_> {
         };
         let reloading = async {
             if let Some(again) = self.again {
+                // It holds two configurations at a time.
                 Box::pin(self.reloader.run(again)).await;
             }
         };
@@ -100,7 +99,7 @@ impl Control<'_> {
         let ended = tokio::join!(
             draining,
             ending,
-            admin::serve(admin, self.operator, shutdown.clone()),
+            admin::serve(self.admin, self.operator, shutdown.clone()),
             self.deliver.run(shutdown.clone(), drain),
             until(&shutdown, away::watch(ledger, counters)),
             // What an earlier run could not enter, or this one while the database was away.
@@ -114,6 +113,7 @@ impl Control<'_> {
             looking,
             obtain(self.acme, &shutdown),
         );
+        ended.2?;
         Ok(ended.0.unwrap_or(0))
     }
 }

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use super::Error;
 use crate::accept::passed::Passed;
 use crate::accept::{self, Door, Listener, tls};
+use crate::admin;
 use crate::config::Settings;
 
 /// Everything that is bound.
@@ -18,7 +19,7 @@ pub(super) struct Listening {
     /// What makes TLS of them, if any listener does.
     pub(super) tls: Option<tls::Acceptor>,
     /// The operator's.
-    pub(super) admin: Option<TcpListener>,
+    pub(super) admin: Option<admin::Listener>,
 }
 
 impl Listening {
@@ -27,10 +28,8 @@ impl Listening {
         let tls = acceptor(&settings.accept)?;
         let doors = doors(&settings.accept, tls.as_ref());
         let workers = bind(&settings.accept, &mut passed)?;
-        let admin = settings.admin.map(|address| match passed.one(address) {
-            Some(listener) => Ok(listener),
-            None => TcpListener::bind(address),
-        });
+        let admin = settings.admin.clone();
+        let admin = admin.map(|admin| admin::Listener::bind(admin, |address| passed.one(address)));
         let admin = admin.transpose()?;
         passed.finish()?;
         Ok(Self {
@@ -81,10 +80,4 @@ fn bind(settings: &accept::Settings, passed: &mut Passed) -> Result<Vec<Vec<TcpL
         }
     }
     Ok(by_worker)
-}
-
-/// To be called on the runtime that will use it.
-pub(super) fn asynchronous(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
-    listener.set_nonblocking(true)?;
-    tokio::net::TcpListener::from_std(listener)
 }

@@ -1,5 +1,8 @@
 //! What is looked at now and then for alarms that nobody else would raise, or end.
 
+mod orders;
+
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +15,10 @@ use crate::current::Current;
 use crate::deliver::{Deliver, State};
 use crate::event::Counters;
 use crate::ledger::Ledger;
+use crate::name::StoreName;
 use crate::record::spool::Spool;
+use crate::store::Stores;
+use orders::Orders;
 
 /// A certificate that ends sooner is spoken of.
 const SOON: Duration = Duration::from_secs(7 * 86_400);
@@ -34,6 +40,7 @@ pub(super) struct Looking {
     pub(super) spool: Spool,
     pub(super) deliver: Deliver,
     pub(super) certificates: Option<Arc<Certificates>>,
+    pub(super) stores: Arc<Current<Stores>>,
     /// Where something is written.
     pub(super) folders: Vec<PathBuf>,
 }
@@ -42,9 +49,11 @@ impl Looking {
     /// Looks again and again; never ends.
     pub(super) async fn run(self) {
         let mut last = None;
+        let mut sales = HashMap::new();
         loop {
             let moment = (Time::now(), Instant::now());
             self.look(moment.0, last).await;
+            self.stores(&mut sales, moment.0);
             last = Some(moment);
             let look = self.settings.get().look;
             tokio::time::sleep(look).await;
@@ -96,6 +105,34 @@ impl Looking {
                 alarms.clear(Alarm::DestinationRests, name.as_str(), now);
             }
         }
+    }
+
+    /// Whether they sell as they do otherwise, and whether their cookie is kept.
+    fn stores(&self, sales: &mut HashMap<StoreName, Orders>, now: Time) {
+        let (settings, stores) = (self.settings.get(), self.stores.get());
+        let (mut silent, mut lost) = (Vec::new(), Vec::new());
+        for store in stores.all() {
+            let (name, totals) = (&store.name, store.traffic.sales.totals());
+            let fresh = || Orders::new(totals, now);
+            let orders = sales.entry(name.clone()).or_insert_with(fresh);
+            let expected = settings.expect_order_within.get(name).copied();
+            let watched = settings.checkouts.contains(name);
+            if let Some(silence) = orders.look(totals, (expected, watched), now) {
+                let minutes = silence.as_secs() / 60;
+                let words =
+                    format!("no order has been seen for {minutes} minutes, and they are expected");
+                silent.push((name.to_string(), words));
+            }
+            for (family, back, of) in store.traffic.kept.lost(now) {
+                let words = format!(
+                    "of the last {of} visitors who were given our cookie {back} opened another page with it"
+                );
+                lost.push((format!("{name}/{}", family.name()), words));
+            }
+        }
+        let alarms = self.counters.alarms();
+        alarms.found(Alarm::NoOrders, &silent, now);
+        alarms.found(Alarm::CookieLost, &lost, now);
     }
 
     fn certificates(&self, alarms: &Alarms, now: Time) {

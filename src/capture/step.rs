@@ -24,7 +24,11 @@ impl Visiting<'_> {
         let Some(visit) = &mut self.visit else {
             return;
         };
-        if !may_be(self.head, self.ours, self.by) || !visit.step(self.by.now) {
+        if !may_be(self.head, self.ours, self.by) {
+            return;
+        }
+        self.by.place.store.traffic.sales.at_checkout();
+        if !visit.step(self.by.now) {
             return;
         }
         self.changed = true;

@@ -73,6 +73,9 @@ impl<'a> Visiting<'a> {
                 Some(visit) => self.settings.remember(visit, place, sent, self.by.now),
                 None => self.settings.forget(place, sent),
             };
+            if self.visit.is_some() {
+                self.gave(&cookies);
+            }
             if cookies.is_empty() {
                 self.by.counters.add(Event::CookieLost);
                 warn!(store = %self.by.place.store.name,

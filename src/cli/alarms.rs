@@ -1,12 +1,12 @@
 //! `refgate alarms`: what is wrong with the one that runs.
 
 use std::io::Write;
-use std::net::SocketAddr;
 
 use serde_json::Value;
 
-use super::ask::{self, ask};
+use super::ask::{self, Args, ask};
 use super::say::{self, inert};
+use crate::admin::Settings;
 
 /// Why nothing can be said.
 #[derive(Debug, thiserror::Error)]
@@ -34,8 +34,13 @@ pub enum Error {
 ///
 /// # Errors
 /// It cannot be asked, or what it says cannot be written.
-pub fn run(admin: Option<SocketAddr>, json: bool, out: &mut dyn Write) -> Result<(), Error> {
-    let (status, text) = ask(admin, "GET /alarms")?;
+pub fn run(
+    admin: Option<&Settings>,
+    (args, user): (&Args, Option<&str>),
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let (status, text) = ask(admin, args, ("GET /alarms", user))?;
     if status != 200 {
         let words = inert(text.trim());
         return Err(Error::Refused { status, words });

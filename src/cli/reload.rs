@@ -1,10 +1,10 @@
 //! `refgate reload`: the one that runs reads its configuration again.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 
-use super::ask::{self, ask};
+use super::ask::{self, Args, ask};
 use super::say::inert;
+use crate::admin::Settings;
 
 /// Why it did not.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +24,13 @@ pub enum Error {
 ///
 /// # Errors
 /// It cannot be asked, or refuses.
-pub fn run(admin: Option<SocketAddr>, json: bool, out: &mut dyn Write) -> Result<(), Error> {
-    let (status, words) = ask(admin, "POST /reload")?;
+pub fn run(
+    admin: Option<&Settings>,
+    (args, user): (&Args, Option<&str>),
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let (status, words) = ask(admin, args, ("POST /reload", user))?;
     let words = words.lines().map(inert).collect::<Vec<_>>().join("\n");
     if status != 200 {
         return Err(Error::Refused(words));

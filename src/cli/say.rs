@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::inert::acts;
 use crate::ledger;
 use crate::name::NetworkName;
 
@@ -86,17 +85,7 @@ pub enum Error {
 /// It does not become JSON, or cannot be written.
 pub fn json(out: &mut dyn io::Write, value: &impl Serialize) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(value)?;
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        // serde_json escapes those below U+0020, so a line's end here is its own.
-        if c != '\n' && acts(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                safe.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            safe.push(c);
-        }
-    }
+    let safe = crate::inert::json(&text);
     writeln!(out, "{safe}")?;
     Ok(())
 }

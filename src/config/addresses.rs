@@ -1,4 +1,4 @@
-//! `listen:`, `admin:`, `trusted_proxies:`, `workers:`.
+//! `listen:`, `trusted_proxies:`, `workers:`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZero;
@@ -6,21 +6,24 @@ use std::thread;
 
 use ipnet::IpNet;
 
+use super::admin::{self, Tokens};
 use super::reader::{Map, Place};
 use super::value::Value;
 use crate::accept::Listener;
+use crate::admin::Settings;
 
 /// Where refgate listens, and whom it believes.
 pub(super) struct Addresses {
     pub(super) listen: Vec<Listener>,
     /// Where each of them stands.
     pub(super) places: Vec<Place>,
-    pub(super) admin: Option<SocketAddr>,
+    pub(super) admin: Option<Settings>,
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) workers: usize,
 }
 
-const ADDRESS: &str = "an address with its port, like 127.0.0.1:8080, 0.0.0.0:80 or [::]:80";
+pub(super) const ADDRESS: &str =
+    "an address with its port, like 127.0.0.1:8080, 0.0.0.0:80 or [::]:80";
 
 /// Where https is, if nothing else is said (RFC 9110 §4.2.2).
 pub(super) const HTTPS: u16 = 443;
@@ -28,7 +31,7 @@ pub(super) const HTTPS: u16 = 443;
 /// Reads them.
 pub(super) fn read(root: &Map<'_>) -> Addresses {
     let (listen, places): (Vec<_>, _) = listen(root).into_iter().unzip();
-    let admin = admin(root, &listen);
+    let admin = admin::read(root, &listen, Tokens::All);
     let trusted_proxies = match root.get("trusted_proxies") {
         Some(value) => value.one_or_many().iter().filter_map(proxy).collect(),
         None => Vec::new(),
@@ -94,11 +97,6 @@ fn listen(root: &Map<'_>) -> Vec<(Listener, Place)> {
     listen
 }
 
-/// `admin:`, which must be none of `listen`.
-pub(super) fn admin(root: &Map<'_>, listen: &[Listener]) -> Option<SocketAddr> {
-    root.or("admin", None, |value| operators(value, listen).map(Some))
-}
-
 /// Whither a plain listener's requests are sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Redirect {
@@ -146,25 +144,6 @@ fn redirect(value: &Value<'_>) -> Option<Redirect> {
         text.wrong(None, expected);
     }
     port.map(Redirect::To)
-}
-
-fn operators(value: &Value<'_>, listen: &[Listener]) -> Option<SocketAddr> {
-    let text = value.text()?;
-    let address: SocketAddr = text.make_plain(str::parse, ADDRESS)?;
-    if !address.ip().is_loopback() {
-        let expected =
-            "a loopback address like 127.0.0.1:8084: the admin listener asks nobody who they are";
-        text.wrong(None, expected);
-        return None;
-    }
-    let taken = |own: SocketAddr| {
-        own.port() == address.port() && (own.ip() == address.ip() || own.ip().is_unspecified())
-    };
-    if address.port() != 0 && listen.iter().any(|own| taken(own.address)) {
-        text.wrong(None, "another address than under `listen`");
-        return None;
-    }
-    Some(address)
 }
 
 fn proxy(value: &Value<'_>) -> Option<IpNet> {

@@ -1,6 +1,5 @@
 //! `alarms:`: who is told of what is wrong, and how.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -9,10 +8,12 @@ use reqwest::Url;
 
 use super::hosts::{HOST, host, is_loopback};
 use super::reader::{Context, Map};
+use super::returns::Checkouts;
+use super::stores::Known;
 use super::text::Text;
 use super::value::Value;
 use crate::alarm::{Settings, Webhook};
-use crate::name::StoreName;
+use crate::observe::pixel::Pixels;
 use crate::secret::Secret;
 
 const URL: &str =
@@ -23,22 +24,23 @@ const SECRET: &str =
 /// Looks any closer together only cost.
 const LEAST: Duration = Duration::from_millis(100);
 
-/// Reads them; `expect_order_within` and the networks' `hosts` were read elsewhere.
+/// Reads them; what is `known` of the stores and the networks' `hosts` were read elsewhere.
 pub(super) fn read(
     root: &Map<'_>,
-    expect_order_within: HashMap<StoreName, Duration>,
+    (known, checkouts): (&Known, &Checkouts),
     hosts: Vec<String>,
-) -> Settings {
+) -> (Settings, Pixels) {
     let map = root.section("alarms");
     let look = |value: &Value<'_>| value.duration_from(LEAST);
     let settings = Settings {
         look: map.or("look_every", Duration::from_secs(30), look),
         webhook: webhook(&map),
-        expect_order_within,
-        pixels: hosts.into_iter().chain(pixels(&map)).collect(),
+        checkouts: checkouts.iter().map(|(store, _)| store.clone()).collect(),
+        expect_order_within: known.expect_order_within.clone(),
     };
+    let hosts: Vec<String> = hosts.into_iter().chain(pixels(&map)).collect();
     map.finish();
-    settings
+    (settings, Pixels::of(&hosts))
 }
 
 /// Hosts beside those that postbacks go to.

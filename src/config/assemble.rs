@@ -16,6 +16,7 @@ use super::{Settings, alarms, exclude, hand_over, held, returns, rules, stores, 
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
 use crate::name::{ConfigName, GroupName};
+use crate::observe::pixel::Pixels;
 use crate::observe::rule::Rule;
 use crate::seal::Keys;
 use crate::store::{Store, Stores};
@@ -36,7 +37,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let rules = rules::read(root, &known);
     let (ledger, keep) = (ledger::read(root), ledger::keep(root));
     let name = root.get("name").and_then(|name| configuration_name(&name));
-    let alarms = alarms::read(root, known.expect_order_within, networks.hosts());
+    let (alarms, pixels) = alarms::read(root, (&known, &checkouts), networks.hosts());
     let added = added::read(root);
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();
@@ -46,7 +47,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let seen = returns::settings(checkouts, &stores, keys);
     Some(Settings {
         acme,
-        admin: addresses.admin,
+        admin: addresses.admin.clone(),
         alarms,
         forwarding: added.forwarding,
         access_log: added.access_log,
@@ -77,7 +78,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             hand_over,
         ),
         deliver: sending.settings(networks.delivered, limits.answer, holds),
-        observe: observe(rules, &limits, &timeouts),
+        observe: observe((rules, pixels), &limits, &timeouts),
         forward: forward(&addresses, &limits, &timeouts),
         accept: accept(addresses, tls, &limits, &timeouts),
         stores: Stores::new(stores),
@@ -133,9 +134,14 @@ fn capture(
     }
 }
 
-fn observe(rules: Vec<Rule>, limits: &Limits, timeouts: &Timeouts) -> observe::Settings {
+fn observe(
+    (rules, pixels): (Vec<Rule>, Pixels),
+    limits: &Limits,
+    timeouts: &Timeouts,
+) -> observe::Settings {
     observe::Settings {
         rules,
+        pixels,
         body_limit: limits.body_copy,
         decoded_limit: limits.body_decoded,
         read_timeout: timeouts.read,

@@ -6,6 +6,7 @@ use serde_json_path::JsonPath;
 use super::fault::Problem;
 use super::pattern;
 use super::reader::{Map, Place};
+use super::sensitive::sensitive;
 use super::text::Text;
 use super::value::Value;
 use crate::observe::rule::{Pick, Read, Source, When};
@@ -50,8 +51,12 @@ fn field(name: &Text<'_>, value: &Value<'_>, when: Option<&When>) -> Option<Read
             "a name of letters, digits and '_' that begins with a letter, as `amount` uses it";
         name.wrong(None, expected);
     }
+    keep_out(name, name.as_str());
     let map = value.map();
     let source = source(&map, when);
+    if let Some(source) = &source {
+        keep_out(name, &source.to_string());
+    }
     let pattern = map.or("pattern", None, |value| pattern::search(value).map(Some));
     let pick = map.or("pick", Pick::Only, pick);
     let optional = map.or("optional", false, Value::flag);
@@ -86,6 +91,15 @@ fn field(name: &Text<'_>, value: &Value<'_>, when: Option<&When>) -> Option<Read
         optional,
         minor_units,
     })
+}
+
+/// What is read is kept and shown, so some things must not be read at all.
+fn keep_out(name: &Text<'_>, words: &str) {
+    if let Some(word) = sensitive(words) {
+        let why = format!("it reads what must not be kept (`{word}`)");
+        let expected = "nothing of a card, a security code, a password or a bank account";
+        name.wrong(Some(&why), expected);
+    }
 }
 
 /// Reads a mark that is there or not: a source of the shop's answer, perhaps with a pattern.

@@ -334,7 +334,8 @@ pub(super) fn shape(kind: &Kind) -> &'static str {
     }
 }
 
-fn read_bounded(path: &Path) -> std::io::Result<String> {
+/// The text of a file that a key names.
+pub(super) fn read_bounded(path: &Path) -> std::io::Result<String> {
     use std::io::Read;
     let mut text = String::new();
     let file = std::fs::File::open(path)?;

@@ -57,8 +57,30 @@ fn listening(settings: &Settings, lines: &mut Vec<String>) {
     if accept.listen.iter().any(|listener| listener.tls) {
         tls(settings, lines);
     }
-    if let Some(admin) = settings.admin {
-        lines.push(format!("  for you alone on {admin}: health and counters"));
+    if let Some(admin) = &settings.admin {
+        let who = match admin.tokens.as_slice() {
+            [] => String::new(),
+            tokens => {
+                let names = tokens.iter().map(|token| token.name.as_str());
+                let names: Vec<&str> = names.collect();
+                format!(", with the token of {}", names.join(" or "))
+            }
+        };
+        lines.push(format!(
+            "  for you alone on {}{who}: health, alarms, counters, reload",
+            admin.listen
+        ));
+    }
+    if let Some(webhook) = &settings.alarms.webhook {
+        let signed = if webhook.secret.is_some() {
+            "signed"
+        } else {
+            "unsigned"
+        };
+        lines.push(format!(
+            "  alarms are posted to your webhook, {signed}, and again each {}",
+            shown(webhook.repeat)
+        ));
     }
     let trusted = &settings.forward.trusted_proxies;
     if trusted.is_empty() {

@@ -200,6 +200,7 @@ impl Ledger {
         Ok(Self {
             engine: Arc::new(engine),
             due: Arc::default(),
+            tally: super::tally::Tally::default(),
             witness,
         })
     }

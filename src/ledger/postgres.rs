@@ -304,6 +304,11 @@ impl Postgres {
             .await
     }
 
+    pub(super) async fn count(&self, states: Vec<State>) -> Result<Vec<(State, u64)>, Error> {
+        self.look(async move |db: &Connection| find::count(db, &states).await)
+            .await
+    }
+
     pub(super) async fn durability(&self) -> Result<Durability, Error> {
         self.look(async |db: &Connection| schema::durability(db).await)
             .await

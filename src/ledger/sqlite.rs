@@ -213,6 +213,10 @@ impl Sqlite {
         self.look(find::counts).await
     }
 
+    pub(super) async fn count(&self, states: Vec<State>) -> Result<Vec<(State, u64)>, Error> {
+        self.look(move |db| find::count(db, &states)).await
+    }
+
     pub(super) async fn unclear(&self, before: Time) -> Result<u64, Error> {
         self.look(move |db| send::unclear(db, before)).await
     }

@@ -25,7 +25,7 @@ pub(super) fn decoded<'b>(
     body: Option<&'b [u8]>,
     content_encoding: &str,
 ) -> Result<Cow<'b, [u8]>, Arc<BodyError>> {
-    let limits = matched.watch.limits;
+    let limits = &matched.watch.limits;
     let sent = body.ok_or(BodyError::OverLimit { limit: limits.body })?;
     Ok(decode(sent, content_encoding, limits.decoded).map_err(BodyError::from)?)
 }

@@ -39,6 +39,8 @@ pub struct Reading {
     /// the store's is [`Doubt::CurrencyContradicts`]: the amount is told in the
     /// page's currency (nothing if it may be several), for a person to judge.
     pub doubt: Option<Doubt>,
+    /// A host that the page loads a network's own tracking from.
+    pub pixel: Option<String>,
     /// What speaks for whoever saw it having bought.
     pub evidence: Evidence,
 }
@@ -335,6 +337,7 @@ fn empty(rule: RuleName) -> Reading {
         working: None,
         faults: Vec::new(),
         doubt: None,
+        pixel: None,
         evidence: Evidence::default(),
     }
 }

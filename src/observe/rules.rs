@@ -95,6 +95,7 @@ impl Rules {
         let limits = Limits {
             body: settings.body_limit,
             decoded: settings.decoded_limit,
+            pixels: settings.pixels,
         };
         let usable =
             |rule: &Rule| rule.on == Direction::Response && matches!(rule.then, Then::Order { .. });
@@ -150,7 +151,7 @@ impl Rules {
             Arc::clone(&host.store),
             candidates,
             parameters(),
-            self.0.limits,
+            self.0.limits.clone(),
         ))
     }
 

@@ -12,17 +12,20 @@ use super::charset::essence;
 use super::explain::Miss;
 use super::gather::{Page, decoded};
 use super::guard::Seen;
+use super::pixel::Pixels;
 use super::reading::{Reading, read_rule};
 use super::rule::{Rule, Source};
 use super::rules::Compiled;
 
 /// How much of a body is looked at.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Limits {
     /// As sent, in bytes.
     pub(crate) body: usize,
     /// Decoded, in bytes.
     pub(crate) decoded: usize,
+    /// What else is looked for in it.
+    pub(super) pixels: Pixels,
 }
 
 /// A rule that means the request, with what its path says.
@@ -126,9 +129,11 @@ impl Matched {
             Err(error) => Err(Arc::clone(error)),
         };
         let candidates = self.watch.candidates.iter();
-        let mut readings: Vec<Reading> = candidates
-            .filter_map(|candidate| read_rule(self, candidate, &page))
-            .collect();
+        let readings = candidates.filter_map(|candidate| read_rule(self, candidate, &page));
+        let mut readings: Vec<Reading> = readings.collect();
+        if let (Some(first), Ok(page)) = (readings.first_mut(), &page) {
+            first.pixel = self.watch.limits.pixels.find(page.text());
+        }
         agree(&mut readings);
         readings
     }

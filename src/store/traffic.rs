@@ -1,8 +1,11 @@
-//! What passes through a store: answers, how long they took, bytes. For the metrics.
+//! What passes through a store: answers, how long they took, bytes; for the metrics. And, for alarms,
+//! whether it sells, and whether its cookie is kept.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::kept::Kept;
+use super::sales::Sales;
 use crate::shards::Shards;
 
 /// Kinds of status, by their first digit.
@@ -17,7 +20,13 @@ pub const BOUNDS: [u64; 12] = [
 
 /// What has passed since the start; every thread counts by itself.
 #[derive(Debug, Default)]
-pub struct Traffic(Shards<Counts>);
+pub struct Traffic {
+    counts: Shards<Counts>,
+    /// Who passes the checkout, and which orders are seen.
+    pub sales: Sales,
+    /// Who comes back with the cookie that he was given.
+    pub kept: Kept,
+}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -43,7 +52,7 @@ pub struct Passed {
 impl Traffic {
     /// An answer's head is there, so long after its request's.
     pub fn answered(&self, status: u16, took: Duration) {
-        let counts = self.0.own();
+        let counts = self.counts.own();
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let class = usize::from(status / 100).saturating_sub(1);
         let bucket = BOUNDS.partition_point(|bound| *bound < micros);
@@ -56,13 +65,13 @@ impl Traffic {
 
     /// So many bytes of a body went to a client.
     pub fn sent(&self, bytes: u64) {
-        self.0.own().bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.counts.own().bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// What has passed until now.
     pub fn passed(&self) -> Passed {
         let mut passed = Passed::default();
-        for counts in self.0.all() {
+        for counts in self.counts.all() {
             add(&mut passed.classes, &counts.classes);
             add(&mut passed.buckets, &counts.buckets);
             passed.took += Duration::from_micros(counts.micros.load(Ordering::Relaxed));

@@ -162,6 +162,9 @@ impl Watcher {
         // Without an order there is nothing to credit.
         let orders = readings.iter().any(|reading| reading.order_id.is_some());
         let session = if orders { session } else { Vec::new() };
+        if orders {
+            store.traffic.sales.ordered();
+        }
         let (visit, found_by) = self.whose(visit, session, (since, now)).await;
         let seen = Seen {
             store: &store,
@@ -197,6 +200,17 @@ impl Watcher {
         self.pool.read(matched, body).await
     }
 
+    /// A page that also counts the order by the network's own means.
+    fn doubled(&self, host: &str, seen: &Seen<'_>) {
+        let subject = format!("{}/{host}", seen.store.name);
+        let words = format!(
+            "{} also loads a pixel or script from {host}: every order may be counted twice",
+            seen.request
+        );
+        let alarms = self.counters.alarms();
+        alarms.raise(Alarm::PixelOnPage, &subject, &words, seen.now);
+    }
+
     /// What a reading makes of its order; nothing if there is no order in it.
     fn judge(&self, reading: Reading, seen: &Seen<'_>) -> Option<Candidate> {
         let faults: Vec<String> = reading.faults.iter().map(ToString::to_string).collect();
@@ -217,6 +231,9 @@ impl Watcher {
             ..reading.evidence.clone()
         };
         let doubt = reading.doubt;
+        if let Some(host) = &reading.pixel {
+            self.doubled(host, seen);
+        }
         let sighting = seen.sighting(reading, faults)?;
         Some(record::judge(
             sighting,
@@ -314,6 +331,7 @@ mod tests {
             working: None,
             faults: Vec::new(),
             doubt: None,
+            pixel: None,
             evidence: Evidence::default(),
         };
         let seen = Seen {

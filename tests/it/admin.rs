@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use refgate::admin::{Admin, Gauge, View, serve};
+use refgate::admin::{Address, Admin, Gauge, Listener, Settings, View, serve};
 use refgate::alarm::Alarm;
 use refgate::current::Current;
 use refgate::demo::network::Manner;
@@ -16,7 +16,7 @@ use refgate::record::spool::Spool;
 use refgate::seal::Keys;
 use rusqlite::Connection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::config::{Folder, shipped};
@@ -34,20 +34,25 @@ async fn get(dir: &Path, ledger: &Ledger, path: &str) -> String {
 }
 
 async fn get_from(admin: Admin, path: &str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let own = Settings::open(Address::Tcp("127.0.0.1:0".parse().unwrap()));
+    let listener = Listener::bind(own, |_| None).unwrap();
+    let Address::Tcp(address) = listener.address().unwrap() else {
+        panic!()
+    };
     let admin = Arc::new(admin);
     let shutdown = CancellationToken::new();
     let asking = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         shutdown.cancel();
         answer
     };
-    tokio::join!(serve(Some(listener), admin, shutdown.clone()), asking).1
+    let (served, answer) = tokio::join!(serve(Some(listener), admin, shutdown.clone()), asking);
+    served.unwrap();
+    answer
 }
 
 #[tokio::test]

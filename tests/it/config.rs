@@ -9,6 +9,7 @@ mod reference;
 mod returns;
 mod scope;
 mod sending;
+mod sensitive;
 mod tls;
 mod upstream;
 mod webhooks;

@@ -33,7 +33,7 @@ fn command(daemon: &Daemon, words: &[&str]) -> (Option<i32>, String) {
 
 fn health(address: std::net::SocketAddr) -> Value {
     let mut operator = Wire::to(address);
-    operator.say("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    operator.say("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     serde_json::from_str(&operator.message(false).text()).unwrap()
 }
 

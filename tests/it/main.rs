@@ -34,6 +34,7 @@ mod record;
 mod reload;
 mod replicas;
 mod rotation;
+mod steer;
 mod supervise;
 mod support;
 mod tls;

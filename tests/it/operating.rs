@@ -210,7 +210,7 @@ fn what_passes_is_counted_by_store() {
     client.say("GET / HTTP/1.1\r\nHost: other.test\r\n\r\n");
     client.message(false);
     let mut operator = Wire::to(address);
-    operator.say("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    operator.say("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let metrics = operator.message(false).text();
     for line in [
         "refgate_responses_total{store=\"us\",status=\"2xx\"} 3",

@@ -87,6 +87,7 @@ fn stands(daemon: &Daemon) -> (State, u32) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn pausing_needs_no_reload_and_is_seen_everywhere() {
     let shop = ordinary();
     let (daemon, admin) = start(&shop);

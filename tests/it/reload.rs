@@ -152,13 +152,13 @@ fn a_file_with_faults_changes_nothing_and_says_so() {
 
     // Once for each: counted, and by nobody's browser.
     let mut client = crate::support::wire::Wire::to(admin);
-    client.say("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.say("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let metrics = client.message(false).text();
     for line in ["refgate_reloads_total 1", "refgate_reloads_refused_total 1"] {
         assert!(metrics.contains(&format!("\n{line}\n")), "{metrics}");
     }
     let mut browser = crate::support::wire::Wire::to(admin);
-    browser.say("POST /reload HTTP/1.1\r\nHost: a\r\nSec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n\r\n");
+    browser.say("POST /reload HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(browser.message(false).status(), 403);
 }
 

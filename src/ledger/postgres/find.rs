@@ -199,11 +199,6 @@ pub(super) async fn counts(db: &Connection) -> Result<Counts, Error> {
         "SELECT standing AS word, count(*) AS count FROM orders GROUP BY standing",
     );
     let orders = orders.await?;
-    let postbacks = tally(
-        db,
-        "SELECT state AS word, count(*) AS count FROM postbacks GROUP BY state",
-    );
-    let postbacks = postbacks.await?;
     let of = |tally: &[(String, u64)], word: &str| {
         let found = tally.iter().find(|(known, _)| known == word);
         found.map_or(0, |(_, count)| *count)
@@ -212,11 +207,20 @@ pub(super) async fn counts(db: &Connection) -> Result<Counts, Error> {
         credited: of(&orders, "credited"),
         organic: of(&orders, "organic"),
         held: of(&orders, "held"),
-        postbacks: State::ALL
-            .into_iter()
-            .map(|state| (state, of(&postbacks, state.as_str())))
-            .collect(),
+        postbacks: count(db, &State::ALL).await?,
     })
+}
+
+/// How many postbacks are in these states, by the index.
+pub(super) async fn count(db: &Connection, states: &[State]) -> Result<Vec<(State, u64)>, Error> {
+    let sql = "SELECT count(*) AS count FROM postbacks WHERE state = $1";
+    let mut counts = Vec::with_capacity(states.len());
+    for state in states {
+        let row = db.row(sql, &[&state.as_str()]).await?;
+        let count = row.map_or(Ok(0), |row| row.number("count"))?;
+        counts.push((*state, u64::try_from(count).unwrap_or(0)));
+    }
+    Ok(counts)
 }
 
 async fn tally(db: &Connection, sql: &str) -> Result<Vec<(String, u64)>, Error> {

@@ -29,6 +29,7 @@ CREATE TABLE orders (
   CHECK ((standing = 'held') = (doubt IS NOT NULL))
 );
 CREATE INDEX orders_by_at ON orders (at);
+CREATE INDEX orders_by_number ON orders (number);
 CREATE INDEX orders_by_standing ON orders (standing);
 
 CREATE TABLE aliases (

@@ -206,21 +206,42 @@ pub(super) async fn unclear(db: &Connection, before: Time) -> Result<u64, Error>
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
+/// From one destination to the next by the index, however many postbacks each has. What comes before the first
+/// that nobody has is leased, and few; a lease behind it ends no sooner than that one is due.
+const WAITING: &str = "WITH RECURSIVE waits (destination) AS (
+    (SELECT destination FROM postbacks WHERE state = 'due' ORDER BY destination LIMIT 1)
+    UNION ALL
+    SELECT (SELECT destination FROM postbacks
+            WHERE state = 'due' AND destination > waits.destination ORDER BY destination LIMIT 1)
+    FROM waits WHERE waits.destination IS NOT NULL
+  ), firsts AS (
+    SELECT destination, (SELECT due FROM postbacks
+        WHERE state = 'due' AND destination = waits.destination AND lease IS NULL
+        ORDER BY due, id LIMIT 1) AS free
+    FROM waits WHERE destination IS NOT NULL AND destination NOT IN (SELECT destination FROM pauses)
+      AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'unaccepted')
+  )
+  SELECT destination, free, (SELECT min(greatest(due, lease - $1)) FROM (
+      SELECT due, lease FROM postbacks
+      WHERE state = 'due' AND destination = firsts.destination
+        AND due <= coalesce(firsts.free, 9223372036854775807)
+      ORDER BY due, id LIMIT 1000) AS before WHERE lease IS NOT NULL) AS leased
+  FROM firsts";
+
 /// Every destination for which something is due, with the time of its first.
 pub(super) async fn waiting(
     db: &Connection,
     clock: &Clock,
 ) -> Result<Vec<(NetworkName, Time)>, Error> {
-    let sql = "SELECT destination, min(CASE WHEN lease IS NULL THEN due ELSE greatest(due, lease - $1) END) AS next
-        FROM postbacks WHERE state = 'due' AND destination NOT IN (SELECT destination FROM pauses)
-          AND NOT EXISTS (SELECT 1 FROM meta WHERE key = 'unaccepted')
-        GROUP BY destination";
-    let rows = db.rows(sql, &[&clock.skew()]).await?;
-    let waiting = rows.iter().map(|row| {
-        let next = Time::from_millis(row.number("next")?);
-        Ok((row::destination(row)?, next))
-    });
-    waiting.collect()
+    let rows = db.rows(WAITING, &[&clock.skew()]).await?;
+    let mut waiting = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let times = [row.maybe_number("free")?, row.maybe_number("leased")?];
+        let first = times.into_iter().flatten().min();
+        let destination = row::destination(row)?;
+        waiting.extend(first.map(|at| (destination, Time::from_millis(at))));
+    }
+    Ok(waiting)
 }
 
 /// A change to be kept.

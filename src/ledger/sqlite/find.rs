@@ -201,22 +201,31 @@ pub(super) fn told(db: &Connection, id: PostbackId) -> Result<Told, Error> {
 }
 
 pub(super) fn counts(db: &Connection) -> Result<Counts, Error> {
-    let count = |sql: &str, word: &str| -> Result<u64, Error> {
-        let count: i64 = db
-            .prepare_cached(sql)?
-            .query_row([word], |row| row.get(0))?;
-        Ok(u64::try_from(count).unwrap_or(0))
+    let orders = |standing| {
+        tally(
+            db,
+            "SELECT count(*) FROM orders WHERE standing = ?1",
+            standing,
+        )
     };
-    let orders = "SELECT count(*) FROM orders WHERE standing = ?1";
-    let postbacks = "SELECT count(*) FROM postbacks WHERE state = ?1";
-    let in_state = |state: State| Ok((state, count(postbacks, state.as_str())?));
     Ok(Counts {
-        credited: count(orders, "credited")?,
-        organic: count(orders, "organic")?,
-        held: count(orders, "held")?,
-        postbacks: State::ALL
-            .into_iter()
-            .map(in_state)
-            .collect::<Result<_, Error>>()?,
+        credited: orders("credited")?,
+        organic: orders("organic")?,
+        held: orders("held")?,
+        postbacks: count(db, &State::ALL)?,
     })
+}
+
+/// How many postbacks are in these states, by the index.
+pub(super) fn count(db: &Connection, states: &[State]) -> Result<Vec<(State, u64)>, Error> {
+    let sql = "SELECT count(*) FROM postbacks WHERE state = ?1";
+    let count = |state: &State| Ok((*state, tally(db, sql, state.as_str())?));
+    states.iter().map(count).collect()
+}
+
+fn tally(db: &Connection, sql: &str, word: &str) -> Result<u64, Error> {
+    let count: i64 = db
+        .prepare_cached(sql)?
+        .query_row([word], |row| row.get(0))?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }

@@ -30,11 +30,18 @@ pub(crate) struct Start {
     env: Vec<(&'static str, String)>,
     socket: Option<TcpListener>,
     before: Option<Before>,
+    filter: Option<&'static str>,
 }
 
 impl Start {
     pub(crate) fn env(mut self, name: &'static str, value: String) -> Self {
         self.env.push((name, value));
+        self
+    }
+
+    /// What is logged.
+    pub(crate) fn log(mut self, filter: &'static str) -> Self {
+        self.filter = Some(filter);
         self
     }
 
@@ -74,7 +81,7 @@ impl Start {
             }
         };
         let command = command
-            .args(["run", "--config"])
+            .args(["run", "--log", self.filter.unwrap_or("info"), "--config"])
             .arg(folder.path().join("proxy.yaml"));
         command
             .envs(self.env)

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use refgate::alarm::Standing;
 use refgate::click::Click;
 use refgate::clock::Time;
 use refgate::config::Settings;
@@ -111,6 +112,11 @@ impl Front {
 
     pub(crate) fn count(&self, event: Event) -> u64 {
         self.running().counters.get(event)
+    }
+
+    /// What is wrong, as the operator sees it.
+    pub(crate) fn alarms(&self) -> Vec<Standing> {
+        self.running().counters.alarms().standing()
     }
 
     /// A client's connection to the app.
