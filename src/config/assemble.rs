@@ -1,8 +1,7 @@
 //! The topics put together: each stage gets its part.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::added;
 use super::addresses::{self, Addresses};
@@ -16,7 +15,6 @@ use super::value::Value;
 use super::{
     Settings, alarms, exclude, guard, hand_over, held, returns, rules, stores, tls, webhooks,
 };
-use crate::capture::hand_over::HandOver;
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
 use crate::name::{ConfigName, GroupName};
@@ -29,8 +27,7 @@ use crate::{accept, capture, forward, observe, record};
 /// Everything that the file says; some of it is missing only if a fault was reported.
 pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let addresses = addresses::read(root);
-    let limits = limits::limits(root);
-    let timeouts = limits::timeouts(root);
+    let (limits, timeouts) = (limits::limits(root), limits::timeouts(root));
     let sending = limits::deliver(root);
     let (stores, known, checkouts) = stores::read(root, &addresses.sockets());
     let (tls, acme) = tls::read(root, &addresses, &stores);
@@ -49,8 +46,7 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     warn(root, (&stores, &networks, &rules), cookie.parameter);
     let opened = open_keys(root, &cookie, missing)?;
     let keys = (&opened.keys, &opened.group_keys);
-    let (checkouts, returns) = returns::settings(checkouts, &stores, keys);
-    let shoppers = returns::shoppers(&stores, keys);
+    let seen = returns::settings(checkouts, &stores, keys);
     Some(Settings {
         acme,
         admin: addresses.admin.clone(),
@@ -66,13 +62,17 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
         keep,
         name,
         record: record::Settings {
+            hold: timeouts.hold,
+            spool,
+            window: cookie.window,
+            attribution: cookie.attribution,
+            min_click_age: cookie.min_click_age,
+            checkouts: seen.checkouts,
+            shoppers: seen.shoppers,
+            returns: seen.returns,
             guard,
-            checkouts,
-            shoppers,
-            returns,
             destinations: networks.recorded,
             webhooks,
-            ..judging(&cookie, timeouts.hold, spool)
         },
         capture: capture(
             &cookie,
@@ -86,41 +86,6 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
         accept: accept(addresses, tls, &limits, &timeouts),
         stores: Stores::new(stores),
     })
-}
-
-/// By what orders are judged, before anybody is named.
-fn judging(cookie: &Cookie<'_>, hold: Duration, spool: PathBuf) -> record::Settings {
-    record::Settings {
-        hold,
-        spool,
-        window: cookie.window,
-        attribution: cookie.attribution,
-        min_click_age: cookie.min_click_age,
-        guard: Default::default(),
-        checkouts: HashMap::new(),
-        shoppers: HashMap::new(),
-        returns: HashMap::new(),
-        destinations: HashMap::new(),
-        webhooks: Vec::new(),
-    }
-}
-
-fn capture(
-    cookie: &Cookie<'_>,
-    (keys, group_keys): (Keys, BTreeMap<GroupName, Keys>),
-    networks: Vec<capture::Network>,
-    hand_over: HandOver,
-) -> capture::Settings {
-    capture::Settings {
-        cookie: CookieName::new(&cookie.name),
-        keys,
-        group_keys,
-        window: cookie.window,
-        attribution: cookie.attribution,
-        parameter: cookie.parameter,
-        networks,
-        hand_over,
-    }
 }
 
 fn warn(
@@ -151,6 +116,24 @@ fn accept(
         idle_timeout: timeouts.idle,
         stall_timeout: timeouts.stall,
         drain: timeouts.drain,
+    }
+}
+
+fn capture(
+    cookie: &Cookie<'_>,
+    (keys, group_keys): (Keys, BTreeMap<GroupName, Keys>),
+    networks: Vec<capture::Network>,
+    hand_over: capture::hand_over::HandOver,
+) -> capture::Settings {
+    capture::Settings {
+        cookie: CookieName::new(&cookie.name),
+        keys,
+        group_keys,
+        window: cookie.window,
+        attribution: cookie.attribution,
+        parameter: cookie.parameter,
+        networks,
+        hand_over,
     }
 }
 
