@@ -308,6 +308,10 @@ async fn every_versions_ledger_opens() {
             "ledger-v2.db",
             Known::Visit(Visit::new(VisitId(7), click())),
         ),
+        (
+            "ledger-v3.db",
+            Known::Visit(Visit::new(VisitId(7), click())),
+        ),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
