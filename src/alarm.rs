@@ -113,6 +113,8 @@ alarms! {
     HopsFail = "hops_fail", Warning, Lasts::Minutes(120);
     /// One session of the shop's came with two visits. Subject: the store.
     SessionShared = "session_shared", Warning, Lasts::Minutes(1440);
+    /// One visit was seen from many networks. Subject: the store.
+    VisitShared = "visit_shared", Urgent, Lasts::Minutes(1440);
     /// Somebody tries order ids one after the other. Subject: the store.
     IdEnumeration = "id_enumeration", Warning, Lasts::Minutes(1440);
     /// A network is paused after a run of rejections. Subject: the network.

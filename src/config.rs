@@ -22,6 +22,7 @@ mod expand;
 mod fault;
 mod fields;
 mod file;
+mod guard;
 mod hand_over;
 mod held;
 mod hosts;

@@ -96,6 +96,25 @@ names! {
     ConfigName;
 }
 
+impl Namespace {
+    /// How the namespace ends where orders stand that claim no id.
+    pub const ASIDE: &str = ".aside";
+
+    /// Longest name in bytes that leaves room for it.
+    pub const LIMIT: usize = LIMIT - Self::ASIDE.len();
+
+    /// Whether an operator may give this name.
+    pub fn is_usable(&self) -> bool {
+        self.as_str().len() <= Self::LIMIT && !self.as_str().ends_with(Self::ASIDE)
+    }
+
+    /// Where an order of this namespace stands aside: the id is free for another one.
+    #[must_use]
+    pub fn aside(&self) -> Self {
+        Self(format!("{self}{}", Self::ASIDE).into())
+    }
+}
+
 impl Default for GroupName {
     /// The group of stores that name none.
     fn default() -> Self {

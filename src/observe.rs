@@ -5,6 +5,7 @@
 //! [`Matched::read`] reads a copy of the body. Nothing here holds the shopper up,
 //! and whatever a shop sends, nothing here fails but the reading.
 
+mod agree;
 mod charset;
 pub mod copy;
 pub mod decode;

@@ -12,13 +12,17 @@ use crate::click::Click;
 use crate::clock::Time;
 use crate::money::Money;
 use crate::name::{Namespace, NetworkName, RuleName, StoreName};
+use crate::session::Mark;
 use crate::visit::{Visit, VisitId};
 
 mod fold;
 mod proof;
 
 pub use fold::{Fold, fold};
-pub use proof::{Evidence, FloorError, IdFloor, Proof};
+pub use proof::{Evidence, FloorError, IdFloor, Proof, Suspicion};
+
+/// How long an order that came without a click is open for the same shopper's visit.
+pub const OPEN: Duration = Duration::from_secs(30 * 60);
 
 /// Longest order id in bytes.
 pub const ID_LIMIT: usize = 128;
@@ -177,6 +181,12 @@ pub enum Doubt {
     Unproven,
     /// The click came too shortly before the order.
     TooYoung,
+    /// More order ids from one visitor than shoppers have.
+    TooMany,
+    /// The visit was seen from many networks: it is in many hands.
+    ManyNetworks,
+    /// The operator blocks the click's partner, or the address that it was bought from.
+    Blocked,
     /// The destination only watches (`mode: shadow`), or had not gone live when the order was seen.
     #[serde(alias = "dry_run")]
     Shadow,
@@ -271,6 +281,9 @@ pub struct Order {
     /// What shows that it bought; none where nothing does, or nobody is owed the order.
     #[serde(default)]
     pub proof: Option<Proof>,
+    /// Until when the same shopper's visit may still be credited with an order that came without one; none: it is closed.
+    #[serde(default)]
+    pub open_until: Option<Time>,
 }
 
 impl Order {
@@ -300,6 +313,9 @@ pub struct Candidate {
     /// an order that is owed to other clicks than this sighting's.
     #[serde(default)]
     pub quotes: Vec<NewPostback>,
+    /// Who looked, as keyed hashes: by each of them the same shopper is known again while the order is open.
+    #[serde(default)]
+    pub shopper: Vec<Mark>,
 }
 
 /// One conversion to one destination, not yet in the ledger.

@@ -22,8 +22,10 @@ use crate::name::{NetworkName, StoreName};
 use crate::observe::rule::PathPattern;
 use crate::order::Timing;
 use crate::postback::Mode;
+use crate::session::Marker;
 use crate::visit::Attribution;
 
+pub mod guard;
 mod judge;
 mod recorder;
 pub mod returns;
@@ -50,10 +52,14 @@ pub struct Settings {
     pub min_click_age: Duration,
     /// The paths of the stores' checkouts.
     pub checkouts: HashMap<StoreName, Vec<PathPattern>>,
+    /// What makes the marks of who looks at a confirmation, by store.
+    pub shoppers: HashMap<StoreName, Marker>,
     /// The stores whose sessions are remembered there.
     pub returns: HashMap<StoreName, Sessions>,
     /// Who may be told, in which money.
     pub destinations: HashMap<NetworkName, Destination>,
+    /// Whose looks at confirmations are too many.
+    pub guard: guard::Settings,
     /// Who is told beside them, whoever an order is owed to.
     pub webhooks: Vec<Webhook>,
 }
@@ -69,4 +75,6 @@ pub struct Destination {
     pub mode: Mode,
     /// When its postbacks may go out.
     pub timing: Timing,
+    /// Values of a click that nobody is told of before the operator has looked: partners who cheat.
+    pub blocked: Vec<String>,
 }

@@ -4,8 +4,10 @@
 //! hash is of use only with the key, and only in the stores that count their orders together.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
+use serde::{Deserialize, Serialize};
 
 use crate::name::{GroupName, Namespace};
 use crate::seal::Keys;
@@ -18,10 +20,38 @@ const DIFFERENT: usize = 8;
 
 /// What the keys are derived for; the number is the form's version.
 const PURPOSE: &str = "refgate.session.1";
+const SHOPPERS: &str = "refgate.shopper.1";
 
-/// HMAC-SHA-256 of a session cookie's value (RFC 2104).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// HMAC-SHA-256 of a session cookie's value, or of a client's address and program (RFC 2104).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Mark([u8; 32]);
+
+/// A text that is no mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no 64 hexadecimal digits")]
+pub struct MarkError;
+
+impl TryFrom<String> for Mark {
+    type Error = MarkError;
+
+    fn try_from(text: String) -> Result<Self, MarkError> {
+        let mut mark = [0; 32];
+        let is_whole = text.len() == 64 && text.is_ascii();
+        let digits = text.as_bytes().chunks(2);
+        for (byte, digits) in mark.iter_mut().zip(digits) {
+            let digits = std::str::from_utf8(digits).map_err(|_no_text| MarkError)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_no_digits| MarkError)?;
+        }
+        is_whole.then_some(Self(mark)).ok_or(MarkError)
+    }
+}
+
+impl From<Mark> for String {
+    fn from(mark: Mark) -> Self {
+        mark.to_string()
+    }
+}
 
 impl fmt::Display for Mark {
     /// In hexadecimal.
@@ -37,11 +67,25 @@ pub struct Marker(Vec<hmac::Key>);
 impl Marker {
     /// With a key derived from each of `keys`, for the stores of a group that share `namespace`.
     pub fn new(keys: &Keys, group: &GroupName, namespace: &Namespace) -> Self {
-        let secrets = keys.derived(&format!("{PURPOSE} {group} {namespace}"));
+        Self::made_for(PURPOSE, keys, group, namespace)
+    }
+
+    /// The same, for who looks at a confirmation: see [`Self::shopper`].
+    pub fn of_shoppers(keys: &Keys, group: &GroupName, namespace: &Namespace) -> Self {
+        Self::made_for(SHOPPERS, keys, group, namespace)
+    }
+
+    fn made_for(purpose: &str, keys: &Keys, group: &GroupName, namespace: &Namespace) -> Self {
+        let secrets = keys.derived(&format!("{purpose} {group} {namespace}"));
         let keys = secrets
             .into_iter()
             .map(|secret| hmac::Key::new(HMAC_SHA256, &secret));
         Self(keys.collect())
+    }
+
+    /// The marks of somebody at this address with this program.
+    pub fn shopper(&self, address: IpAddr, program: &[u8]) -> Vec<Mark> {
+        self.marks(&[address.to_string().as_bytes(), b"\n", program].concat())
     }
 
     /// The marks of a session: the first is written, every one may have been. One a key.
@@ -106,6 +150,23 @@ mod tests {
         assert_ne!(marks(&["11"], "other", "value"), old);
         assert_ne!(marks(&["11"], "main", "Value"), old);
         assert_eq!(old[0].to_string().len(), 64);
+    }
+
+    #[test]
+    fn a_mark_is_kept_as_its_digits() {
+        let mark = marks(&["11"], "main", "value")[0];
+        let text = serde_json::to_string(&mark).unwrap();
+        assert_eq!(text, format!("\"{mark}\""));
+        assert_eq!(serde_json::from_str::<Mark>(&text).unwrap(), mark);
+        for text in [
+            "",
+            "00",
+            &"0g".repeat(32),
+            &"0".repeat(66),
+            &"\u{e4}".repeat(32),
+        ] {
+            assert_eq!(Mark::try_from((*text).to_owned()), Err(MarkError), "{text}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod pump;
 mod relay;
 mod returns;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{Method, Version};
@@ -62,17 +63,27 @@ pub struct Watched {
     visit: Option<Visit>,
     /// By what its session is found, where it has no visit.
     session: Vec<Mark>,
+    looks: Looks,
     /// Method and path, for the sighting.
     request: String,
     /// The client speaks HTTP/1.0: only the connection's end tells it the body's.
     is_old: bool,
 }
 
+/// Who looks; nothing of one who has refused to be remembered.
+#[derive(Debug, Default)]
+struct Looks {
+    /// As keyed hashes.
+    marks: Vec<Mark>,
+    /// Where he is.
+    address: Option<IpAddr>,
+}
+
 /// Whose exchange it is.
 #[derive(Debug)]
 pub enum Whose {
-    /// A shopper's; with his visit, if there is one.
-    Shopper(Option<Visit>),
+    /// A shopper's; with his visit, if there is one, and his address.
+    Shopper(Option<Visit>, IpAddr),
     /// That of a shopper who has refused to be remembered: the order is nobody's.
     Unwilling,
     /// That of one who is excluded: it is not watched.
@@ -161,10 +172,15 @@ impl Watcher {
             }
             Decision::Watched(watch) => watch,
         };
-        let (visit, session) = match whose(head) {
-            Whose::Shopper(Some(visit)) => (Some(visit), Vec::new()),
-            Whose::Shopper(None) => (None, self.session(&head.fields, watch.store())),
-            Whose::Unwilling => (None, Vec::new()),
+        let (visit, looks) = match whose(head) {
+            Whose::Shopper(visit, address) => {
+                let looks = Looks {
+                    marks: self.shopper(&head.fields, watch.store(), address),
+                    address: Some(address),
+                };
+                (visit, Some(looks))
+            }
+            Whose::Unwilling => (None, None),
             Whose::Excluded => {
                 self.counters.add(Event::ExchangeExcluded);
                 return None;
@@ -173,12 +189,17 @@ impl Watcher {
         if visit.is_none() && navigation::is_speculative(&head.fields) {
             return None;
         }
+        let session = match (&visit, &looks) {
+            (None, Some(_)) => self.session(&head.fields, watch.store()),
+            _ => Vec::new(),
+        };
         let request = format!("{} {path}", head.method);
         make_readable(&head.method, &mut head.fields);
         Some(Watched {
             watch,
             visit,
             session,
+            looks: looks.unwrap_or_default(),
             request,
             is_old: head.version < Version::HTTP_11,
         })

@@ -68,6 +68,7 @@ pub(crate) fn candidate(id: &str) -> Candidate {
         click: Some(click.clone()),
         visit: Some(VisitId(0x1020_3040_5060_7080_90a0_b0c0_d0e0_f007)),
         proof: Some(Proof::Checkout(at)),
+        open_until: None,
     };
     let sighting = Sighting {
         at,
@@ -91,6 +92,7 @@ pub(crate) fn candidate(id: &str) -> Candidate {
         order,
         postbacks: vec![postback.clone()],
         quotes: vec![postback],
+        shopper: Vec::new(),
     }
 }
 

@@ -12,7 +12,9 @@ use super::limits::{self, Limits, Timeouts};
 use super::networks::{self, Networks};
 use super::reader::Map;
 use super::value::Value;
-use super::{Settings, alarms, exclude, hand_over, held, returns, rules, stores, tls, webhooks};
+use super::{
+    Settings, alarms, exclude, guard, hand_over, held, returns, rules, stores, tls, webhooks,
+};
 use crate::capture::{CookieName, Handling};
 use crate::consent::Consent;
 use crate::name::{ConfigName, GroupName};
@@ -25,8 +27,7 @@ use crate::{accept, capture, forward, observe, record};
 /// Everything that the file says; some of it is missing only if a fault was reported.
 pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let addresses = addresses::read(root);
-    let limits = limits::limits(root);
-    let timeouts = limits::timeouts(root);
+    let (limits, timeouts) = (limits::limits(root), limits::timeouts(root));
     let sending = limits::deliver(root);
     let (stores, known, checkouts) = stores::read(root, &addresses.sockets());
     let (tls, acme) = tls::read(root, &addresses, &stores);
@@ -39,13 +40,13 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let (ledger, keep) = (ledger::read(root), ledger::keep(root));
     let name = root.get("name").and_then(|name| configuration_name(&name));
     let (alarms, pixels) = alarms::read(root, (&known, &checkouts), networks.hosts());
-    let added = added::read(root);
+    let (guard, added) = (guard::read(root), added::read(root));
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();
     warn(root, (&stores, &networks, &rules), cookie.parameter);
     let opened = open_keys(root, &cookie, missing)?;
     let keys = (&opened.keys, &opened.group_keys);
-    let (checkouts, returns) = returns::settings(checkouts, &stores, keys);
+    let seen = returns::settings(checkouts, &stores, keys);
     Some(Settings {
         acme,
         admin: addresses.admin.clone(),
@@ -66,8 +67,10 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
             window: cookie.window,
             attribution: cookie.attribution,
             min_click_age: cookie.min_click_age,
-            checkouts,
-            returns,
+            checkouts: seen.checkouts,
+            shoppers: seen.shoppers,
+            returns: seen.returns,
+            guard,
             destinations: networks.recorded,
             webhooks,
         },

@@ -118,6 +118,7 @@ fn network(
     let identifies = map.or("identifies", usual, |value| value.one_of(&words));
     let mode = mode(&map);
     let timing = timing(&map);
+    let blocked = blocked(&map);
     let dedupe = dedupe(&map, Dedupe::None);
     let answers = answers::read(&map);
     let (concurrency, rate) = pressure(&map);
@@ -130,6 +131,7 @@ fn network(
         rates,
         mode,
         timing,
+        blocked,
     };
     let delivered = deliver::Destination {
         template,
@@ -171,6 +173,13 @@ pub(super) fn pause_after(map: &Map<'_>) -> Option<u32> {
 fn mode(map: &Map<'_>) -> Mode {
     let words = [("live", Mode::Live), ("shadow", Mode::Shadow)];
     map.or("mode", Mode::Live, |value| value.one_of(&words))
+}
+
+/// Values of a click, as they are captured.
+fn blocked(map: &Map<'_>) -> Vec<String> {
+    let values = map.get("blocked").map(|value| value.one_or_many());
+    let values = values.iter().flatten();
+    values.filter_map(Value::words).collect()
 }
 
 fn timing(map: &Map<'_>) -> Timing {

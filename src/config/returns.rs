@@ -103,15 +103,19 @@ fn time(value: &Value<'_>) -> Option<Duration> {
     None
 }
 
+/// What the order path goes by of the stores' shoppers, by store.
+pub(super) struct Shoppers {
+    pub(super) checkouts: HashMap<StoreName, Vec<PathPattern>>,
+    pub(super) shoppers: HashMap<StoreName, Marker>,
+    pub(super) returns: HashMap<StoreName, record::Sessions>,
+}
+
 /// Fills the order path's settings, with the keys and the stores' order namespaces.
 pub(super) fn settings(
     checkouts: Checkouts,
     stores: &[Store],
     (keys, group_keys): (&Keys, &BTreeMap<GroupName, Keys>),
-) -> (
-    HashMap<StoreName, Vec<PathPattern>>,
-    HashMap<StoreName, record::Sessions>,
-) {
+) -> Shoppers {
     let (mut routes, mut returns) = (HashMap::new(), HashMap::new());
     for (name, checkout) in checkouts {
         routes.insert(name.clone(), checkout.routes);
@@ -131,5 +135,22 @@ pub(super) fn settings(
         };
         returns.insert(name, sessions);
     }
-    (routes, returns)
+    Shoppers {
+        checkouts: routes,
+        shoppers: shoppers(stores, (keys, group_keys)),
+        returns,
+    }
+}
+
+/// What makes the marks of who looks at a confirmation, of every store.
+fn shoppers(
+    stores: &[Store],
+    (keys, group_keys): (&Keys, &BTreeMap<GroupName, Keys>),
+) -> HashMap<StoreName, Marker> {
+    let marker = |store: &Store| {
+        let keys = group_keys.get(&store.group).unwrap_or(keys);
+        let marker = Marker::of_shoppers(keys, &store.group, &store.orders);
+        (store.name.clone(), marker)
+    };
+    stores.iter().map(marker).collect()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::consent;
-use super::fault::Suggestion;
+use super::fault::{Problem, Suggestion};
 use super::hosts::{HOST, host, is_loopback};
 use super::reader::Map;
 use super::returns::{self, Checkouts};
@@ -182,6 +182,16 @@ impl Reader<'_> {
             (None, Some(orders)) => orders.clone(),
             (None, None) => store?.as_str().parse().ok()?,
         };
+        if !orders.is_usable() {
+            let place = value.as_ref().map_or(&map.place, |value| &value.place);
+            let found = format!("`{orders}`");
+            let expected = format!(
+                "a name of at most {} bytes that does not end in `{}`: there stand orders that claim no id",
+                Namespace::LIMIT,
+                Namespace::ASIDE
+            );
+            map.cx.report(place, Problem::Wrong { found, expected });
+        }
         if siblings.iter().any(|other| *other != orders) {
             let place = value.map_or_else(|| map.place.clone(), |value| value.place);
             let words = "another store with the same upstream has other `orders`: \

@@ -151,7 +151,7 @@ impl Postgres {
         let key = format!("a {}", candidate.order.key);
         let after = move |entered: &Entered| match entered {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
-            Entered::Again(_) | Entered::Known(..) => {}
+            Entered::Again(_) | Entered::Reused(_) | Entered::Known(..) => {}
         };
         let work = async move |db: &Connection, pace| enter::enter(db, &candidate, pace).await;
         self.write(key, work, after).await
@@ -236,8 +236,11 @@ impl Postgres {
     pub(super) async fn forget(&self, now: Time) -> Result<u64, Error> {
         let mut all = 0;
         loop {
-            let work =
-                async move |db: &Connection, _pace| sessions::sweep(db, now, SWEPT).await.map(Some);
+            let work = async move |db: &Connection, _pace| {
+                let closed = sessions::close(db, now, SWEPT).await?;
+                let swept = sessions::sweep(db, now, SWEPT).await?;
+                Ok(Some(closed + swept))
+            };
             let gone = self.write("t".to_owned(), work, |_| {}).await?;
             all += gone;
             if gone < SWEPT {

@@ -14,6 +14,7 @@ use crate::money::Money;
 use crate::name::NetworkName;
 use crate::order::{Doubt, Order, OrderId, OrderKey, Standing};
 use crate::postback::{Attempt, Outcome, Postback, State, Verdict};
+use crate::session::Mark;
 
 /// A row of either engine: whole numbers and texts, by the names of their columns.
 pub(super) trait Columns {
@@ -35,13 +36,16 @@ struct Unknown(String);
 /// The columns that [`order`] reads.
 pub(super) const ORDER: &str = "orders.namespace, orders.number, orders.at, orders.store, \
     orders.rule, orders.amount, orders.currency, orders.working, orders.standing, orders.doubt, \
-    orders.why, orders.click, orders.visit, orders.proof, orders.id, orders.seen";
+    orders.why, orders.click, orders.visit, orders.proof, orders.open_until, orders.shopper, orders.id, \
+    orders.seen";
 
 /// An order's row, without its aliases.
 pub(super) struct OrderRow {
     pub(super) id: i64,
     pub(super) seen: i64,
     pub(super) order: Order,
+    /// Who looked first, while it is open.
+    pub(super) shopper: Vec<Mark>,
 }
 
 pub(super) fn order(row: &dyn Columns) -> Result<OrderRow, Error> {
@@ -77,11 +81,15 @@ pub(super) fn order(row: &dyn Columns) -> Result<OrderRow, Error> {
         proof: proof
             .map(|text| from_json("orders.proof", &text))
             .transpose()?,
+        open_until: row.maybe_number("open_until")?.map(Time::from_millis),
     };
+    let shopper = row.maybe_text("shopper")?;
+    let shopper = shopper.map(|text| from_json("orders.shopper", &text));
     Ok(OrderRow {
         id: row.number("id")?,
         seen: row.number("seen")?,
         order,
+        shopper: shopper.transpose()?.unwrap_or_default(),
     })
 }
 

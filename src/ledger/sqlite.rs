@@ -35,6 +35,7 @@ mod retire;
 mod send;
 mod sessions;
 mod steer;
+mod texts;
 
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -89,12 +90,12 @@ impl Sqlite {
         due: Arc<Notify>,
     ) -> Result<Entered, Error> {
         // Written out here, as the writer's time is everybody's.
-        let texts = enter::Texts::of(&candidate)?;
+        let texts = texts::Texts::of(&candidate)?;
         let marker = self.marker.clone();
         let work = move |db: &Connection| enter::enter(db, &marker, (&candidate, &texts));
         let after = move |entered: &Entered| match entered {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
-            Entered::Again(_) | Entered::Known(..) => {}
+            Entered::Again(_) | Entered::Reused(_) | Entered::Known(..) => {}
         };
         self.writer.call(Kind::Write, work, after).await
     }
@@ -196,7 +197,10 @@ impl Sqlite {
         let mut all = 0;
         loop {
             let gone = self
-                .write(move |db| sessions::sweep(db, now, SWEPT))
+                .write(move |db| {
+                    let closed = sessions::close(db, now, SWEPT)?;
+                    Ok(closed + sessions::sweep(db, now, SWEPT)?)
+                })
                 .await?;
             all += gone;
             if gone < SWEPT {

@@ -23,6 +23,9 @@ pub enum Entered {
     Completed(Order),
     /// The order was known and did not change.
     Again(Order),
+    /// The order was known and did not change, and the id may be in use for another one: this sighting tells another
+    /// amount, later, from another visit.
+    Reused(Order),
     /// The order is known without its row: nothing of the sighting was kept. The order as the sighting tells it.
     Known(Order, KnownOrder),
 }
@@ -34,6 +37,7 @@ impl Entered {
             Self::New(order)
             | Self::Completed(order)
             | Self::Again(order)
+            | Self::Reused(order)
             | Self::Known(order, _) => order,
         }
     }
@@ -110,7 +114,13 @@ pub struct Story {
 impl Story {
     /// The click by which `network` is owed the order.
     pub fn click_of(&self, network: &NetworkName) -> Option<&Click> {
-        let first = self.sightings.first().map(|seen| &seen.sighting);
+        // Of the visit that bought: the first one may have come without.
+        let sightings = || self.sightings.iter().map(|seen| &seen.sighting);
+        let is_it = |sighting: &&Sighting| {
+            let visit = sighting.visit.as_ref().map(|visit| visit.id);
+            visit.is_some() && visit == self.order.visit
+        };
+        let first = sightings().find(is_it).or_else(|| sightings().next());
         self.order.click_of(first, network)
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::money::{Currency, CurrencyError, Mark, ReadError};
+use crate::name::RuleName;
 use crate::order::{Doubt, IdError};
 
 use super::decode::DecodeError;
@@ -129,6 +130,9 @@ pub enum Fault {
         mark: Mark,
         currency: Currency,
     },
+    /// Two rules, two orders or two amounts.
+    #[error("the rules {one} and {other} read different orders or amounts from one answer")]
+    Rules { one: RuleName, other: RuleName },
     /// The arithmetic.
     #[error("the amount cannot be worked out: {0}")]
     Work(#[from] WorkError),
@@ -168,7 +172,7 @@ impl Fault {
     /// Why the order is held for it.
     pub(crate) const fn doubt(&self) -> Doubt {
         match self {
-            Self::Differs { .. } => Doubt::Differs,
+            Self::Differs { .. } | Self::Rules { .. } => Doubt::Differs,
             Self::Contradicts { .. } | Self::Mark { .. } => Doubt::CurrencyContradicts,
             _ => Doubt::Unreadable,
         }

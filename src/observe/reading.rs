@@ -78,6 +78,8 @@ pub(super) fn read_rule(
         first_view: is_first_view || proof.read().is_some_and(|it| sources.is_marked(it)),
         floor: proof.id_floor.clone(),
         trusted: proof.trust_any_view,
+        shopper: Vec::new(),
+        suspicion: None,
     };
     Some(reading)
 }

@@ -7,6 +7,7 @@ use http::{HeaderName, StatusCode};
 use crate::message::Fields;
 use crate::store::Store;
 
+use super::agree::agree;
 use super::charset::essence;
 use super::explain::Miss;
 use super::gather::{Page, decoded};
@@ -130,6 +131,7 @@ impl Matched {
         let candidates = self.watch.candidates.iter();
         let readings = candidates.filter_map(|candidate| read_rule(self, candidate, &page));
         let mut readings: Vec<Reading> = readings.collect();
+        agree(&mut readings);
         if let (Some(first), Ok(page)) = (readings.first_mut(), &page) {
             first.pixel = self.watch.limits.pixels.find(page.text());
         }

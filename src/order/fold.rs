@@ -1,11 +1,13 @@
 //! The fold: what one more sighting makes of an order that is known.
 //!
-//! The first sighting wins. What was missing may be completed; what is set
-//! never changes, credit never changes hands, organic stays organic. What a
-//! sighting contradicts is noted beside it for the operator.
+//! The first sighting wins. What was missing may be completed; what is set never changes, and credit
+//! never changes hands. An order that came without a click is open for half an hour for the visit of
+//! the same shopper, and organic for good then. What a sighting contradicts is noted beside it for
+//! the operator.
 
 use crate::name::NetworkName;
-use crate::order::{Candidate, Doubt, NewPostback, Order, SALE, Standing};
+use crate::order::{Candidate, Doubt, NewPostback, OPEN, Order, SALE, Standing};
+use crate::session::Mark;
 
 /// An order with one more sighting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,30 +16,100 @@ pub struct Fold {
     pub order: Order,
     /// What its held postbacks become, if the sighting gave what they wait for.
     pub completed: Option<Vec<NewPostback>>,
+    /// Whether it is credited now: the candidate's own sales are new postbacks.
+    pub credited: bool,
     /// Who is told of where it stands now, beside those.
     pub told: Vec<NewPostback>,
+    /// Whether the id may be in use for another order.
+    pub reused: bool,
     /// What in the sighting contradicts the order, in words.
     pub notes: Vec<String>,
 }
 
-/// Folds a candidate into the order that it is another sighting of; `owed` are those
-/// who have a postback of it.
-pub fn fold(existing: &Order, owed: &[NetworkName], candidate: &Candidate) -> Fold {
+/// Folds a candidate into the order that it is another sighting of, and which `shopper` looked at
+/// first; `owed` are those who have a postback of it.
+pub fn fold(
+    (existing, shopper): (&Order, &[Mark]),
+    owed: &[NetworkName],
+    candidate: &Candidate,
+) -> Fold {
     let mut notes = contradictions(existing, candidate);
-    match complete((existing, owed), candidate, &mut notes) {
-        Some((order, postbacks)) => Fold {
-            told: told(existing, &order, candidate),
-            order,
-            completed: Some(postbacks),
-            notes,
-        },
-        None => Fold {
-            order: existing.clone(),
-            completed: None,
-            told: Vec::new(),
-            notes,
-        },
+    let reused = is_reused(existing, candidate);
+    if reused {
+        notes.push(
+            "another amount, later, from another visit: the id may be in use twice".to_owned(),
+        );
     }
+    let completed = complete((existing, owed), candidate, &mut notes);
+    let (order, completed, credited) = match completed {
+        Some((order, postbacks)) => (order, Some(postbacks), false),
+        None => match credit((existing, shopper), candidate) {
+            Some(order) => (order, None, true),
+            None => (existing.clone(), None, false),
+        },
+    };
+    if let (false, None, Some(click)) = (credited, &existing.click, &candidate.order.click) {
+        let network = &click.network;
+        notes.push(format!(
+            "a click of {network} came with it; the order was entered without one"
+        ));
+    }
+    Fold {
+        told: told(existing, &order, candidate),
+        order,
+        completed,
+        credited,
+        reused,
+        notes,
+    }
+}
+
+/// The order credited after all: it came without a click, and this is the same shopper's visit, whose
+/// click and checkout step came before the order.
+fn credit((existing, shopper): (&Order, &[Mark]), candidate: &Candidate) -> Option<Order> {
+    let Candidate {
+        sighting,
+        order: seen,
+        ..
+    } = candidate;
+    let is_open = existing.standing == Standing::Organic && sighting.at <= existing.open_until?;
+    let is_same = candidate.shopper.iter().any(|mark| shopper.contains(mark));
+    if !is_open || !is_same || in_doubt(candidate) || existing.amount != seen.amount {
+        return None;
+    }
+    let click = seen.click.as_ref()?;
+    let step = sighting.visit.as_ref()?.step_after(click, sighting.at)?;
+    if step > existing.at {
+        return None;
+    }
+    Some(Order {
+        working: seen.working.clone(),
+        standing: seen.standing.clone(),
+        why: format!(
+            "seen without a click at {}, and at {} by the same shopper: {}",
+            existing.at, sighting.at, seen.why
+        ),
+        click: seen.click.clone(),
+        visit: seen.visit,
+        proof: seen.proof,
+        open_until: None,
+        ..existing.clone()
+    })
+}
+
+/// Whether another order may have the id: another visit sees another amount, when the opening is over.
+fn is_reused(existing: &Order, candidate: &Candidate) -> bool {
+    let Candidate {
+        sighting,
+        order: seen,
+        ..
+    } = candidate;
+    let differs = existing
+        .amount
+        .zip(seen.amount)
+        .is_some_and(|(first, now)| first != now);
+    let visit = sighting.visit.as_ref().map(|visit| visit.id);
+    differs && visit.is_some() && visit != existing.visit && sighting.at.since(existing.at) > OPEN
 }
 
 /// The order with the amount that was missing, and its postbacks with it.
@@ -53,10 +125,13 @@ fn complete(
     if existing.amount.is_some_and(|first| first != amount) {
         return None;
     }
+    // What did not prove the credit before does not prove it now.
+    let unproven = existing.click.is_some() && existing.proof.is_none();
     let mut quotes = Vec::new();
     for network in owed {
         let of_it = |quote: &&NewPostback| quote.destination == *network && quote.event == SALE;
         match candidate.quotes.iter().find(of_it) {
+            Some(quote) if unproven => quotes.push(still_unproven(quote.clone())),
             Some(quote) => quotes.push(quote.clone()),
             None => notes.push(format!(
                 "it gives the amount {amount}, but {network} is not configured"
@@ -78,6 +153,19 @@ fn complete(
         sighting.at, sighting.rule, existing.why
     );
     Some((order, quotes))
+}
+
+/// The quote, held as its click was before.
+fn still_unproven(quote: NewPostback) -> NewPostback {
+    let words = "the order's click is in doubt".to_owned();
+    let held = match quote.held {
+        None | Some((Doubt::Shadow, _)) => (Doubt::Unproven, words),
+        Some((first, before)) => (first, format!("{before}; {words}")),
+    };
+    NewPostback {
+        held: Some(held),
+        ..quote
+    }
 }
 
 /// Webhooks that are told of the standing, where it has changed.
@@ -109,20 +197,13 @@ fn contradictions(existing: &Order, candidate: &Candidate) -> Vec<String> {
             seen.store, existing.store
         ));
     }
-    match (&existing.click, &seen.click) {
-        (None, Some(click)) => {
-            let network = &click.network;
-            notes.push(format!(
-                "a click of {network} came with it; the order was entered without one"
-            ));
-        }
-        (Some(first), Some(click))
-            if (&first.network, &first.values) != (&click.network, &click.values) =>
-        {
-            let (network, owed) = (&click.network, &first.network);
-            notes.push(format!("another click, of {network}, came with it; the order stays owed to {owed}'s first one"));
-        }
-        _ => {}
+    if let (Some(first), Some(click)) = (&existing.click, &seen.click)
+        && (&first.network, &first.values) != (&click.network, &click.values)
+    {
+        let (network, owed) = (&click.network, &first.network);
+        notes.push(format!(
+            "another click, of {network}, came with it; the order stays owed to {owed}'s first one"
+        ));
     }
     notes
 }

@@ -8,8 +8,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::OrderId;
+use super::{Doubt, OrderId};
 use crate::clock::Time;
+use crate::session::Mark;
 
 /// What shows that a visit bought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +46,19 @@ pub struct Evidence {
     pub floor: Option<IdFloor>,
     /// Any view is trusted.
     pub trusted: bool,
+    /// Who looks, as keyed hashes; none of one who has refused to be remembered.
+    pub shopper: Vec<Mark>,
+    /// What is wrong with him.
+    pub suspicion: Option<Suspicion>,
+}
+
+/// What is wrong with a look at a confirmation, beside what it shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suspicion {
+    /// By which the order is held.
+    pub doubt: Doubt,
+    /// In words for the operator.
+    pub words: String,
 }
 
 impl Evidence {

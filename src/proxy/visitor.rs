@@ -95,7 +95,11 @@ impl Service {
                 }
                 match known(&head.fields) {
                     None if capture.is_refused(request.store, &head.fields) => Whose::Unwilling,
-                    visit => Whose::Shopper(visit),
+                    visit => {
+                        let peer = request.peer.addr.ip();
+                        let client = self.settings.forward.client(peer, &head.fields);
+                        Whose::Shopper(visit, client)
+                    }
                 }
             };
             let host = hosts::name(request.host);

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
+use super::guard::Guard;
 use super::returns::Returns;
 use super::spool::{self, Spool};
 use crate::alarm::Alarm;
@@ -45,6 +46,7 @@ pub struct Recorder {
     backlog: Arc<Semaphore>,
     spooling: Arc<Semaphore>,
     returns: Returns,
+    guard: Guard,
 }
 
 /// Where an order is now.
@@ -90,6 +92,7 @@ impl Recorder {
             hold,
             counters,
             returns,
+            guard: Guard::default(),
             backlog: Arc::new(Semaphore::new(BACKLOG)),
             spooling: Arc::new(Semaphore::new(SPOOLING)),
         }
@@ -103,6 +106,11 @@ impl Recorder {
             hold,
             ..self.clone()
         }
+    }
+
+    /// Who was seen lately at confirmations; clones share it.
+    pub const fn guard(&self) -> &Guard {
+        &self.guard
     }
 
     /// What is remembered of sessions; clones share it.
@@ -233,6 +241,13 @@ impl Recorder {
             Entered::Again(_) => {
                 self.counters.add(Event::OrderSeenAgain);
                 debug!(order.id = %id, store, amount, standing, affiliate, "order seen again");
+            }
+            Entered::Reused(_) => {
+                self.counters.add(Event::OrderSeenAgain);
+                self.counters.add(Event::IdReused);
+                error!(order.id = %id, store, amount, standing, affiliate,
+                    "a known order was seen with another amount, later, from another visit: if the shop counts anew, give its \
+                     stores other `orders`, because no order of a known id is credited");
             }
             Entered::Known(_, known) => {
                 self.counters.add(Event::OrderKnown);
@@ -365,6 +380,9 @@ const fn held(doubt: Doubt) -> &'static str {
         Doubt::NotPositive => "held: not positive",
         Doubt::Unproven => "held: unproven",
         Doubt::TooYoung => "held: click too young",
+        Doubt::TooMany => "held: too many orders",
+        Doubt::ManyNetworks => "held: visit in many hands",
+        Doubt::Blocked => "held: blocked",
         Doubt::Shadow => "held: shadow",
         Doubt::Operator => "held: by the operator",
     }

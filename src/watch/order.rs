@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, error, warn};
 
 use super::pump::{Cut, End, Ending, Pump};
-use super::{Body, Watched, Watcher, relay};
+use super::{Body, Looks, Watched, Watcher, relay};
 use crate::alarm::Alarm;
 use crate::clock::Time;
 use crate::event::Event;
@@ -17,8 +17,9 @@ use crate::forward;
 use crate::message::{Body as _, Response};
 use crate::observe::pool::ReadError;
 use crate::observe::{Copy, Fault, Matched, Reading};
-use crate::order::{Candidate, FoundBy, OrderKey, Sighting};
+use crate::order::{Candidate, Doubt, Evidence, FoundBy, OrderKey, Sighting, Suspicion};
 use crate::record;
+use crate::record::guard::Look;
 use crate::session::Mark;
 use crate::store::Store;
 use crate::visit::Visit;
@@ -31,6 +32,7 @@ struct Confirmation {
     store: Arc<Store>,
     visit: Option<Visit>,
     session: Vec<Mark>,
+    looks: Looks,
     request: String,
 }
 
@@ -46,6 +48,7 @@ impl Watcher {
             watch,
             visit,
             session,
+            looks,
             request,
             is_old,
         } = watched;
@@ -66,6 +69,7 @@ impl Watcher {
             store,
             visit,
             session,
+            looks,
             request,
         };
         if response.body.is_end() {
@@ -137,6 +141,7 @@ impl Watcher {
             store,
             visit,
             session,
+            looks,
             request,
         } = confirmation;
         self.counters.add(Event::RuleMatched);
@@ -166,6 +171,7 @@ impl Watcher {
             store: &store,
             visit: &visit,
             found_by,
+            looks: &looks,
             request: &request,
             now,
         };
@@ -225,7 +231,13 @@ impl Watcher {
             self.doubled(host, seen);
         }
         let (doubt, evidence) = (reading.doubt, reading.evidence.clone());
-        let sighting = seen.sighting(reading, faults)?;
+        let mut sighting = seen.sighting(reading, faults)?;
+        let suspicion = self.suspicion(&mut sighting, seen);
+        let evidence = Evidence {
+            shopper: seen.looks.marks.clone(),
+            suspicion,
+            ..evidence
+        };
         Some(record::judge(
             sighting,
             (doubt, &evidence),
@@ -234,6 +246,31 @@ impl Watcher {
             seen.now,
         ))
     }
+
+    /// What is wrong with who looks. Whoever tries ids takes none from those who will buy: his orders stand aside.
+    fn suspicion(&self, sighting: &mut Sighting, seen: &Seen<'_>) -> Option<Suspicion> {
+        let look = Look {
+            order: &sighting.key,
+            visit: sighting.visit.as_ref().map(|visit| visit.id),
+            address: seen.looks.address,
+        };
+        let guard = self.recorder.guard();
+        let suspicion = guard.look(&look, &self.record.guard, seen.now)?;
+        let alarm = match suspicion.doubt {
+            Doubt::TooMany => Some(Alarm::IdEnumeration),
+            Doubt::ManyNetworks => Some(Alarm::VisitShared),
+            _ => None,
+        };
+        if let Some(alarm) = alarm {
+            let words = format!("order {}: {}", sighting.key, suspicion.words);
+            let store = seen.store.name.as_str();
+            self.counters.alarms().raise(alarm, store, &words, seen.now);
+        }
+        if suspicion.doubt == Doubt::TooMany {
+            sighting.key.namespace = sighting.key.namespace.aside();
+        }
+        Some(suspicion)
+    }
 }
 
 /// Where and by whom a confirmation was seen.
@@ -241,6 +278,7 @@ struct Seen<'a> {
     store: &'a Store,
     visit: &'a Option<Visit>,
     found_by: FoundBy,
+    looks: &'a Looks,
     request: &'a str,
     now: Time,
 }
@@ -288,7 +326,6 @@ mod tests {
     use tracing::subscriber::with_default;
 
     use super::*;
-    use crate::order::Evidence;
     use crate::store::{Protocol, Scheme, Upstream};
 
     /// What is logged of a rule that could not read everything.
@@ -329,6 +366,7 @@ mod tests {
             store: &store,
             visit: &None,
             found_by: FoundBy::default(),
+            looks: &Looks::default(),
             request: "GET /done",
             now: Time::from_millis(0),
         };

@@ -1,5 +1,7 @@
 //! What sessions are for: a request at the checkout tells whose they are, a confirmation without a visit asks.
 
+use std::net::IpAddr;
+
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
@@ -61,6 +63,17 @@ impl Watcher {
             session::is_random(value).then(|| sessions.marker.marks(value))
         });
         value.unwrap_or_default()
+    }
+
+    /// Who looks, as keyed hashes: of the shop's session, if its store's are remembered, and of the
+    /// address with the program's name.
+    pub(super) fn shopper(&self, fields: &Fields, store: &Store, address: IpAddr) -> Vec<Mark> {
+        let mut marks = self.session(fields, store);
+        if let Some(marker) = self.record.shoppers.get(&store.name) {
+            let program = fields.get("user-agent").unwrap_or_default();
+            marks.extend(marker.shopper(address, program));
+        }
+        marks
     }
 
     /// Whose a confirmation is: the request's own visit, or what its session was seen with. The page has been held `since` then.

@@ -2,7 +2,9 @@
 
 mod abandoned;
 mod durable;
+mod guard;
 mod networks;
+mod organic;
 mod proof;
 mod returns;
 mod webhooks;

@@ -7,6 +7,7 @@ mod keep;
 mod known;
 mod model;
 mod open;
+mod organic;
 mod pauses;
 mod postgres;
 mod send;

@@ -1,6 +1,6 @@
 //! The fold: the first sighting wins, what was missing is completed.
 
-use refgate::order::{self, Candidate, Doubt, Fold, NewPostback, Order, Standing};
+use refgate::order::{self, Candidate, Doubt, Fold, NewPostback, Order, Proof, Standing};
 
 use crate::support::sale::{candidate, later, usd};
 
@@ -11,10 +11,18 @@ fn seen_later(id: &str, amount: Option<&str>) -> Candidate {
     candidate
 }
 
+/// An order whose amount could not be read, bought by its visit.
+fn unreadable() -> Order {
+    Order {
+        proof: Some(Proof::FirstView),
+        ..candidate("1001", None).order
+    }
+}
+
 /// Folds into an order that its own click's network alone is owed.
 fn fold(existing: &Order, candidate: &Candidate) -> Fold {
     let owed = existing.click.iter().map(|click| click.network.clone());
-    order::fold(existing, &owed.collect::<Vec<_>>(), candidate)
+    order::fold((existing, &[]), &owed.collect::<Vec<_>>(), candidate)
 }
 
 #[test]
@@ -56,7 +64,7 @@ fn credit_never_changes_hands_and_organic_stays_organic() {
 
 #[test]
 fn a_missing_amount_is_completed_and_the_postback_with_it() {
-    let first = candidate("1001", None).order;
+    let first = unreadable();
     // The reload comes without the cookie: the quote for the order's own click serves.
     let mut reload = seen_later("1001", Some("25.00"));
     reload.order.click = None;
@@ -74,7 +82,7 @@ fn a_missing_amount_is_completed_and_the_postback_with_it() {
 
 #[test]
 fn what_completes_an_order_may_hold_it_for_another_reason() {
-    let first = candidate("1001", None).order;
+    let first = unreadable();
     let held = |doubt| {
         let mut seen = seen_later("1001", Some("25.00"));
         seen.quotes = vec![NewPostback {
@@ -94,13 +102,13 @@ fn what_completes_an_order_may_hold_it_for_another_reason() {
 #[test]
 fn only_what_was_unreadable_is_completed() {
     for doubt in [Doubt::Differs, Doubt::CurrencyContradicts, Doubt::Unproven] {
-        let mut first = candidate("1001", None).order;
+        let mut first = unreadable();
         first.standing = Standing::Held(doubt);
         let fold = fold(&first, &seen_later("1001", Some("25.00")));
         assert_eq!(fold.order, first, "{doubt:?}");
         assert_eq!(fold.completed, None);
     }
-    let first = candidate("1001", None).order;
+    let first = unreadable();
     let mut unconfigured = seen_later("1001", Some("25.00"));
     unconfigured.quotes.clear();
     let fold = fold(&first, &unconfigured);
@@ -110,7 +118,7 @@ fn only_what_was_unreadable_is_completed() {
 
 #[test]
 fn a_sighting_in_doubt_completes_nothing_and_a_clear_one_lifts_the_hold() {
-    let first = candidate("1001", None).order;
+    let first = unreadable();
     for doubt in [
         Doubt::Unreadable,
         Doubt::Differs,
@@ -131,7 +139,7 @@ fn a_sighting_in_doubt_completes_nothing_and_a_clear_one_lifts_the_hold() {
 
 #[test]
 fn everyone_who_is_owed_an_unreadable_order_is_told_its_amount() {
-    let first = candidate("1001", None).order;
+    let first = unreadable();
     let owed = ["aspire", "other", "gone"].map(|name| name.parse().unwrap());
     let mut seen = seen_later("1001", Some("25.00"));
     let quote = seen.quotes[0].clone();
@@ -140,7 +148,7 @@ fn everyone_who_is_owed_an_unreadable_order_is_told_its_amount() {
         held: Some((Doubt::NoRate, "no rate".to_owned())),
         ..quote
     });
-    let fold = order::fold(&first, &owed, &seen);
+    let fold = order::fold((&first, &[]), &owed, &seen);
     assert_eq!(fold.completed.as_ref(), Some(&seen.quotes));
     assert_eq!(
         fold.order.standing,
@@ -148,6 +156,19 @@ fn everyone_who_is_owed_an_unreadable_order_is_told_its_amount() {
         "one of them goes out"
     );
     assert_eq!(fold.notes.len(), 1, "{:?}", fold.notes);
-    let alone = order::fold(&first, &owed[1..], &seen);
+    let alone = order::fold((&first, &[]), &owed[1..], &seen);
     assert_eq!(alone.order.standing, Standing::Held(Doubt::NoRate));
+}
+
+#[test]
+fn what_was_in_doubt_of_the_click_stays_so_when_the_amount_comes() {
+    let mut first = unreadable();
+    let completed = |first: &Order| {
+        let fold = fold(first, &seen_later("1001", Some("25.00")));
+        (fold.order.standing, fold.completed.unwrap())
+    };
+    first.proof = None;
+    let (standing, postbacks) = completed(&first);
+    assert_eq!(standing, Standing::Held(Doubt::Unproven));
+    assert!(postbacks[0].held.is_some());
 }

@@ -86,8 +86,23 @@ fn stands(daemon: &Daemon) -> (State, u32) {
     })
 }
 
+/// The list says that one postback is due, and since when nothing is sent.
+fn assert_paused(status: &str) {
+    let mut lines = status
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(
+        lines.next().unwrap(),
+        ["NAME", "MODE", "DUE", "HELD", "UNCLEAR", "PAUSED"]
+    );
+    assert_eq!(
+        lines.next().unwrap()[..6],
+        ["aspire", "live", "1", "0", "0", "since"],
+        "{status}"
+    );
+}
+
 #[test]
-#[expect(clippy::too_many_lines, reason = "one story")]
 fn pausing_needs_no_reload_and_is_seen_everywhere() {
     let shop = ordinary();
     let (daemon, admin) = start(&shop);
@@ -115,19 +130,7 @@ fn pausing_needs_no_reload_and_is_seen_everywhere() {
     let cookie = crate::support::front::cookie(&client.message(false)).unwrap();
     client.say(with(&cookie, "/checkout/thank-you/7"));
     assert_eq!(client.message(false).status(), 200);
-    let status = told(&daemon, &["status"]);
-    let mut lines = status
-        .lines()
-        .map(|line| line.split_whitespace().collect::<Vec<_>>());
-    assert_eq!(
-        lines.next().unwrap(),
-        ["NAME", "MODE", "DUE", "HELD", "UNCLEAR", "PAUSED"]
-    );
-    assert_eq!(
-        lines.next().unwrap()[..6],
-        ["aspire", "live", "1", "0", "0", "since"],
-        "{status}"
-    );
+    assert_paused(&told(&daemon, &["status"]));
     let explained = told(&daemon, &["explain", "7"]);
     assert!(
         explained.contains("  paused   since 20") && explained.contains(" by anna: a wrong"),

@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::clock::Time;
 use crate::deliver::egress::Egress;
 use crate::deliver::{Answer, Dedupe, Destination, Rate, Settings, Terms};
-use crate::order::{Candidate, Doubt, Standing};
+use crate::order::{Candidate, Doubt, Proof, Standing};
 use crate::postback::{Mode, Verdict};
 
 pub(super) const NOW: Time = Time::from_millis(1_795_392_000_000);
@@ -124,6 +124,7 @@ pub(super) fn candidate(dice: &mut Dice, now: Time) -> Candidate {
     order.aliases = vec![alias.parse().unwrap()];
     order.at = now;
     order.click.as_mut().unwrap().network = name.clone();
+    order.proof = Some(Proof::FirstView);
     candidate.sighting.at = now;
     candidate.sighting.key = order.key.clone();
     let postback = &mut candidate.postbacks[0];

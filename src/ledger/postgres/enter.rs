@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::connection::Connection;
-use super::first::first;
+use super::first::{first, texts};
 use super::known;
 use super::send::{Change, note};
 use super::work::Pace;
@@ -101,22 +101,53 @@ async fn again(db: &Connection, id: i64, candidate: &Candidate) -> Result<Entere
         // There is nothing to complete.
         _ => Vec::new(),
     };
-    let mut fold = fold(&known.order, &owed, candidate);
+    let mut fold = fold((&known.order, &known.shopper), &owed, candidate);
     fold.order.aliases = keep_aliases(db, &known, candidate, &mut fold.notes).await?;
     if known.seen <= i64::from(SIGHTINGS) {
         keep_sighting(db, known.id, &candidate.sighting, &fold.notes).await?;
     }
-    let Some(postbacks) = fold.completed else {
-        return Ok(Entered::Again(fold.order));
-    };
+    if fold.completed.is_none() && !fold.credited {
+        return Ok(match fold.reused {
+            true => Entered::Reused(fold.order),
+            false => Entered::Again(fold.order),
+        });
+    }
     complete_order(db, &known, &fold.order, &candidate.sighting).await?;
-    for postback in &postbacks {
+    for postback in fold.completed.iter().flatten() {
         complete_postback(db, &known, postback, &candidate.sighting).await?;
     }
+    if fold.credited {
+        credit(db, &known, &fold.order, candidate).await?;
+    }
     for postback in &fold.told {
-        insert_postback(db, &known, postback, &candidate.sighting).await?;
+        insert_postback(db, &known, (postback, "{}"), &candidate.sighting).await?;
     }
     Ok(Entered::Completed(fold.order))
+}
+
+/// The sales of an order that is credited after all.
+async fn credit(
+    db: &Connection,
+    known: &OrderRow,
+    order: &Order,
+    candidate: &Candidate,
+) -> Result<(), Error> {
+    let sighting = &candidate.sighting;
+    let sales = candidate.postbacks.iter();
+    for postback in sales.filter(|postback| postback.event == SALE) {
+        let click = order.click_of(Some(sighting), &postback.destination);
+        let captured = click.map(|click| to_json("captured", &click.values));
+        let captured = captured.unwrap_or_else(|| Ok("{}".to_owned()))?;
+        insert_postback(db, known, (postback, &captured), sighting).await?;
+    }
+    let sql = "UPDATE orders SET network = $2, click = $3, visit = $4, proof = $5, open_until = NULL, shopper = NULL
+        WHERE id = $1";
+    let [click, proof, _shopper] = texts(candidate)?;
+    let network = order.click.as_ref().map(|click| click.network.as_str());
+    let visit = order.visit.map(|visit| visit.to_string());
+    db.run(sql, &[&known.id, &network, &click, &visit, &proof])
+        .await?;
+    Ok(())
 }
 
 /// Those who have a postback of an order.
@@ -247,18 +278,18 @@ async fn complete_postback(
     note(db, &entry).await
 }
 
-/// One more who is told of an order that is known, whoever it is owed to.
+/// One more who is told of an order that is known, with what was captured.
 async fn insert_postback(
     db: &Connection,
     known: &OrderRow,
-    postback: &NewPostback,
+    (postback, captured): (&NewPostback, &str),
     sighting: &Sighting,
 ) -> Result<(), Error> {
     let (amount, currency) = money_words(postback.amount);
     let stand = Stand::of(postback, known.order.at, sighting.at)?;
     let sql = "INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount, currency, state,
           doubt, cause, at, due)
-        VALUES ($1, $2, $3, $4, '{}', $5, $6, $7, $8, $9, $10, $11) RETURNING id";
+        VALUES ($1, $2, $3, $4, $12, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
     let inserted = db
         .row(
             sql,
@@ -274,6 +305,7 @@ async fn insert_postback(
                 &stand.cause.as_deref().map(clean),
                 &sighting.at.millis(),
                 &stand.due,
+                &captured,
             ],
         )
         .await?;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::connection::Connection;
 use super::enter::clean;
 use super::known;
+use crate::clock::Time;
 use crate::ledger::ALIASES;
 use crate::ledger::error::Error;
 use crate::ledger::row::{money_words, standing_words, to_json};
@@ -16,25 +17,25 @@ use crate::order::{Candidate, Order, OrderId};
 /// the same order at this moment is waited for. An id that is taken meanwhile fails it: it is run again then.
 const FIRST: &str = "WITH entered AS (
   INSERT INTO orders (namespace, number, at, store, rule, amount, currency, working, standing, doubt, why,
-    network, click, visit, proof, seen)
+    network, click, visit, proof, open_until, shopper, seen)
   SELECT $1::text, $2::text, $4::bigint, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text,
-    $12::text, $13::text, $14::text, $15::text, $16::text, 1
+    $12::text, $13::text, $14::text, $15::text, $16::text, $17::bigint, $18::text, 1
   WHERE NOT EXISTS (SELECT 1 FROM aliases WHERE namespace = $1::text AND number = ANY ($3::text[]))
-    AND NOT EXISTS (SELECT 1 FROM known_orders WHERE namespace = $1::text AND mark = ANY ($30::text[]))
+    AND NOT EXISTS (SELECT 1 FROM known_orders WHERE namespace = $1::text AND mark = ANY ($32::text[]))
   ON CONFLICT (namespace, number) DO NOTHING RETURNING id
 ), ids AS (
   INSERT INTO aliases (namespace, number, order_id)
   SELECT $1::text, ids.number, entered.id FROM entered CROSS JOIN unnest($3::text[]) AS ids (number)
 ), seen AS (
   INSERT INTO sightings (order_id, at, rule, body, notes)
-  SELECT id, $17::bigint, $6::text, $18::text, $19::text FROM entered
+  SELECT id, $19::bigint, $6::text, $20::text, $21::text FROM entered
 ), owed AS (
   INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount, currency, state, doubt,
     cause, at, due)
   SELECT entered.id, p.destination, p.event, p.sequence, p.captured, p.amount, p.currency, p.state, p.doubt,
     p.cause, $4::bigint, p.due
-  FROM entered CROSS JOIN unnest($20::text[], $21::text[], $22::bigint[], $23::text[], $24::text[], $25::text[],
-    $26::text[], $27::text[], $28::text[], $29::bigint[]) WITH ORDINALITY
+  FROM entered CROSS JOIN unnest($22::text[], $23::text[], $24::bigint[], $25::text[], $26::text[], $27::text[],
+    $28::text[], $29::text[], $30::text[], $31::bigint[]) WITH ORDINALITY
     AS p (destination, event, sequence, captured, amount, currency, state, doubt, cause, due, place)
   ORDER BY p.place RETURNING id, state, cause
 ), changes AS (
@@ -63,7 +64,7 @@ pub(super) async fn first(
     let (amount, currency) = money_words(order.amount);
     let (standing, doubt) = standing_words(&order.standing)?;
     let click = order.click.as_ref();
-    let (click_json, proof) = texts(order)?;
+    let [click_json, proof, shopper] = texts(candidate)?;
     let owed = Owed::of(candidate)?;
     let entered = db
         .row(
@@ -85,6 +86,8 @@ pub(super) async fn first(
                 &click_json,
                 &order.visit.map(|visit| visit.to_string()),
                 &proof,
+                &order.open_until.map(Time::millis),
+                &shopper,
                 &sighting.at.millis(),
                 &to_json("sightings.body", sighting)?,
                 &to_json("sightings.notes", &notes)?,
@@ -110,12 +113,15 @@ pub(super) async fn first(
     }))
 }
 
-/// The JSON of its click and of its proof.
-fn texts(order: &Order) -> Result<(Option<String>, Option<String>), Error> {
+/// The JSON of its click, of its proof, and of who looked while it is open.
+pub(super) fn texts(candidate: &Candidate) -> Result<[Option<String>; 3], Error> {
+    let order = &candidate.order;
     let click = order.click.as_ref();
     let click = click.map(|click| to_json("orders.click", click));
     let proof = order.proof.map(|proof| to_json("orders.proof", &proof));
-    Ok((click.transpose()?, proof.transpose()?))
+    let shopper = order.open_until.map(|_open| &candidate.shopper);
+    let shopper = shopper.map(|shopper| to_json("orders.shopper", shopper));
+    Ok([click.transpose()?, proof.transpose()?, shopper.transpose()?])
 }
 
 /// The other ids of a new order, as many as are kept.

@@ -122,3 +122,11 @@ pub(super) async fn sweep(db: &Connection, now: Time, limit: u64) -> Result<u64,
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     db.run(sql, &[&now.millis(), &limit]).await
 }
+
+/// Closes up to `limit` orders whose time to be credited is over, and forgets who looked; how many there were.
+pub(super) async fn close(db: &Connection, now: Time, limit: u64) -> Result<u64, Error> {
+    let sql = "UPDATE orders SET open_until = NULL, shopper = NULL WHERE id IN
+        (SELECT id FROM orders WHERE open_until < $1 ORDER BY open_until LIMIT $2 FOR UPDATE SKIP LOCKED)";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    db.run(sql, &[&now.millis(), &limit]).await
+}

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::known;
 use super::send::{Change, note};
+use super::texts::Texts;
 use crate::clock::Time;
 use crate::ledger::error::Error;
 use crate::ledger::known::Marker;
@@ -17,42 +18,6 @@ use crate::postback::State;
 
 /// What the postbacks of an order wait for when its amount could not be read.
 const UNREADABLE: &str = "unreadable";
-
-/// A candidate's JSON.
-pub(super) struct Texts {
-    sighting: String,
-    click: Option<String>,
-    proof: Option<String>,
-    /// What was captured, of each postback.
-    captured: Vec<String>,
-}
-
-impl Texts {
-    pub(super) fn of(candidate: &Candidate) -> Result<Self, Error> {
-        let Candidate {
-            order, sighting, ..
-        } = candidate;
-        let click = order.click.as_ref();
-        let proof = order.proof.map(|proof| to_json("orders.proof", &proof));
-        let captured = |postback: &NewPostback| {
-            let click = order.click_of(Some(sighting), &postback.destination);
-            let values = click.map(|click| &click.values);
-            values.map_or_else(|| Ok("{}".to_owned()), |values| to_json("captured", values))
-        };
-        Ok(Self {
-            sighting: to_json("sightings.body", sighting)?,
-            click: click
-                .map(|click| to_json("orders.click", click))
-                .transpose()?,
-            proof: proof.transpose()?,
-            captured: candidate
-                .postbacks
-                .iter()
-                .map(captured)
-                .collect::<Result<_, _>>()?,
-        })
-    }
-}
 
 pub(super) fn enter(
     db: &Connection,
@@ -114,8 +79,8 @@ fn first(db: &Connection, candidate: &Candidate, texts: &Texts) -> Result<Entere
     let click = order.click.as_ref();
     db.prepare_cached(
         "INSERT INTO orders (namespace, number, at, store, rule, amount, currency, working,
-           standing, doubt, why, network, click, visit, proof, seen)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 1)",
+           standing, doubt, why, network, click, visit, proof, open_until, shopper, seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 1)",
     )?
     .execute(params![
         order.key.namespace.as_str(),
@@ -133,6 +98,8 @@ fn first(db: &Connection, candidate: &Candidate, texts: &Texts) -> Result<Entere
         texts.click,
         order.visit.map(|visit| visit.to_string()),
         texts.proof,
+        order.open_until.map(Time::millis),
+        texts.shopper,
     ])?;
     let id = db.last_insert_rowid();
     let mut entered = Order {
@@ -169,19 +136,25 @@ fn again(
         // There is nothing to complete.
         _ => Vec::new(),
     };
-    let mut fold = fold(&known.order, &owed, candidate);
+    let mut fold = fold((&known.order, &known.shopper), &owed, candidate);
     fold.order.aliases = keep_aliases(db, known.id, &known.order, candidate, &mut fold.notes)?;
     if known.seen < i64::from(SIGHTINGS) {
         keep_sighting(db, known.id, (&candidate.sighting, texts), &fold.notes)?;
     }
     db.prepare_cached("UPDATE orders SET seen = seen + 1 WHERE id = ?1")?
         .execute([known.id])?;
-    let Some(postbacks) = fold.completed else {
-        return Ok(Entered::Again(fold.order));
-    };
+    if fold.completed.is_none() && !fold.credited {
+        return Ok(match fold.reused {
+            true => Entered::Reused(fold.order),
+            false => Entered::Again(fold.order),
+        });
+    }
     complete_order(db, known, &fold.order, &candidate.sighting)?;
-    for postback in &postbacks {
+    for postback in fold.completed.iter().flatten() {
         complete_postback(db, known, postback, &candidate.sighting)?;
+    }
+    if fold.credited {
+        credit(db, (known.id, &fold.order), candidate, texts)?;
     }
     for postback in &fold.told {
         let of_nobody = (postback, "{}");
@@ -193,6 +166,28 @@ fn again(
         )?;
     }
     Ok(Entered::Completed(fold.order))
+}
+
+/// The sales of an order that is credited after all.
+fn credit(
+    db: &Connection,
+    order: (i64, &Order),
+    candidate: &Candidate,
+    texts: &Texts,
+) -> Result<(), Error> {
+    let at = candidate.sighting.at;
+    let told = candidate.postbacks.iter().zip(&texts.captured);
+    for (postback, captured) in told.filter(|(postback, _)| postback.event == SALE) {
+        insert_postback(db, order, at, (postback, captured))?;
+    }
+    let sql = "UPDATE orders SET network = ?2, click = ?3, visit = ?4, proof = ?5, open_until = NULL, shopper = NULL
+        WHERE id = ?1";
+    let (id, order) = order;
+    let network = order.click.as_ref().map(|click| click.network.as_str());
+    let visit = order.visit.map(|visit| visit.to_string());
+    db.prepare_cached(sql)?
+        .execute(params![id, network, texts.click, visit, texts.proof])?;
+    Ok(())
 }
 
 /// Those who have a postback of an order.

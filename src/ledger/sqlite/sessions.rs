@@ -71,3 +71,14 @@ pub(super) fn sweep(db: &Connection, now: Time, limit: u64) -> Result<u64, Error
         .execute(params![now.millis(), limit])?;
     Ok(u64::try_from(gone).unwrap_or(u64::MAX))
 }
+
+/// Closes up to `limit` orders whose time to be credited is over, and forgets who looked; how many there were.
+pub(super) fn close(db: &Connection, now: Time, limit: u64) -> Result<u64, Error> {
+    let sql = "UPDATE orders SET open_until = NULL, shopper = NULL WHERE id IN
+        (SELECT id FROM orders WHERE open_until < ?1 ORDER BY open_until LIMIT ?2)";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let closed = db
+        .prepare_cached(sql)?
+        .execute(params![now.millis(), limit])?;
+    Ok(u64::try_from(closed).unwrap_or(u64::MAX))
+}

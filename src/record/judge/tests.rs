@@ -1,11 +1,12 @@
 //! The judgement as tables: what is read and carried → where the order stands.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::*;
-use crate::order::{Field, FoundBy, OrderKey, Timing};
+use crate::order::{Field, FoundBy, OrderKey, Proof, Timing};
 use crate::store::{Protocol, Scheme, Upstream};
-use crate::visit::{Attribution, VisitId};
+use crate::visit::{Attribution, Visit, VisitId};
 
 mod proof;
 
@@ -42,6 +43,7 @@ fn settings(attribution: Attribution, mode: Mode) -> Settings {
         rates,
         mode,
         timing: Timing::default(),
+        blocked: Vec::new(),
     };
     let aspire = "aspire".parse().unwrap();
     let other = "other".parse().unwrap();
@@ -52,9 +54,11 @@ fn settings(attribution: Attribution, mode: Mode) -> Settings {
         attribution,
         min_click_age: Duration::from_secs(10),
         checkouts: HashMap::new(),
+        shoppers: HashMap::new(),
         returns: HashMap::new(),
         destinations: [(aspire, usd.clone()), (other, usd)].into(),
         webhooks: Vec::new(),
+        guard: Default::default(),
     }
 }
 

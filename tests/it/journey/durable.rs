@@ -205,8 +205,10 @@ fn a_ledger_that_is_free_again_within_its_patience_takes_the_order_back() {
     front.settled("100017", State::Accepted);
     assert_eq!(front.count(Event::LedgerFailed), 0);
     let spooled = || {
-        std::fs::read_dir(&front.settings.record.spool)
-            .unwrap()
+        let names = std::fs::read_dir(&front.settings.record.spool).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name());
+        names
+            .filter(|name| name.to_string_lossy().ends_with(".order"))
             .count()
     };
     crate::support::front::eventually(|| (spooled() == 0).then_some(())).expect("the file stays");

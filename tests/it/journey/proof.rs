@@ -304,3 +304,33 @@ fn another_store_has_its_own_checkout() {
     );
     held(&seen(&front, &ours, 1), Doubt::Unproven, "no checkout seen");
 }
+
+#[test]
+fn two_rules_that_read_two_amounts_from_one_page_hold_the_order() {
+    let rule = |name: &str, row: &str, id: &str| {
+        format!(
+            "  - name: {name}\n    when: {{ path: '/checkout/thank-you/{{id}}', contains: Thank you }}\n    \
+             read:\n      order_id: {{ css: {id} }}\n      amount: {{ css: '#totals .{row} td' }}\n    then: order\n"
+        )
+    };
+    for (row, id, doubt) in [
+        ("subtotal", "'#order-number'", None),
+        ("total", "'#order-number'", Some(Doubt::Differs)),
+        ("subtotal", "h1", Some(Doubt::Differs)),
+    ] {
+        let rules = format!(
+            "rules:\n{}{}",
+            rule("one", "subtotal", "'#order-number'"),
+            rule("two", row, id)
+        );
+        let front = Front::with(&rules, ordinary());
+        let order = seen(&front, &visited(&front, HOUR, Some(MINUTE)), 1);
+        match doubt {
+            None => assert_eq!(order.standing, Standing::Credited, "{}", order.why),
+            Some(doubt) => {
+                assert_eq!(order.standing, Standing::Held(doubt), "{}", order.why);
+                assert!(order.why.contains("rules one and two"), "{}", order.why);
+            }
+        }
+    }
+}

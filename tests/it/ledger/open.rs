@@ -7,6 +7,7 @@ use std::path::Path;
 
 use refgate::ledger::{Entered, Error, Known, Ledger, Owner, Role, SCHEMA, Session, Settings};
 use refgate::name::GroupName;
+use refgate::order::{Doubt, Standing};
 use refgate::postback::State;
 use refgate::seal::Keys;
 use refgate::session::{Mark, Marker};
@@ -307,6 +308,10 @@ async fn every_versions_ledger_opens() {
             "ledger-v2.db",
             Known::Visit(Visit::new(VisitId(7), click())),
         ),
+        (
+            "ledger-v3.db",
+            Known::Visit(Visit::new(VisitId(7), click())),
+        ),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
@@ -343,12 +348,14 @@ async fn holds_what_it_held(ledger: &Ledger) {
         1,
         "its attempt was open"
     );
-    // What was unreadable then is completed now.
+    // What was unreadable then is completed now, and waits: nothing was asked then of what proves it.
     ledger
         .enter(candidate("1002", Some("30.00")))
         .await
         .unwrap();
     let due = ledger.claim(&aspire(), NOW, LEASE, 9).await.unwrap();
-    assert_eq!(due.len(), 1);
-    assert_eq!(due[0].amount.unwrap().to_string(), "30.00 USD");
+    assert_eq!(due, []);
+    let second = ledger.story("1002".to_owned()).await.unwrap().remove(0);
+    assert_eq!(second.order.standing, Standing::Held(Doubt::Unproven));
+    assert_eq!(second.order.amount.unwrap().to_string(), "30.00 USD");
 }

@@ -118,7 +118,8 @@ pub(crate) fn candidate(id: &str, amount: Option<&str>) -> Candidate {
         why: "last click, of aspire".to_owned(),
         click: Some(click()),
         visit: Some(VisitId(7)),
-        proof: amount.map(|_| Proof::Checkout(NOW)),
+        proof: Some(Proof::Checkout(NOW)),
+        open_until: None,
     };
     let held = amount
         .is_none()
@@ -136,6 +137,7 @@ pub(crate) fn candidate(id: &str, amount: Option<&str>) -> Candidate {
         order,
         postbacks: vec![postback.clone()],
         quotes: vec![postback],
+        shopper: Vec::new(),
     }
 }
 

@@ -16,6 +16,8 @@ fn what_proves_that_a_visit_bought_and_what_does_not() {
         first_view,
         floor: floor.map(|floor| floor.parse().unwrap()),
         trusted,
+        shopper: Vec::new(),
+        suspicion: None,
     };
     let hours = |hours: u32| Some(NOW.minus(Duration::from_secs(3600) * hours));
     let step = |hours_ago| hours(hours_ago).map(Proof::Checkout);

@@ -1,0 +1,162 @@
+//! Seen first without a click, then with one: whose the order is, for half an hour and afterwards.
+
+use std::time::Duration;
+
+use refgate::clock::Time;
+use refgate::event::Event;
+use refgate::order::{OPEN, Order, Proof, Standing};
+use refgate::postback::State;
+use refgate::visit::Visit;
+use rusqlite::Connection;
+
+use crate::support::front::{Front, get};
+use crate::support::shop::{HTML, Shop, page, path, thanks};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// The placing call is answered with the confirmation, and so is the page; an amount of its own after `X-Amount`.
+fn front() -> Front {
+    let rules = "rules:\n  - name: done\n    when: { path: '/done/{id}', contains: Thank you }\n    \
+        read:\n      order_id: { css: '#order-number' }\n      amount: { css: '#totals .subtotal td' }\n    then: order\n";
+    let shop = Shop::new(|request| {
+        let id = path(request).rsplit('/').next().unwrap().to_owned();
+        let other = request.get("x-amount").is_some();
+        let thanks = thanks(&id);
+        let thanks = if other {
+            thanks.replace("1,249.95", "9.95")
+        } else {
+            thanks
+        };
+        page(HTML, thanks)
+    });
+    Front::with(rules, shop)
+}
+
+/// A cookie with a click and a checkout step so long ago.
+fn visited(front: &Front, click: Duration, step: Duration) -> String {
+    let visit = front.visit(&front.cookie_of(click));
+    let checkout = Some(Time::now().minus(step));
+    front.sealed(&Visit { checkout, ..visit })
+}
+
+fn asks(front: &Front, id: u32, cookie: Option<&str>, more: &str) -> Order {
+    let cookie = cookie.map_or_else(String::new, |it| format!("Cookie: {it}\r\n"));
+    front.ask(get(&format!("/done/{id}"), &format!("{cookie}{more}")));
+    front.story(&id.to_string()).unwrap().order
+}
+
+const BROWSER: &str = "User-Agent: A browser\r\n";
+
+#[test]
+fn the_same_shopper_with_his_visit_is_credited_after_all() {
+    let front = front();
+    let ours = visited(&front, HOUR, MINUTE);
+    // A placing call without our cookie, then the page with it.
+    let first = asks(&front, 1, None, BROWSER);
+    assert_eq!(first.standing, Standing::Organic);
+    assert_eq!(first.open_until, Some(first.at.plus(OPEN)));
+    let after = asks(&front, 1, Some(&ours), BROWSER);
+    assert_eq!(after.standing, Standing::Credited, "{}", after.why);
+    assert_eq!(after.visit, Some(front.visit(&ours).id));
+    assert!(matches!(after.proof, Some(Proof::Checkout(_))));
+    assert_eq!((after.at, after.open_until), (first.at, None));
+    assert!(after.why.contains("by the same shopper"), "{}", after.why);
+    let told = front.settled("1", State::Accepted);
+    assert_eq!(told.postback.values["affiliate_id"], "123456");
+    // Closed for good: nobody else gets it, and it is told once.
+    let thief = visited(&front, HOUR, MINUTE);
+    assert_eq!(asks(&front, 1, Some(&thief), BROWSER), after);
+    assert_eq!(front.calls(1).len(), 1);
+    assert_eq!(shopper(&front, 1), None, "who looked is forgotten");
+}
+
+#[test]
+fn nobody_else_is_and_nobody_who_came_by_his_click_later() {
+    let front = front();
+    let ours = visited(&front, HOUR, MINUTE);
+    for (id, cookie, more) in [
+        // Another program, a step or a click after the order, no step at all, another amount.
+        (
+            1,
+            Some(ours.clone()),
+            "User-Agent: Another browser\r\n".to_owned(),
+        ),
+        (2, None, BROWSER.to_owned()),
+        (3, Some(front.cookie_of(HOUR)), BROWSER.to_owned()),
+        (4, Some(ours), format!("{BROWSER}X-Amount: 1\r\n")),
+    ] {
+        asks(&front, id, None, BROWSER);
+        let cookie = cookie.unwrap_or_else(|| visited(&front, HOUR, Duration::ZERO));
+        let order = asks(&front, id, Some(&cookie), &more);
+        assert_eq!(order.standing, Standing::Organic, "{id}: {}", order.why);
+        assert_eq!(order.click, None);
+        let story = front.story(&id.to_string()).unwrap();
+        assert!(story.postbacks.is_empty(), "{id}");
+        let notes = story.sightings.last().unwrap().notes.join("; ");
+        assert!(notes.contains("entered without one"), "{id}: {notes}");
+    }
+}
+
+/// What is kept of who looked.
+fn shopper(front: &Front, id: u32) -> Option<String> {
+    let db = Connection::open(front.ledger_file()).unwrap();
+    let sql = "SELECT shopper FROM orders WHERE number = ?1";
+    db.query_row(sql, [id.to_string()], |row| row.get(0))
+        .unwrap()
+}
+
+/// Puts an order so far back.
+fn age(front: &Front, id: u32, by: Duration) {
+    let db = Connection::open(front.ledger_file()).unwrap();
+    let sql = "UPDATE orders SET at = at - ?2, open_until = open_until - ?2 WHERE number = ?1";
+    let by = i64::try_from(by.as_millis()).unwrap();
+    db.execute(sql, rusqlite::params![id.to_string(), by])
+        .unwrap();
+}
+
+#[test]
+fn after_half_an_hour_it_is_organic_for_good() {
+    let mut front = front();
+    for (id, by, credited) in [(1, 29 * MINUTE, true), (2, 31 * MINUTE, false)] {
+        asks(&front, id, None, BROWSER);
+        age(&front, id, by);
+        let ours = visited(&front, 2 * HOUR, HOUR);
+        let order = asks(&front, id, Some(&ours), BROWSER);
+        assert_eq!(
+            order.standing == Standing::Credited,
+            credited,
+            "{}",
+            order.why
+        );
+    }
+    let kept = shopper(&front, 2).expect("not yet swept");
+    assert!(
+        !kept.contains("127.0.0.1") && !kept.contains("browser"),
+        "{kept}"
+    );
+    front.restart();
+    let gone = crate::support::front::eventually(|| shopper(&front, 2).is_none().then_some(()));
+    assert!(gone.is_some(), "who looked is forgotten");
+}
+
+#[test]
+fn an_id_with_another_amount_and_visit_later_is_told_and_credits_nobody() {
+    let front = front();
+    let (first, second) = (visited(&front, HOUR, MINUTE), front.click());
+    let order = asks(&front, 1, Some(&first), BROWSER);
+    let other = format!("{BROWSER}X-Amount: 1\r\n");
+    // So soon it may be the same order, looked at again.
+    asks(&front, 1, Some(&second), &other);
+    assert_eq!(front.count(Event::IdReused), 0);
+    age(&front, 1, HOUR);
+    asks(&front, 1, Some(&first), &other);
+    assert_eq!(front.count(Event::IdReused), 0, "the buyer himself");
+    let after = asks(&front, 1, Some(&second), &other);
+    assert_eq!(front.count(Event::IdReused), 1);
+    assert_eq!((after.amount, after.click), (order.amount, order.click));
+    let story = front.story("1").unwrap();
+    let notes = story.sightings.last().unwrap().notes.join("; ");
+    assert!(notes.contains("the id may be in use twice"), "{notes}");
+    assert_eq!(story.postbacks.len(), 1);
+}
