@@ -28,7 +28,7 @@ class Scene:
             file.write(words)
         self.env = {"LISTEN_PORT": str(self.front), "ADMIN_PORT": str(self.admin), "SHOP_PORT": str(shop_port),
                     "NETWORK_PORT": str(network.port), "DATA": data}
-        self.program, self.runs, self.kept, self.orders = None, 0, None, []
+        self.program, self.runs, self.kept, self.orders, self.doubtful = None, 0, None, [], set()
 
     def start(self, env=None):
         self.runs += 1
@@ -52,7 +52,7 @@ class Scene:
         return http.client.HTTPConnection("127.0.0.1", self.front, timeout=30)
 
     def buys(self, order, connection=None):
-        """A shopper follows an affiliate's link and buys. What was wrong with the pages, in words; none if nothing."""
+        """A shopper follows an affiliate's link, passes the checkout and buys. What was wrong with the pages, in words; none if nothing."""
         connection = connection or self.connect()
         affiliate = str(500000 + int(order))
         began = time.monotonic()
@@ -60,6 +60,11 @@ class Scene:
         answer = connection.getresponse()
         answer.read()
         cookie = (answer.headers["Set-Cookie"] or "").partition(";")[0]
+        time.sleep(0.01)  # a step of the click's own millisecond is none
+        connection.request("GET", "/checkout", headers={"Host": "shop.localhost", "Cookie": cookie})
+        answer = connection.getresponse()
+        answer.read()
+        cookie = (answer.headers["Set-Cookie"] or cookie).partition(";")[0]
         connection.request("GET", "/checkout/thank-you/" + order, headers={"Host": "shop.localhost", "Cookie": cookie})
         answer = connection.getresponse()
         body, took = answer.read(), time.monotonic() - began
@@ -75,12 +80,17 @@ class Scene:
     def told(self, what, seconds=40):
         """The network is told of every order bought so far, once."""
         expected = sorted(self.orders)
-        calls = lambda: sorted((call["adv_unique1"], call["aff_id"]) for call in self.network.calls)  # noqa: E731
+        ours = lambda: [call for call in self.network.calls if call["adv_unique1"] not in self.doubtful]  # noqa: E731
+        calls = lambda: sorted((call["adv_unique1"], call["aff_id"]) for call in ours())  # noqa: E731
         try:
-            wait_until("the network was told", lambda: len(self.network.calls) >= len(expected), seconds)
+            wait_until("the network was told", lambda: len(ours()) >= len(expected), seconds)
         except TimeoutError:
             pass
         return self.suite.equal("%s: the network is told of every order once" % what, calls(), expected)
+
+    def doubts(self):
+        """Whether the last order is owed to anybody is not for the suite to say."""
+        self.doubtful.add(self.orders.pop()[0])
 
     def ask(self, path):
         connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=30)
