@@ -1,6 +1,7 @@
 //! A configuration: read as meant, or refused with every fault told.
 
 mod consent;
+mod guard;
 mod hand_over;
 mod held;
 mod keys;

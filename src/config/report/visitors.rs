@@ -8,6 +8,7 @@ use crate::config::units::shown;
 use crate::config::{Settings, pattern};
 use crate::consent::Need;
 use crate::exclude;
+use crate::record;
 use crate::visit::Attribution;
 
 /// Clicks, cookies, who is no shopper.
@@ -55,6 +56,45 @@ pub(super) fn all(settings: &Settings, lines: &mut Vec<String>) {
     lines.extend(cookies(settings));
     lines.extend(hand_over(settings));
     lines.extend(excluded(&settings.exclude));
+    lines.extend(watched(&settings.record));
+}
+
+/// Who looks too often, and who is blocked.
+fn watched(record: &record::Settings) -> Vec<String> {
+    let guard = &record.guard;
+    let bounds = [
+        (guard.ids_per_visit, "order ids of one visit"),
+        (guard.ids_per_address, "order ids from one address"),
+        (guard.networks_per_visit, "networks of one visit"),
+    ];
+    let stated = bounds.iter().filter(|(most, _)| *most > 0);
+    let stated: Vec<_> = stated
+        .map(|(most, what)| format!("{most} {what}"))
+        .collect();
+    let mut lines = Vec::new();
+    if !stated.is_empty() {
+        let stated = list(&stated);
+        lines.push(format!("  held for you in an hour: what is above {stated}"));
+    }
+    let partners = record.destinations.iter();
+    let mut blocked: Vec<String> = partners
+        .flat_map(|(name, it)| {
+            it.blocked
+                .iter()
+                .map(move |value| format!("{value} of {name}"))
+        })
+        .collect();
+    blocked.sort_unstable();
+    blocked.extend(
+        guard
+            .blocked
+            .iter()
+            .map(|block| format!("clients in {block}")),
+    );
+    if !blocked.is_empty() {
+        lines.push(format!("  blocked, so held for you: {}", list(&blocked)));
+    }
+    lines
 }
 
 /// Which of a network's clicks need no consent.
