@@ -29,6 +29,10 @@ class Clock:
                     "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
         self.later(0)
 
+    def fast(self):
+        """The environment in which all clocks run, a hundred times as fast, from now on."""
+        return {"LD_PRELOAD": self.env["LD_PRELOAD"], "FAKETIME": "+%d x100" % self.passed}
+
     def later(self, seconds):
         self.passed += seconds
         with open(self.file + ".new", "w", encoding="ascii") as file:
@@ -54,9 +58,22 @@ class Scene:
 
     def start(self, shop_port):
         self.env["SHOP_PORT"] = str(shop_port)
-        self.config = self.configured("proxy.yaml")
-        self.program = self.suite.start(self.name, [REFGATE, "--log", "debug", "run", "--config", self.config],
-                                        self.front, self.env)
+        self.config, self.logs = self.configured("proxy.yaml"), []
+        self.run(self.env)
+
+    def run(self, env):
+        self.logs.append("%s-%d" % (self.name, len(self.logs)))
+        self.program = self.suite.start(self.logs[-1], [REFGATE, "--log", "debug", "run", "--config", self.config],
+                                        self.front, env)
+
+    def hurry(self, what, holds):
+        """Has refgate run a hundred times as fast, timers too, until that holds; then it runs as before."""
+        ways = ((self.clock.fast(), lambda: wait_until(what, holds)), (self.clock.env, lambda: None))
+        for clock, wait in ways:
+            self.suite.equal("refgate ends cleanly", self.suite.stop(self.program), 0)
+            self.run({**{name: value for name, value in self.env.items() if name not in self.clock.env}, **clock})
+            wait()
+        self.later(hours=1)
 
     def configuration(self):
         with open(os.path.join(HERE, "proxy.yaml"), encoding="utf-8") as file:
@@ -156,7 +173,7 @@ class Scene:
         return {alarm["alarm"] for alarm in json.loads(text)["alarms"]} if status == 200 else {"status %d" % status}
 
     def log(self):
-        return re.sub("\x1b\\[[0-9;]*m", "", self.suite.log(self.name))
+        return re.sub("\x1b\\[[0-9;]*m", "", "".join(map(self.suite.log, self.logs)))
 
     # What the network is told.
 

@@ -42,6 +42,14 @@ class Visitor(Shopper):
             page = self.post("/cart", {"product": product, "buy": "now"})
         return page
 
+    def at_the_checkout(self, link="/?affiliate_id=123456"):
+        """Comes over a link and fills his cart; some time passes between and after. Himself."""
+        self.clicks(link)
+        self.scene.later(60)
+        self.fills()
+        self.scene.later(60)
+        return self
+
     def pays(self, **fields):
         """Places the order; its number. A minute has passed since the last step."""
         self.scene.later(60)
@@ -62,7 +70,6 @@ class Visitor(Shopper):
 
     def is_given(self, number):
         """Places an order to which the shop, that thanks for any id, gives just this one."""
-        self.scene.later(60)
         self.thanks = self.looks(number)
         return number
 

@@ -10,14 +10,9 @@ OVERRIDES = [{"X_Original_URL": "/checkout/thank-you/N"}, {"X_Rewrite_URL": "/ch
 METHODS = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"]
 
 
-def at_the_checkout(scene, **habits):
+def at_the_checkout(scene):
     """Somebody with a click and a checkout step: whatever he shows as a confirmation would be credited."""
-    visitor = scene.visitor(**habits)
-    visitor.clicks("/?affiliate_id=999")
-    scene.later(60)
-    visitor.fills()
-    scene.later(60)
-    return visitor
+    return scene.visitor().at_the_checkout("/?affiliate_id=999")
 
 
 def tried(scene, visitor, ask, count):

@@ -4,10 +4,7 @@
 def placed(scene, **habits):
     """A shopper's order whose payment page leads back from another site, so without his cookies."""
     shopper = scene.visitor(**habits)
-    shopper.clicks()
-    scene.later(60)
-    shopper.fills()
-    scene.later(60)
+    shopper.at_the_checkout()
     order = scene.old_order()
     back = scene.visitor(address=shopper.address, agent=shopper.agent)
     back.ask("POST", "/payment/return/" + order, b"", Origin="https://pay.example", Sec_Fetch_Site="cross-site")
@@ -29,10 +26,7 @@ def somebody_else_opens_an_order_that_came_without_a_click(scene):
     Then it stays nobody's. The same shopper, with his visit from before, is credited."""
     _shopper, order = placed(scene)
     thief = scene.visitor()
-    thief.clicks("/?affiliate_id=222")
-    scene.later(60)
-    thief.fills()
-    scene.later(60)
+    thief.at_the_checkout("/?affiliate_id=222")
     thief.looks(order)
     shopper, mine = returned(scene)
     return scene.outcome(order), scene.credited(shopper, mine)

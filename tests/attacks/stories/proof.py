@@ -1,6 +1,15 @@
 """Who has bought, and who only looks."""
 
 
+def only_clicked(scene, **passes):
+    """The outcome of an order whose page is opened by one who came over a link so long ago, and never was at the checkout."""
+    order, visitor = scene.old_order(), scene.visitor()
+    visitor.clicks()
+    scene.later(**passes)
+    visitor.looks(order)
+    return scene.outcome(order)
+
+
 def a_parameter_typed_on_an_old_order_page(scene):
     """Given an order that is older than refgate, whose page the shop shows to whoever has its address.
     When somebody opens it with an affiliate's parameter typed behind it.
@@ -28,11 +37,7 @@ def a_phone_order(scene):
     """Given an order that was made by phone, so that nobody was at the store's checkout.
     When its page is opened by somebody who came over an affiliate's link before.
     Then it is held, as no checkout was seen. Who buys at the checkout is credited."""
-    order, visitor = scene.old_order(), scene.visitor()
-    visitor.clicks()
-    scene.later(minutes=20)
-    visitor.looks(order)
-    return scene.outcome(order), scene.honest()
+    return only_clicked(scene, minutes=20), scene.honest()
 
 
 def a_confirmation_shared_by_link(scene):
@@ -42,10 +47,7 @@ def a_confirmation_shared_by_link(scene):
     buyer, friend = scene.visitor(), scene.visitor()
     number = buyer.buys("/?affiliate_id=111")
     outcome = scene.credited(buyer, number, "111")
-    friend.clicks("/?affiliate_id=222")
-    scene.later(60)
-    friend.fills()
-    scene.later(60)
+    friend.at_the_checkout("/?affiliate_id=222")
     friend.looks(number)
     scene.later(hours=2)
     friend.looks(number)
@@ -57,11 +59,7 @@ def a_confirmation_that_its_buyer_never_saw(scene):
     """Given an order whose buyer never came to its confirmation, and somebody who has only clicked.
     When he is sent its address and opens it.
     Then it is held, as no checkout was seen since the click. A buyer who clicks first is credited."""
-    order, friend = scene.old_order(), scene.visitor()
-    friend.clicks()
-    scene.later(days=2)
-    friend.looks(order)
-    return scene.outcome(order), scene.honest()
+    return only_clicked(scene, days=2), scene.honest()
 
 
 def a_link_to_the_confirmation_itself(scene):

@@ -20,10 +20,7 @@ def a_click_right_after_a_checkout_step(scene):
     When an extension leads him over its own link there, and he pays.
     Then the first affiliate is credited. A click half an hour after the last step is one like any other."""
     shopper, later = scene.visitor(), scene.visitor()
-    shopper.clicks("/?affiliate_id=111")
-    scene.later(60)
-    shopper.fills()
-    scene.later(60)
+    shopper.at_the_checkout("/?affiliate_id=111")
     shopper.clicks("/checkout?affiliate_id=999")
     outcome = scene.credited(shopper, shopper.pays(), "111") + ", the first click"
     later.clicks("/?affiliate_id=111")

@@ -10,10 +10,7 @@ def ids(scene, count):
 
 def given_one(scene, number):
     """The outcome for an honest shopper, somewhere else, to whom the shop gives this id."""
-    shopper = scene.visitor()
-    shopper.clicks()
-    scene.later(60)
-    shopper.fills()
+    shopper = scene.visitor().at_the_checkout()
     return scene.credited(shopper, shopper.is_given(number))
 
 
@@ -43,10 +40,7 @@ def ids_tried_after_a_checkout_step(scene):
     When it opens one confirmation after the other, of orders that nobody has seen yet.
     Then ten are credited, as a checkout step is no payment, and all others are held and claim no id."""
     cheat, tried = scene.visitor(), ids(scene, PER_VISIT + 5)
-    cheat.clicks("/?affiliate_id=999")
-    scene.later(60)
-    cheat.fills()
-    scene.later(60)
+    cheat.at_the_checkout("/?affiliate_id=999")
     for number in tried:
         cheat.thanks = cheat.looks(number)
     scene.suite.equal("ten are credited", {scene.credited(cheat, number, "999") for number in tried[:PER_VISIT]},
