@@ -1,5 +1,6 @@
 """What is nobody's business but the shopper's."""
 import glob
+import os
 
 MARK = "Zq7-the-shopper-s-own-words"
 
@@ -29,7 +30,7 @@ def what_a_shopper_writes(scene):
     scene.suite.claim("it is on the page", MARK in shopper.thanks.text)
     honest = scene.credited(shopper, number)
     found = []
-    for path in [scene.suite.workdir + "/refgate.log", *glob.glob(scene.data + "/refgate.db*"),
+    for path in [*(os.path.join(scene.suite.workdir, name + ".log") for name in scene.logs), *glob.glob(scene.data + "/refgate.db*"),
                  *glob.glob(scene.data + "/spool/**", recursive=True)]:
         try:
             with open(path, "rb") as file:
