@@ -145,7 +145,7 @@ impl Visiting<'_> {
             }
             Message::Carry { clicks, by } => {
                 let of_a_page_of_ours = place.sibling_before(here, self.head.fields).is_some();
-                self.adopt(clicks, self.leg(by, false), !of_a_page_of_ours);
+                self.adopt(clicks, &self.leg(by, false), !of_a_page_of_ours);
             }
             Message::Ask { back, from, nonce } => {
                 // Whoever he is, he is sent back: what he asked for is there.
@@ -171,7 +171,7 @@ impl Visiting<'_> {
                 }
                 let answered = self.settings.marker(place.store, ANSWERED);
                 self.answer.set_cookies.push(answered);
-                self.adopt(clicks, self.leg(click::By::Ask, false), false);
+                self.adopt(clicks, &self.leg(click::By::Ask, false), false);
             }
         }
         Ok(())
@@ -184,7 +184,7 @@ impl Visiting<'_> {
     }
 
     /// Takes clicks of another store into the visit, or begins one with them; whether it took any. This `leg` brought them.
-    pub(super) fn adopt(&mut self, clicks: Vec<Click>, leg: Leg, somebody_elses: bool) -> bool {
+    pub(super) fn adopt(&mut self, clicks: Vec<Click>, leg: &Leg, somebody_elses: bool) -> bool {
         let mut any = false;
         let By { place, now, .. } = self.by;
         let Settings {

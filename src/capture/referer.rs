@@ -71,7 +71,7 @@ impl Visiting<'_> {
         let message = way.open(keys, token, lifetime, self.by.now);
         if let Some(Message::Carry { clicks, by }) = message
             && !(self.by.is_excluded)(self.head.fields)
-            && self.adopt(clicks, self.leg(by, true), true)
+            && self.adopt(clicks, &self.leg(by, true), true)
         {
             self.by.counters.add(Event::ClickLate);
         }

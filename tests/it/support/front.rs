@@ -226,8 +226,9 @@ impl Front {
         };
         let mut out = Vec::new();
         self.look(async |ledger| {
-            let told = explain::run(&args, &ledger, as_json, &mut out).await;
-            Ok(told.unwrap())
+            let told = explain::run(&args, &ledger, as_json, &mut out);
+            told.await.unwrap();
+            Ok(())
         });
         String::from_utf8(out).unwrap()
     }

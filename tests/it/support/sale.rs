@@ -55,7 +55,7 @@ pub(crate) fn click() -> Click {
         network: aspire(),
         values,
         at: NOW.minus(Duration::from_secs(600)),
-        came: Came::landed("us".parse().unwrap(), false),
+        came: Came::default(),
     }
 }
 
