@@ -118,14 +118,17 @@ pub struct Story {
 impl Story {
     /// The click by which `network` is owed the order.
     pub fn click_of(&self, network: &NetworkName) -> Option<&Click> {
-        // Of the visit that bought: the first one may have come without.
+        self.order.click_of(self.bought(), network)
+    }
+
+    /// The sighting of the visit that bought: the first one may have come without.
+    pub fn bought(&self) -> Option<&Sighting> {
         let sightings = || self.sightings.iter().map(|seen| &seen.sighting);
         let is_it = |sighting: &&Sighting| {
             let visit = sighting.visit.as_ref().map(|visit| visit.id);
             visit.is_some() && visit == self.order.visit
         };
-        let first = sightings().find(is_it).or_else(|| sightings().next());
-        self.order.click_of(first, network)
+        sightings().find(is_it).or_else(|| sightings().next())
     }
 }
 
