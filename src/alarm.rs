@@ -117,6 +117,8 @@ alarms! {
     VisitShared = "visit_shared", Urgent, Lasts::Minutes(1440);
     /// Somebody tries order ids one after the other. Subject: the store.
     IdEnumeration = "id_enumeration", Warning, Lasts::Minutes(1440);
+    /// One order id was used for two orders: the later one is held. Subject: the store.
+    IdReused = "id_reused", Urgent, Lasts::Minutes(1440);
     /// A network is paused after a run of rejections. Subject: the network.
     DestinationPaused = "destination_paused", Urgent, Lasts::UntilGone;
     /// A network does not answer, and nothing is sent to it for a while. Subject: the network.

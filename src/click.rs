@@ -1,5 +1,9 @@
 //! A click: which network's link brought the visitor, with which values, when.
 
+mod came;
+
+pub use came::{By, Came, Leg};
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -39,4 +43,28 @@ pub struct Click {
     pub values: Values,
     /// When the link was followed; the window counts from here.
     pub at: Time,
+    /// How it came to the store that has it.
+    #[serde(default, skip_serializing_if = "Came::is_empty")]
+    pub came: Came,
+}
+
+impl Click {
+    /// Whether it is the same click, however it came here.
+    pub fn is(&self, other: &Self) -> bool {
+        (&self.network, &self.values, self.at) == (&other.network, &other.values, other.at)
+    }
+}
+
+/// Makes `clicks`, oldest first, shorter for what has too little room: how the oldest came is forgotten before any click
+/// is, then the oldest click; false if there is nothing left to give way.
+pub fn give_way(clicks: &mut Vec<Click>) -> bool {
+    if let Some(told) = clicks.iter_mut().find(|click| !click.came.is_empty()) {
+        told.came = Came::default();
+        return true;
+    }
+    let gives = clicks.len() > 1;
+    if gives {
+        clicks.remove(0);
+    }
+    gives
 }

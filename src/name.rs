@@ -100,18 +100,38 @@ impl Namespace {
     /// How the namespace ends where orders stand that claim no id.
     pub const ASIDE: &str = ".aside";
 
-    /// Longest name in bytes that leaves room for it.
-    pub const LIMIT: usize = LIMIT - Self::ASIDE.len();
+    /// Longest name in bytes that leaves room for it, and for a digit.
+    pub const LIMIT: usize = LIMIT - Self::ASIDE.len() - 1;
 
     /// Whether an operator may give this name.
     pub fn is_usable(&self) -> bool {
-        self.as_str().len() <= Self::LIMIT && !self.as_str().ends_with(Self::ASIDE)
+        self.as_str().len() <= Self::LIMIT && !self.is_aside()
     }
 
-    /// Where an order of this namespace stands aside: the id is free for another one.
-    #[must_use]
-    pub fn aside(&self) -> Self {
-        Self(format!("{self}{}", Self::ASIDE).into())
+    /// Whether orders stand here that claim no id.
+    pub fn is_aside(&self) -> bool {
+        self.place().is_some()
+    }
+
+    /// Where an order stands aside that cannot stand here: the id is free for another one. `main` leads to `main.aside`, that
+    /// to `main.aside2`, and so on; none after the ninth.
+    pub fn aside(&self) -> Option<Self> {
+        let aside = match self.place() {
+            None => format!("{self}{}", Self::ASIDE),
+            Some((_name, 9..)) => return None,
+            Some((name, place)) => format!("{name}{}{}", Self::ASIDE, place + 1),
+        };
+        Some(Self(aside.into()))
+    }
+
+    /// Of one that stands aside, the name without that, and its place: 1 for `main.aside`.
+    fn place(&self) -> Option<(&str, u8)> {
+        let (name, place) = self.as_str().rsplit_once(Self::ASIDE)?;
+        match place.as_bytes() {
+            [] => Some((name, 1)),
+            [digit @ b'2'..=b'9'] => Some((name, digit - b'0')),
+            _ => None,
+        }
     }
 }
 
@@ -119,5 +139,34 @@ impl Default for GroupName {
     /// The group of stores that name none.
     fn default() -> Self {
         Self("all".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn orders(name: &str) -> Namespace {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn an_order_stands_aside_nine_times_and_no_operator_names_such_a_place() {
+        let mut place = orders("main");
+        let mut names = Vec::new();
+        while let Some(next) = place.aside() {
+            assert!(next.is_aside() && !next.is_usable(), "{next}");
+            names.push(next.to_string());
+            place = next;
+        }
+        assert_eq!(names.len(), 9, "{names:?}");
+        assert_eq!(names[..2], ["main.aside", "main.aside2"]);
+        assert_eq!(names[8], "main.aside9");
+        for usable in ["main", "main.aside1", "main.aside22", "main.aside.eu"] {
+            assert!(orders(usable).is_usable(), "{usable}");
+        }
+        let long = orders(&"a".repeat(Namespace::LIMIT));
+        let last = std::iter::successors(Some(long), Namespace::aside).last();
+        assert_eq!(last.unwrap().as_str().len(), LIMIT);
     }
 }

@@ -15,6 +15,7 @@ use crate::name::{Namespace, NetworkName, RuleName, StoreName};
 use crate::session::Mark;
 use crate::visit::{Visit, VisitId};
 
+mod aside;
 mod fold;
 mod proof;
 
@@ -185,6 +186,8 @@ pub enum Doubt {
     TooMany,
     /// The visit was seen from many networks: it is in many hands.
     ManyNetworks,
+    /// Another order goes by its id.
+    IdReused,
     /// The operator blocks the click's partner, or the address that it was bought from.
     Blocked,
     /// The destination only watches (`mode: shadow`), or had not gone live when the order was seen.

@@ -1,6 +1,6 @@
 //! Orders as a shop's confirmation page gives them: owed to a click, with what was read of the page.
 
-use refgate::click::Click;
+use refgate::click::{Came, Click};
 use refgate::clock::Time;
 use refgate::money::Money;
 use refgate::order::{
@@ -106,6 +106,7 @@ fn click(at: Time) -> Click {
         network: "aspire".parse().unwrap(),
         values: values.into(),
         at,
+        came: Came::landed("us".parse().unwrap(), false),
     }
 }
 

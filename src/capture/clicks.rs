@@ -5,7 +5,7 @@ use tracing::{debug, info};
 
 use super::visiting::Visiting;
 use super::{navigation, query};
-use crate::click::{Click, Identifies, Values};
+use crate::click::{Came, Click, Identifies, Values};
 use crate::consent::Need;
 use crate::event::Event;
 use crate::name::NetworkName;
@@ -44,7 +44,7 @@ impl Visiting<'_> {
     /// The clicks in what the request's target carries; what is no click is counted.
     pub(super) fn clicks(&self, found: &[query::Found<'_>]) -> Vec<Found> {
         let (target, counters) = (self.head.target, self.by.counters);
-        self.clicks_in(target, found, |network, parameter| {
+        self.clicks_in(target, found, false, |network, parameter| {
             counters.add(Event::ClickRefused);
             debug!(network = %network.name, parameter = parameter.name,
                 "the value is repeated, empty, too long or does not match");
@@ -52,11 +52,12 @@ impl Visiting<'_> {
     }
 
     /// The clicks in what `target` carries: one per network whose required parameters are there,
-    /// once each, and match.
+    /// once each, and match. `late`, where it is the target of the page before.
     pub(super) fn clicks_in(
         &self,
         target: &str,
         found: &[query::Found<'_>],
+        late: bool,
         refused: impl Fn(&Network, &Parameter),
     ) -> Vec<Found> {
         let mut clicks = Vec::new();
@@ -92,6 +93,7 @@ impl Visiting<'_> {
                 network: network.name.clone(),
                 values,
                 at: self.by.now,
+                came: Came::landed(self.by.place.store.name.clone(), late),
             };
             clicks.push((click, network.identifies));
         }

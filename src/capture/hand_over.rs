@@ -15,7 +15,7 @@ use super::query::Found;
 use super::token::{Message, Way};
 use super::visiting::Visiting;
 use super::{By, Head, Settings, Visitor, consent, navigation};
-use crate::click::Click;
+use crate::click::{self, Click, Leg};
 use crate::clock::Time;
 use crate::consent::Choice;
 use crate::event::{Counters, Event};
@@ -97,13 +97,19 @@ impl Settings {
         matches!(message, Message::Carry { .. }).then(|| token.to_owned())
     }
 
-    /// The token that carries a visitor's clicks to `host` of the store `to`; none if it has none.
-    pub fn token(&self, (to, host): (&Store, &str), clicks: &[Click], now: Time) -> Option<String> {
+    /// The token that carries a visitor's clicks to `host` of the store `to`, in a link or a redirect; none if it has none.
+    pub fn token(
+        &self,
+        (to, host): (&Store, &str),
+        clicks: &[Click],
+        by: click::By,
+        now: Time,
+    ) -> Option<String> {
         let way = Way {
             group: &to.group,
             host,
         };
-        way.carry(self.keys_of(to), clicks, now)
+        way.carry(self.keys_of(to), clicks, by, now)
     }
 }
 
@@ -137,9 +143,9 @@ impl Visiting<'_> {
             Message::Carry { .. } | Message::Answer { .. } if is_excluded => {
                 return Err("the one who asks is excluded");
             }
-            Message::Carry { clicks } => {
+            Message::Carry { clicks, by } => {
                 let of_a_page_of_ours = place.sibling_before(here, self.head.fields).is_some();
-                self.adopt(clicks, !of_a_page_of_ours);
+                self.adopt(clicks, &self.leg(by, false), !of_a_page_of_ours);
             }
             Message::Ask { back, from, nonce } => {
                 // Whoever he is, he is sent back: what he asked for is there.
@@ -165,14 +171,20 @@ impl Visiting<'_> {
                 }
                 let answered = self.settings.marker(place.store, ANSWERED);
                 self.answer.set_cookies.push(answered);
-                self.adopt(clicks, false);
+                self.adopt(clicks, &self.leg(click::By::Ask, false), false);
             }
         }
         Ok(())
     }
 
-    /// Takes clicks of another store into the visit, or begins one with them; whether it took any.
-    pub(super) fn adopt(&mut self, clicks: Vec<Click>, somebody_elses: bool) -> bool {
+    /// The leg by which another store's clicks come here.
+    pub(super) fn leg(&self, by: click::By, late: bool) -> Leg {
+        let store = self.by.place.store.name.clone();
+        Leg { by, store, late }
+    }
+
+    /// Takes clicks of another store into the visit, or begins one with them; whether it took any. This `leg` brought them.
+    pub(super) fn adopt(&mut self, clicks: Vec<Click>, leg: &Leg, somebody_elses: bool) -> bool {
         let mut any = false;
         let By { place, now, .. } = self.by;
         let Settings {
@@ -181,12 +193,13 @@ impl Visiting<'_> {
             attribution,
             ..
         } = self.settings;
-        for click in clicks {
+        for mut click in clicks {
             let known = networks.iter().any(|one| one.name == click.network);
             if !known || !is_live(&click, *window, now) || !self.may_keep(&click) {
                 continue;
             }
             let told = (click.network.clone(), click.values.clone(), click.at);
+            click.came.on(leg.clone());
             let taken = match &mut self.visit {
                 Some(visit) => visit.adopt(click, *attribution, somebody_elses, now),
                 None => {

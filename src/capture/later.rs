@@ -105,7 +105,7 @@ impl Visiting<'_> {
     /// no click of.
     fn take_late(&mut self, landing: &str) {
         let apart = query::take_apart(landing, |name, _value| self.settings.captured_named(name));
-        let mut clicks = self.clicks_in(landing, &apart.ours, |_network, _parameter| {});
+        let mut clicks = self.clicks_in(landing, &apart.ours, true, |_network, _parameter| {});
         let known = self.visit.iter().flat_map(|visit| &visit.clicks);
         let known: Vec<_> = known.map(|click| &click.network).collect();
         clicks.retain(|(click, _)| self.may_keep(click) && !known.contains(&&click.network));

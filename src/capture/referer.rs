@@ -69,9 +69,9 @@ impl Visiting<'_> {
         let keys = self.settings.keys_of(self.by.place.store);
         let lifetime = self.settings.hand_over.lifetime;
         let message = way.open(keys, token, lifetime, self.by.now);
-        if let Some(Message::Carry { clicks }) = message
+        if let Some(Message::Carry { clicks, by }) = message
             && !(self.by.is_excluded)(self.head.fields)
-            && self.adopt(clicks, true)
+            && self.adopt(clicks, &self.leg(by, true), true)
         {
             self.by.counters.add(Event::ClickLate);
         }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tracing::debug;
 
 use super::{Settings, cookies};
+use crate::click;
 use crate::clock::Time;
 use crate::event::{Counters, Event};
 use crate::message::Fields;
@@ -211,8 +212,7 @@ impl Settings {
     fn cookie(&self, store: &Store, visit: &Visit, now: Time) -> Option<String> {
         let mut visit = visit.clone();
         let mut sealed = self.seal(store, &visit)?;
-        while sealed.len() > SEALED_LIMIT && visit.clicks.len() > 1 {
-            visit.clicks.remove(0);
+        while sealed.len() > SEALED_LIMIT && click::give_way(&mut visit.clicks) {
             sealed = self.seal(store, &visit)?;
         }
         let newest = visit.clicks.last()?.at;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::click::Click;
+use crate::click::{By, Click, give_way};
 use crate::clock::Time;
 use crate::name::GroupName;
 use crate::seal::Keys;
@@ -45,6 +45,9 @@ pub enum Message {
     Carry {
         /// Oldest first.
         clicks: Vec<Click>,
+        /// What it stands in.
+        #[serde(default)]
+        by: By,
     },
     /// Which clicks brought this visitor to you? Send him back with the answer.
     Ask {
@@ -103,10 +106,10 @@ impl Way<'_> {
         (token.len() <= LIMIT).then_some(token)
     }
 
-    /// A token that carries clicks; the oldest give way where it would be longer than [`LIMIT`], as
+    /// A token that carries clicks in a link or a redirect; the oldest give way where it would be longer than [`LIMIT`], as
     /// they do in the cookie.
-    pub fn carry(self, keys: &Keys, clicks: &[Click], now: Time) -> Option<String> {
-        self.tell(keys, clicks, now, |clicks| Message::Carry { clicks })
+    pub fn carry(self, keys: &Keys, clicks: &[Click], by: By, now: Time) -> Option<String> {
+        self.tell(keys, clicks, now, |clicks| Message::Carry { clicks, by })
     }
 
     /// A token that answers a question, the same way; if need be with no click at all.
@@ -126,8 +129,14 @@ impl Way<'_> {
         now: Time,
         say: impl Fn(Vec<Click>) -> Message,
     ) -> Option<String> {
-        let some = |oldest| self.seal(keys, say(clicks.get(oldest..)?.to_vec()), now);
-        (0..clicks.len()).find_map(some)
+        let mut clicks = clicks.to_vec();
+        while !clicks.is_empty() {
+            let token = self.seal(keys, say(clicks.clone()), now);
+            if token.is_some() || !give_way(&mut clicks) {
+                return token;
+            }
+        }
+        None
     }
 
     /// What a token says at `now` to this host; none if it is not whole, not for it, or too old:
@@ -176,6 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::click::Came;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -196,9 +206,11 @@ mod tests {
             network: "aspire".parse().unwrap(),
             values: [("affiliate_id".to_owned(), values.to_owned())].into(),
             at: at(0),
+            came: Came::default(),
         };
         Message::Carry {
             clicks: vec![click],
+            by: By::Link,
         }
     }
 
@@ -263,7 +275,8 @@ mod tests {
             group: &group,
             host: "a",
         };
-        let nothing = Message::Carry { clicks: Vec::new() };
+        let (clicks, by) = (Vec::new(), By::Link);
+        let nothing = Message::Carry { clicks, by };
         let token = way.seal(&keys("11"), nothing, Time::from_millis(0));
         assert!(may_be(&token.unwrap()));
         for value in ["", "4", &"x".repeat(LEAST - 1), &"x%".repeat(LEAST)] {
@@ -294,19 +307,20 @@ mod tests {
             network: "aspire".parse().unwrap(),
             values: [("affiliate_id".to_owned(), "9".repeat(500))].into(),
             at: at(number),
+            came: Came::default(),
         };
         let clicks: Vec<_> = (0..8).map(click).collect();
-        let carried = way.carry(&keys, &clicks, now).unwrap();
+        let carried = way.carry(&keys, &clicks, By::Link, now).unwrap();
         let answered = way.answer(&keys, &clicks, "7", now).unwrap();
         for token in [carried, answered] {
             let said = way.open(&keys, &token, MINUTE, now).unwrap();
-            let (Message::Carry { clicks: told } | Message::Answer { clicks: told, .. }) = said
+            let (Message::Carry { clicks: told, .. } | Message::Answer { clicks: told, .. }) = said
             else {
                 panic!("{said:?}");
             };
             assert!(told.len() > 1 && clicks.ends_with(&told), "{}", told.len());
         }
-        assert_eq!(way.carry(&keys, &[], now), None);
+        assert_eq!(way.carry(&keys, &[], By::Link, now), None);
         let answered = way.answer(&keys, &[], "7", now).unwrap();
         let said = way.open(&keys, &answered, MINUTE, now);
         let (clicks, nonce) = (Vec::new(), "7".to_owned());

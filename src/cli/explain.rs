@@ -7,7 +7,7 @@ use super::postbacks::show;
 use super::say::{Error, inert, json};
 use crate::click::Click;
 use crate::ledger::{KnownOrder, Ledger, Pause, Seen, Source, Story, Transition};
-use crate::order::{FoundBy, Order};
+use crate::order::{FoundBy, Order, Sighting};
 
 /// Which order.
 #[derive(Clone, Debug, clap::Args)]
@@ -69,7 +69,7 @@ fn tell_known(id: &str, known: &KnownOrder, out: &mut dyn io::Write) -> Result<(
 pub(super) fn tell(story: &Story, pauses: &[Pause], out: &mut dyn io::Write) -> Result<(), Error> {
     head(&story.order, out)?;
     for click in clicks(story) {
-        tell_click(click, &story.order, out)?;
+        tell_click(click, story, out)?;
     }
     let (seen, kept) = (story.seen, story.sightings.len());
     let times = if seen == 1 {
@@ -134,7 +134,8 @@ fn head(order: &Order, out: &mut dyn io::Write) -> Result<(), Error> {
     Ok(())
 }
 
-fn tell_click(click: &Click, order: &Order, out: &mut dyn io::Write) -> Result<(), Error> {
+fn tell_click(click: &Click, story: &Story, out: &mut dyn io::Write) -> Result<(), Error> {
+    let order = &story.order;
     let before = order.at.since(click.at).as_secs();
     let (network, at) = (&click.network, click.at);
     writeln!(
@@ -144,10 +145,24 @@ fn tell_click(click: &Click, order: &Order, out: &mut dyn io::Write) -> Result<(
     for (name, value) in &click.values {
         writeln!(out, "  {} = {}", inert(name), inert(value))?;
     }
+    writeln!(out, "  came  {}", came(click, story.bought()))?;
     if let Some(visit) = order.visit {
         writeln!(out, "  visit {visit}")?;
     }
     Ok(())
+}
+
+/// How a click got to the order: its way from store to store, and what found it there where it was no cookie.
+fn came(click: &Click, bought: Option<&Sighting>) -> String {
+    let legs = click.came.legs().iter();
+    let mut legs: Vec<String> = legs.map(ToString::to_string).collect();
+    if legs.is_empty() {
+        legs.push("not kept with it".to_owned());
+    }
+    if let Some(sighting) = bought.filter(|sighting| sighting.found_by == FoundBy::Session) {
+        legs.push(format!("found by the shop's session in {}", sighting.store));
+    }
+    legs.join("; ")
 }
 
 /// The first one, and every one that says something else; reloads are counted only.

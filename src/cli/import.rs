@@ -52,10 +52,6 @@ fn report(imported: &Imported) -> Report {
             Entered::New(order) => format!("order {} entered", order.key),
             Entered::Completed(order) => format!("order {} completed", order.key),
             Entered::Again(order) => format!("order {} was known", order.key),
-            Entered::Reused(order) => format!(
-                "order {} was known with another amount: its id may be in use twice",
-                order.key
-            ),
             Entered::Known(order, known) => {
                 let (key, since, how) = (&order.key, known.since, known.source.as_str());
                 format!("order {key} is known since {since} ({how}): no new order")

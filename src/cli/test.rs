@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use serde::Serialize;
 
 use super::say::{self, inert, json};
-use crate::click::{Click, Values};
+use crate::click::{Came, Click, Values};
 use crate::clock::Time;
 use crate::config::Settings;
 use crate::deliver::template::Fill;
@@ -186,6 +186,7 @@ impl Args {
                     network: network.name.clone(),
                     values,
                     at: now.minus(settings.record.min_click_age),
+                    came: Came::default(),
                 },
             );
             // As an honest shopper's is, where the store sees his steps.

@@ -186,7 +186,7 @@ impl Reader<'_> {
             let place = value.as_ref().map_or(&map.place, |value| &value.place);
             let found = format!("`{orders}`");
             let expected = format!(
-                "a name of at most {} bytes that does not end in `{}`: there stand orders that claim no id",
+                "a name of at most {} bytes that does not end in `{}`, nor in that and a digit: there stand orders that claim no id",
                 Namespace::LIMIT,
                 Namespace::ASIDE
             );

@@ -152,7 +152,7 @@ impl Postgres {
         let key = format!("a {}", candidate.order.key);
         let after = move |entered: &Entered| match entered {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
-            Entered::Again(_) | Entered::Reused(_) | Entered::Known(..) => {}
+            Entered::Again(_) | Entered::Known(..) => {}
         };
         let work = async move |db: &Connection, pace| enter::enter(db, &candidate, pace).await;
         self.write(key, work, after).await

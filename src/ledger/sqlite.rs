@@ -96,7 +96,7 @@ impl Sqlite {
         let work = move |db: &Connection| enter::enter(db, &marker, (&candidate, &texts));
         let after = move |entered: &Entered| match entered {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
-            Entered::Again(_) | Entered::Reused(_) | Entered::Known(..) => {}
+            Entered::Again(_) | Entered::Known(..) => {}
         };
         self.writer.call(Kind::Write, work, after).await
     }

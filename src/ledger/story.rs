@@ -11,7 +11,7 @@ use crate::actor::Actor;
 use crate::click::Click;
 use crate::clock::Time;
 use crate::name::NetworkName;
-use crate::order::{Doubt, Order, Sighting};
+use crate::order::{Candidate, Doubt, Order, Sighting};
 use crate::postback::{Attempt, AttemptId, Outcome, Postback, PostbackId, State, Verdict};
 
 /// What became of an entered sighting. The order as it now stands.
@@ -23,9 +23,6 @@ pub enum Entered {
     Completed(Order),
     /// The order was known and did not change.
     Again(Order),
-    /// The order was known and did not change, and the id may be in use for another one: this sighting tells another
-    /// amount, later, from another visit.
-    Reused(Order),
     /// The order is known without its row: nothing of the sighting was kept. The order as the sighting tells it.
     Known(Order, KnownOrder),
 }
@@ -37,10 +34,17 @@ impl Entered {
             Self::New(order)
             | Self::Completed(order)
             | Self::Again(order)
-            | Self::Reused(order)
             | Self::Known(order, _) => order,
         }
     }
+}
+
+/// What a sighting of a known id is.
+pub(super) enum Again {
+    /// One more of that order.
+    This(Box<Entered>),
+    /// One of another order, still to be entered.
+    Another(Box<Candidate>),
 }
 
 /// How an attempt ended, and what becomes of its postback.
@@ -114,14 +118,17 @@ pub struct Story {
 impl Story {
     /// The click by which `network` is owed the order.
     pub fn click_of(&self, network: &NetworkName) -> Option<&Click> {
-        // Of the visit that bought: the first one may have come without.
+        self.order.click_of(self.bought(), network)
+    }
+
+    /// The sighting of the visit that bought: the first one may have come without.
+    pub fn bought(&self) -> Option<&Sighting> {
         let sightings = || self.sightings.iter().map(|seen| &seen.sighting);
         let is_it = |sighting: &&Sighting| {
             let visit = sighting.visit.as_ref().map(|visit| visit.id);
             visit.is_some() && visit == self.order.visit
         };
-        let first = sightings().find(is_it).or_else(|| sightings().next());
-        self.order.click_of(first, network)
+        sightings().find(is_it).or_else(|| sightings().next())
     }
 }
 

@@ -5,8 +5,9 @@
 //! the same shopper, and organic for good then. What a sighting contradicts is noted beside it for
 //! the operator.
 
+use super::aside::aside;
 use crate::name::NetworkName;
-use crate::order::{Candidate, Doubt, NewPostback, OPEN, Order, SALE, Standing};
+use crate::order::{Candidate, Doubt, NewPostback, Order, SALE, Standing};
 use crate::session::Mark;
 
 /// An order with one more sighting.
@@ -20,8 +21,8 @@ pub struct Fold {
     pub credited: bool,
     /// Who is told of where it stands now, beside those.
     pub told: Vec<NewPostback>,
-    /// Whether the id may be in use for another order.
-    pub reused: bool,
+    /// The sighting as one of an order of its own, if it is of another one.
+    pub aside: Option<Box<Candidate>>,
     /// What in the sighting contradicts the order, in words.
     pub notes: Vec<String>,
 }
@@ -34,21 +35,26 @@ pub fn fold(
     candidate: &Candidate,
 ) -> Fold {
     let mut notes = contradictions(existing, candidate);
-    let reused = is_reused(existing, candidate);
-    if reused {
-        notes.push(
-            "another amount, later, from another visit: the id may be in use twice".to_owned(),
-        );
-    }
-    let completed = complete((existing, owed), candidate, &mut notes);
-    let (order, completed, credited) = match completed {
-        Some((order, postbacks)) => (order, Some(postbacks), false),
-        None => match credit((existing, shopper), candidate) {
-            Some(order) => (order, None, true),
-            None => (existing.clone(), None, false),
-        },
+    let credit = credit((existing, shopper), candidate);
+    let aside = match &credit {
+        Some(_) => None,
+        None => aside(existing, candidate),
     };
-    if let (false, None, Some(click)) = (credited, &existing.click, &candidate.order.click) {
+    let completed = match &aside {
+        Some(_) => None,
+        None => complete((existing, owed), candidate, &mut notes),
+    };
+    let credited = completed.is_none() && credit.is_some();
+    let (order, completed) = match completed {
+        Some((order, postbacks)) => (order, Some(postbacks)),
+        None => (credit.unwrap_or_else(|| existing.clone()), None),
+    };
+    if let Some(aside) = &aside {
+        let namespace = &aside.order.key.namespace;
+        notes.push(format!(
+            "it is another order's, of another visit, which stands in {namespace}"
+        ));
+    } else if let (false, None, Some(click)) = (credited, &existing.click, &candidate.order.click) {
         let network = &click.network;
         notes.push(format!(
             "a click of {network} came with it; the order was entered without one"
@@ -59,7 +65,7 @@ pub fn fold(
         order,
         completed,
         credited,
-        reused,
+        aside: aside.map(Box::new),
         notes,
     }
 }
@@ -95,21 +101,6 @@ fn credit((existing, shopper): (&Order, &[Mark]), candidate: &Candidate) -> Opti
         open_until: None,
         ..existing.clone()
     })
-}
-
-/// Whether another order may have the id: another visit sees another amount, when the opening is over.
-fn is_reused(existing: &Order, candidate: &Candidate) -> bool {
-    let Candidate {
-        sighting,
-        order: seen,
-        ..
-    } = candidate;
-    let differs = existing
-        .amount
-        .zip(seen.amount)
-        .is_some_and(|(first, now)| first != now);
-    let visit = sighting.visit.as_ref().map(|visit| visit.id);
-    differs && visit.is_some() && visit != existing.visit && sighting.at.since(existing.at) > OPEN
 }
 
 /// The order with the amount that was missing, and its postbacks with it.

@@ -11,7 +11,7 @@ use super::Settings;
 use super::body::Body;
 use crate::capture::Place;
 use crate::capture::answer::Answer;
-use crate::click::Click;
+use crate::click::{By, Click};
 use crate::clock::Time;
 use crate::decorate::{self, Coding, Decorator};
 use crate::event::{Counters, Event};
@@ -160,7 +160,7 @@ impl Handing {
         let sibling = Arc::clone(&handing);
         let siblings = Minted::new(
             move |host: &str| sibling.sibling(host).is_some(),
-            move |origin: &Origin<'_>| handing.token(origin),
+            move |origin: &Origin<'_>| handing.token(origin, By::Link),
         );
         Handed::Page(Box::new(Decorator::new(
             coding, scheme, &parameter, siblings,
@@ -172,7 +172,7 @@ impl Handing {
     fn lead(&self, field: &str, fields: &mut Fields) -> Option<Handed> {
         let hand_over = &self.settings.capture.hand_over;
         let to = one(fields, field).filter(|_| hand_over.redirects)?;
-        let mut siblings = |origin: &Origin<'_>| self.token(origin).map(Into::into);
+        let mut siblings = |origin: &Origin<'_>| self.token(origin, By::Redirect).map(Into::into);
         let (scheme, parameter) = (self.store.scheme, &hand_over.parameter);
         let decorated = match field {
             "refresh" => decorate::refreshed(to, scheme, parameter, &mut siblings),
@@ -195,8 +195,8 @@ impl Handing {
         place.sibling(&self.host, host)
     }
 
-    /// The token for `origin`, if a sibling store is there.
-    fn token(&self, origin: &Origin<'_>) -> Option<String> {
+    /// The token for `origin`, if a sibling store is there, to stand in a link or a redirect.
+    fn token(&self, origin: &Origin<'_>, by: By) -> Option<String> {
         let sibling = self.sibling(origin.host)?;
         let port = match sibling.scheme == self.store.scheme {
             true => self.port,
@@ -206,7 +206,7 @@ impl Handing {
             return None;
         }
         let capture = &self.settings.capture;
-        capture.token((sibling, origin.host), &self.clicks, self.now)
+        capture.token((sibling, origin.host), &self.clicks, by, self.now)
     }
 }
 

@@ -228,10 +228,13 @@ impl Recorder {
                 } else {
                     Event::OrderSeenAgain
                 });
-                if let Standing::Held(_) = order.standing {
+                if let Standing::Held(doubt) = order.standing {
                     self.counters.add(Event::OrderHeld);
                     let why = &order.why;
                     warn!(order.id = %id, store, amount, standing, affiliate, why, "order held");
+                    if new && doubt == Doubt::IdReused {
+                        self.reused(order);
+                    }
                 } else if new {
                     info!(order.id = %id, store, amount, standing, affiliate, "order seen");
                 } else {
@@ -242,13 +245,6 @@ impl Recorder {
                 self.counters.add(Event::OrderSeenAgain);
                 debug!(order.id = %id, store, amount, standing, affiliate, "order seen again");
             }
-            Entered::Reused(_) => {
-                self.counters.add(Event::OrderSeenAgain);
-                self.counters.add(Event::IdReused);
-                error!(order.id = %id, store, amount, standing, affiliate,
-                    "a known order was seen with another amount, later, from another visit: if the shop counts anew, give its \
-                     stores other `orders`, because no order of a known id is credited");
-            }
             Entered::Known(_, known) => {
                 self.counters.add(Event::OrderKnown);
                 let (since, how) = (known.since.to_string(), known.source.as_str());
@@ -256,6 +252,17 @@ impl Recorder {
             }
         }
         Recorded::Entered(Box::new(entered))
+    }
+
+    fn reused(&self, order: &Order) {
+        self.counters.add(Event::IdReused);
+        let words = format!(
+            "order {} is the second one of its id: if the shop counts anew, give its stores other `orders`, because every such \
+             order is held",
+            order.key
+        );
+        let alarms = self.counters.alarms();
+        alarms.raise(Alarm::IdReused, order.store.as_str(), &words, order.at);
     }
 
     async fn spool(&self, candidate: &Candidate, cause: &Cause) -> (Recorded, Option<PathBuf>) {
@@ -381,6 +388,7 @@ const fn held(doubt: Doubt) -> &'static str {
         Doubt::Unproven => "held: unproven",
         Doubt::TooYoung => "held: click too young",
         Doubt::TooMany => "held: too many orders",
+        Doubt::IdReused => "held: id reused",
         Doubt::ManyNetworks => "held: visit in many hands",
         Doubt::Blocked => "held: blocked",
         Doubt::Shadow => "held: shadow",

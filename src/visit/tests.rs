@@ -1,6 +1,7 @@
 //! A visit: what it takes in, and what it is credited by.
 
 use super::*;
+use crate::click::Came;
 
 const DAY: u64 = 86_400;
 
@@ -9,6 +10,7 @@ fn click(network: &str, id: &str, day: i64) -> Click {
         network: network.parse().unwrap(),
         values: [("id".to_owned(), id.to_owned())].into(),
         at: Time::from_millis(day * 86_400_000),
+        came: Came::default(),
     }
 }
 
@@ -243,4 +245,20 @@ fn clicks_older_than_the_window_are_forgotten() {
     let left = visit(&[click("a", "1", 0), click("b", "2", 5)]).within(window, now);
     assert_eq!(left.unwrap().clicks, [click("b", "2", 5)]);
     assert_eq!(visit(&[click("a", "1", 0)]).within(window, now), None);
+}
+
+#[test]
+fn how_a_click_came_makes_no_other_visit_of_it() {
+    let here = visit(&[click("a", "1", 0), click("b", "2", 5)]);
+    let mut there = here.clone();
+    there.id = VisitId(8);
+    there.clicks[1].came = Came::landed("us".parse().unwrap(), false);
+    assert!(here.credits_as(&there) && there.credits_as(&here));
+    let other = there.clicks.pop().unwrap();
+    assert!(!here.credits_as(&there), "one of them is missing");
+    there.clicks.push(Click {
+        at: other.at.plus(minutes(1)),
+        ..other
+    });
+    assert!(!here.credits_as(&there), "a newer one");
 }

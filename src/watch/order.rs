@@ -266,8 +266,10 @@ impl Watcher {
             let store = seen.store.name.as_str();
             self.counters.alarms().raise(alarm, store, &words, seen.now);
         }
-        if suspicion.doubt == Doubt::TooMany {
-            sighting.key.namespace = sighting.key.namespace.aside();
+        if suspicion.doubt == Doubt::TooMany
+            && let Some(aside) = sighting.key.namespace.aside()
+        {
+            sighting.key.namespace = aside;
         }
         Some(suspicion)
     }

@@ -1,6 +1,7 @@
 //! Hand-over through the whole app: what leads to a sibling store, and what comes of it there.
 
 mod asking;
+mod came;
 mod confirmation;
 mod late;
 mod links;

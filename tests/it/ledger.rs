@@ -1,6 +1,7 @@
 //! The ledger: once per order, durable, one owner. On SQLite, and on PostgreSQL where a server is given
 //! (`tests/postgres/run.py`).
 
+mod aside;
 mod books;
 mod contended;
 mod custody;

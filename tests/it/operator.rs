@@ -11,6 +11,7 @@ use clap::Parser as _;
 use refgate::cli::say::Error;
 use refgate::cli::steer::Hand;
 use refgate::cli::{explain, held, import, orders, postbacks};
+use refgate::click::Came;
 use refgate::ledger::{Ledger, Role};
 use refgate::order::{FoundBy, NewPostback};
 use refgate::postback::State;
@@ -101,6 +102,7 @@ async fn explain_tells_the_whole_story() {
         "worth    total 25.00 = 25.00",
         "Click of aspire at 2026-11-22T23:50:00Z, 600 seconds before the order",
         "affiliate_id = 123456",
+        "came  not kept with it\n",
         "Seen 4 times, 4 kept",
         "GET /checkout/thank-you/1001",
         "order_id = 1001  (css #order)",
@@ -126,7 +128,10 @@ async fn explain_tells_every_network_that_is_owed_it_and_what_the_visit_was_foun
     older.network = "other".parse().unwrap();
     older.values = [("ref".to_owned(), "777".to_owned())].into();
     older.at = NOW.minus(Duration::from_secs(900));
-    let clicks = vec![older, click()];
+    let mut own = click();
+    own.came = Came::landed("us".parse().unwrap(), false);
+    candidate.order.click = Some(own.clone());
+    let clicks = vec![older, own];
     candidate.sighting.visit.as_mut().unwrap().clicks = clicks;
     candidate.sighting.found_by = FoundBy::Session;
     let postback = NewPostback {
@@ -140,6 +145,7 @@ async fn explain_tells_every_network_that_is_owed_it_and_what_the_visit_was_foun
         "Click of aspire at 2026-11-22T23:50:00Z, 600 seconds before the order",
         "Click of other at 2026-11-22T23:45:00Z, 900 seconds before the order",
         "ref = 777",
+        "came  landed at us; found by the shop's session in us",
         "visit found by the shop's session",
         "to aspire (sale of order demo/1001)",
         "to other (sale of order demo/1001)",

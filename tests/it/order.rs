@@ -1,6 +1,7 @@
 //! The fold: the first sighting wins, what was missing is completed.
 
 use refgate::order::{self, Candidate, Doubt, Fold, NewPostback, Order, Proof, Standing};
+use refgate::visit::VisitId;
 
 use crate::support::sale::{candidate, later, usd};
 
@@ -39,6 +40,39 @@ fn a_second_sighting_changes_nothing_that_is_set() {
         other.notes,
         ["amount 19.00 USD here, 25.00 USD was first and stands"]
     );
+}
+
+#[test]
+fn a_second_order_of_an_id_is_held_and_whoever_hears_of_credits_hears_that_it_is_held() {
+    let first = candidate("1001", Some("25.00")).order;
+    let mut seen = candidate("1001", Some("19.00"));
+    seen.sighting.at = later(3600);
+    seen.order.visit = Some(VisitId(8));
+    let webhook = |event: &str| NewPostback {
+        destination: "books".parse().unwrap(),
+        event: event.to_owned(),
+        ..seen.postbacks[0].clone()
+    };
+    let (credited, held) = (webhook("credited"), webhook("held"));
+    seen.postbacks.push(credited.clone());
+    seen.quotes.extend([credited, held.clone()]);
+    let fold = fold(&first, &seen);
+    assert_eq!(
+        (&fold.order, fold.completed, fold.credited),
+        (&first, None, false)
+    );
+    let aside = *fold.aside.unwrap();
+    assert_eq!(aside.order.standing, Standing::Held(Doubt::IdReused));
+    let [sale, told] = aside.postbacks.as_slice() else {
+        panic!("{:?}", aside.postbacks)
+    };
+    let doubt = sale.held.as_ref().map(|(doubt, _words)| *doubt);
+    assert_eq!(
+        (sale.event.as_str(), doubt),
+        ("sale", Some(Doubt::IdReused))
+    );
+    assert_eq!(*told, held);
+    assert_eq!(aside.sighting.key, aside.order.key);
 }
 
 #[test]

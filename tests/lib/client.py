@@ -21,7 +21,8 @@ class Page:
         self.headers = answer.headers
         self.cookies = [value.encode("latin-1") for value in answer.headers.get_all("Set-Cookie") or []]
         encoding = answer.headers.get("Content-Encoding")
-        self.text = (zlib.decompress(raw, 47) if encoding in ("gzip", "deflate") else raw).decode("utf-8", "replace")
+        packed = raw and encoding in ("gzip", "deflate")  # HEAD has the field and no body
+        self.text = (zlib.decompress(raw, 47) if packed else raw).decode("utf-8", "replace")
 
     def field(self, name):
         """The value of the first input of that name."""

@@ -11,7 +11,7 @@ use super::work::Pace;
 use crate::ledger::error::Error;
 use crate::ledger::row::{self, Columns as _, OrderRow, money_words, standing_words, to_json};
 use crate::ledger::stand::Stand;
-use crate::ledger::story::Entered;
+use crate::ledger::story::{Again, Entered};
 use crate::ledger::{ALIASES, SIGHTINGS};
 use crate::name::NetworkName;
 use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, SALE, Sighting, Standing, fold};
@@ -28,13 +28,17 @@ pub(super) async fn enter(
     if pace == Pace::Together {
         return first(db, candidate).await;
     }
-    if let Some(id) = known(db, candidate).await? {
-        return again(db, id, candidate).await.map(Some);
+    let mut candidate = Cow::Borrowed(candidate);
+    while let Some(id) = known(db, &candidate).await? {
+        match again(db, id, &candidate).await? {
+            Again::This(entered) => return Ok(Some(*entered)),
+            Again::Another(aside) => candidate = Cow::Owned(*aside),
+        }
     }
-    if let Some(known) = known::of(db, candidate).await? {
-        return Ok(Some(Entered::Known(candidate.order.clone(), known)));
+    if let Some(known) = known::of(db, &candidate).await? {
+        return Ok(Some(Entered::Known(candidate.into_owned().order, known)));
     }
-    match first(db, candidate).await? {
+    match first(db, &candidate).await? {
         Some(entered) => Ok(Some(entered)),
         // Another replica has entered it at this moment; whoever looks again finds it.
         None => Err(moved()),
@@ -89,7 +93,7 @@ async fn with_aliases(
 }
 
 /// Counts the sighting first: from then on the order is this transaction's.
-async fn again(db: &Connection, id: i64, candidate: &Candidate) -> Result<Entered, Error> {
+async fn again(db: &Connection, id: i64, candidate: &Candidate) -> Result<Again, Error> {
     let sql = format!(
         "UPDATE orders SET seen = seen + 1 WHERE id = $1 RETURNING {}",
         row::ORDER
@@ -106,11 +110,11 @@ async fn again(db: &Connection, id: i64, candidate: &Candidate) -> Result<Entere
     if known.seen <= i64::from(SIGHTINGS) {
         keep_sighting(db, known.id, &candidate.sighting, &fold.notes).await?;
     }
+    if let Some(aside) = fold.aside {
+        return Ok(Again::Another(aside));
+    }
     if fold.completed.is_none() && !fold.credited {
-        return Ok(match fold.reused {
-            true => Entered::Reused(fold.order),
-            false => Entered::Again(fold.order),
-        });
+        return Ok(Again::This(Entered::Again(fold.order).into()));
     }
     complete_order(db, &known, &fold.order, &candidate.sighting).await?;
     for postback in fold.completed.iter().flatten() {
@@ -122,7 +126,7 @@ async fn again(db: &Connection, id: i64, candidate: &Candidate) -> Result<Entere
     for postback in &fold.told {
         insert_postback(db, &known, (postback, "{}"), &candidate.sighting).await?;
     }
-    Ok(Entered::Completed(fold.order))
+    Ok(Again::This(Entered::Completed(fold.order).into()))
 }
 
 /// The sales of an order that is credited after all.

@@ -10,7 +10,7 @@ use crate::ledger::error::Error;
 use crate::ledger::known::Marker;
 use crate::ledger::row::{self, OrderRow, money_words, standing_words, to_json};
 use crate::ledger::stand::Stand;
-use crate::ledger::story::Entered;
+use crate::ledger::story::{Again, Entered};
 use crate::ledger::{ALIASES, SIGHTINGS};
 use crate::name::NetworkName;
 use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, SALE, Sighting, Standing, fold};
@@ -25,7 +25,13 @@ pub(super) fn enter(
     (candidate, texts): (&Candidate, &Texts),
 ) -> Result<Entered, Error> {
     if let Some(known) = known(db, candidate)? {
-        return again(db, &known, candidate, texts);
+        return match again(db, &known, candidate, texts)? {
+            Again::This(entered) => Ok(*entered),
+            Again::Another(aside) => {
+                let texts = Texts::of(&aside)?;
+                enter(db, marker, (&aside, &texts))
+            }
+        };
     }
     match known::of(db, marker, candidate)? {
         Some(known) => Ok(Entered::Known(candidate.order.clone(), known)),
@@ -130,7 +136,7 @@ fn again(
     known: &OrderRow,
     candidate: &Candidate,
     texts: &Texts,
-) -> Result<Entered, Error> {
+) -> Result<Again, Error> {
     let owed = match known.order.standing {
         Standing::Held(Doubt::Unreadable) => owed(db, known.id)?,
         // There is nothing to complete.
@@ -143,11 +149,11 @@ fn again(
     }
     db.prepare_cached("UPDATE orders SET seen = seen + 1 WHERE id = ?1")?
         .execute([known.id])?;
+    if let Some(aside) = fold.aside {
+        return Ok(Again::Another(aside));
+    }
     if fold.completed.is_none() && !fold.credited {
-        return Ok(match fold.reused {
-            true => Entered::Reused(fold.order),
-            false => Entered::Again(fold.order),
-        });
+        return Ok(Again::This(Entered::Again(fold.order).into()));
     }
     complete_order(db, known, &fold.order, &candidate.sighting)?;
     for postback in fold.completed.iter().flatten() {
@@ -165,7 +171,7 @@ fn again(
             of_nobody,
         )?;
     }
-    Ok(Entered::Completed(fold.order))
+    Ok(Again::This(Entered::Completed(fold.order).into()))
 }
 
 /// The sales of an order that is credited after all.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::*;
+use crate::click::Came;
 use crate::order::{Field, FoundBy, OrderKey, Proof, Timing};
 use crate::store::{Protocol, Scheme, Upstream};
 use crate::visit::{Attribution, Visit, VisitId};
@@ -68,6 +69,7 @@ fn click(network: &str, days_ago: u32) -> Click {
         network: network.parse().unwrap(),
         values,
         at: NOW.minus(DAY * days_ago),
+        came: Came::default(),
     }
 }
 

@@ -43,7 +43,11 @@ fn a_bound_that_is_none_and_a_name_that_is_taken_are_refused() {
         (shipped_with("guard: { ids_per_vist: 1 }"), "ids_per_visit"),
         (
             shipped().replace("    orders: demo", "    orders: demo.aside"),
-            "does not end in `.aside`: there stand orders that claim no id",
+            "does not end in `.aside`, nor in that and a digit: there stand orders that claim no id",
+        ),
+        (
+            shipped().replace("    orders: demo", "    orders: demo.aside2"),
+            "does not end in `.aside`",
         ),
     ] {
         let faults = Folder::with(&text).faults();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use refgate::capture::token::Message as Said;
+use refgate::click::By;
 use refgate::event::Event;
 
 use super::tokens::{carrying, open, token};
@@ -121,6 +122,8 @@ fn consent_that_comes_after_the_landing_brings_the_click_with_the_next_page() {
     let brought = cookie(&answer).unwrap();
     let both = format!("{GIVEN}; {brought}");
     assert!(is_credited(&front, "ca.test", 1, &both));
+    let told = "  came  by a link or form to ca (taken with the page after)\n";
+    assert!(front.explain("1", false).contains(told));
     // Once.
     assert_eq!(
         cookie(&next(&front, &token, &format!("Cookie: {both}\r\n"))),
@@ -143,7 +146,10 @@ fn a_token_that_is_no_good_in_the_address_is_none_in_the_referer() {
     let keys = &front.settings.capture.keys;
     let clicks = || front.visit(&front.cookie_of(HOUR)).clicks;
     let carry = |host: &str, age: u64| {
-        let said = Said::Carry { clicks: clicks() };
+        let said = Said::Carry {
+            clicks: clicks(),
+            by: By::Link,
+        };
         token(("all", host), keys, said, Duration::from_secs(age))
     };
     let good = carry("ca.test", 0);

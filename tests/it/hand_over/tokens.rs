@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use refgate::capture::token::{Message as Said, Way};
-use refgate::click::Click;
+use refgate::click::{By, Came, Click};
 use refgate::clock::Time;
 use refgate::event::Event;
 use refgate::seal::Keys;
@@ -20,6 +20,7 @@ fn click(partner: &str, age: Duration) -> Click {
         network: "aspire".parse().unwrap(),
         values: [("affiliate_id".to_owned(), partner.to_owned())].into(),
         at: Time::now().minus(age),
+        came: Came::default(),
     }
 }
 
@@ -40,7 +41,10 @@ pub(super) fn carrying(front: &Front, partner: &str, age: Duration) -> String {
     token(
         ("all", "ca.test"),
         keys,
-        Said::Carry { clicks },
+        Said::Carry {
+            clicks,
+            by: By::Link,
+        },
         Duration::ZERO,
     )
 }
@@ -65,6 +69,7 @@ fn no_other_token_is_taken_and_none_is_seen_by_the_shop() {
     let (here, minute) = (("all", "ca.test"), Duration::from_secs(60));
     let carry = || Said::Carry {
         clicks: vec![click("1", HOUR)],
+        by: By::Link,
     };
     let good = token(here, keys, carry(), Duration::ZERO);
     kept(&front, &open(&front, &good, ""));
@@ -109,7 +114,8 @@ fn no_other_token_is_taken_and_none_is_seen_by_the_shop() {
         ..click("1", HOUR)
     };
     for one in [click("1", 31 * 24 * HOUR), other] {
-        let said = Said::Carry { clicks: vec![one] };
+        let (clicks, by) = (vec![one], By::Link);
+        let said = Said::Carry { clicks, by };
         let answer = open(&front, &token(here, keys, said, Duration::ZERO), "");
         assert_eq!(cookie(&answer), None);
     }
@@ -304,14 +310,14 @@ fn a_clock_that_is_behind_takes_it_all_the_same() {
     let front = front("", "", ordinary());
     let keys = &front.settings.capture.keys;
     for (ahead, is_taken) in [(240, true), (360, false)] {
-        let clicks = vec![click("1", HOUR)];
+        let (clicks, by) = (vec![click("1", HOUR)], By::Link);
         let group = "all".parse().unwrap();
         let way = Way {
             group: &group,
             host: "ca.test",
         };
         let made = Time::now().plus(Duration::from_secs(ahead));
-        let token = way.seal(keys, Said::Carry { clicks }, made).unwrap();
+        let token = way.seal(keys, Said::Carry { clicks, by }, made).unwrap();
         assert_eq!(
             cookie(&open(&front, &token, "")).is_some(),
             is_taken,

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use refgate::alarm::Alarm;
 use refgate::clock::Time;
 use refgate::event::Event;
-use refgate::order::{OPEN, Order, Proof, Standing};
+use refgate::order::{Doubt, OPEN, Order, Proof, Standing};
 use refgate::postback::State;
 use refgate::visit::Visit;
 use rusqlite::Connection;
@@ -141,22 +142,36 @@ fn after_half_an_hour_it_is_organic_for_good() {
 }
 
 #[test]
-fn an_id_with_another_amount_and_visit_later_is_told_and_credits_nobody() {
+fn an_id_with_another_amount_and_visit_later_is_another_order_held_aside_once() {
     let front = front();
     let (first, second) = (visited(&front, HOUR, MINUTE), front.click());
     let order = asks(&front, 1, Some(&first), BROWSER);
+    let sees = |cookie: &str, more: &str| {
+        let fields = format!("Cookie: {cookie}\r\n{more}");
+        front.ask(get("/done/1", &fields));
+    };
     let other = format!("{BROWSER}X-Amount: 1\r\n");
     // So soon it may be the same order, looked at again.
-    asks(&front, 1, Some(&second), &other);
+    sees(&second, &other);
     assert_eq!(front.count(Event::IdReused), 0);
     age(&front, 1, HOUR);
-    asks(&front, 1, Some(&first), &other);
+    sees(&first, &other);
     assert_eq!(front.count(Event::IdReused), 0, "the buyer himself");
-    let after = asks(&front, 1, Some(&second), &other);
-    assert_eq!(front.count(Event::IdReused), 1);
-    assert_eq!((after.amount, after.click), (order.amount, order.click));
-    let story = front.story("1").unwrap();
-    let notes = story.sightings.last().unwrap().notes.join("; ");
-    assert!(notes.contains("the id may be in use twice"), "{notes}");
-    assert_eq!(story.postbacks.len(), 1);
+    for _reload in 0..2 {
+        sees(&second, &other);
+        assert_eq!(front.count(Event::IdReused), 1);
+    }
+    let mut orders = front.orders();
+    orders.sort_by(|a, b| a.key.namespace.cmp(&b.key.namespace));
+    let [kept, aside] = orders.as_slice() else {
+        panic!("{orders:?}")
+    };
+    assert_eq!((kept.amount, &kept.click), (order.amount, &order.click));
+    assert_eq!(kept.standing, order.standing);
+    assert_eq!(aside.key.to_string(), "test.aside/1");
+    assert_eq!(aside.standing, Standing::Held(Doubt::IdReused));
+    assert_eq!(aside.visit, Some(front.visit(&second).id));
+    let alarms = front.alarms();
+    assert!(alarms.iter().any(|it| it.alarm == Alarm::IdReused));
+    assert_eq!(front.calls(1).len(), 1, "the second one is not told");
 }

@@ -6,7 +6,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use refgate::alarm::Standing;
-use refgate::click::Click;
+use refgate::cli::explain;
+use refgate::click::{Came, Click};
 use refgate::clock::Time;
 use refgate::config::Settings;
 use refgate::demo::network::{Call, Network};
@@ -178,6 +179,7 @@ impl Front {
             network: "aspire".parse().unwrap(),
             values: [("affiliate_id".to_owned(), "123456".to_owned())].into(),
             at: Time::now().minus(age),
+            came: Came::default(),
         };
         self.sealed(&Visit::new(VisitId(7), click))
     }
@@ -215,6 +217,20 @@ impl Front {
         let stories = self.look(async |ledger| ledger.story(id.to_owned()).await);
         assert!(stories.len() < 2, "{stories:?}");
         stories.into_iter().next()
+    }
+
+    /// What the operator is told of an order.
+    pub(crate) fn explain(&self, id: &str, as_json: bool) -> String {
+        let args = explain::Args {
+            order: id.to_owned(),
+        };
+        let mut out = Vec::new();
+        self.look(async |ledger| {
+            let told = explain::run(&args, &ledger, as_json, &mut out);
+            told.await.unwrap();
+            Ok(())
+        });
+        String::from_utf8(out).unwrap()
     }
 
     /// Waits until the order's one postback is in `state`.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use refgate::click::Click;
+use refgate::click::{Came, Click};
 use refgate::clock::Time;
 use refgate::ledger::{Action, Ledger, Role, Settings, Settlement, Steer, Which};
 use refgate::money::Money;
@@ -55,6 +55,7 @@ pub(crate) fn click() -> Click {
         network: aspire(),
         values,
         at: NOW.minus(Duration::from_secs(600)),
+        came: Came::default(),
     }
 }
 

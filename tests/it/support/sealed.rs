@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use refgate::click::Click;
+use refgate::click::{Came, Click};
 use refgate::clock::Time;
 use refgate::seal::Keys;
 use refgate::visit::{Visit, VisitId};
@@ -53,6 +53,7 @@ pub(crate) fn visit(id: u128, at: Time) -> Visit {
         network: "aspire".parse().unwrap(),
         values: [("affiliate_id".to_owned(), id.to_string())].into(),
         at,
+        came: Came::default(),
     };
     Visit::new(VisitId(id), click)
 }

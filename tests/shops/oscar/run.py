@@ -12,8 +12,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import zlib
-from collections import Counter
 from decimal import ROUND_HALF_UP, Decimal
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -22,8 +20,9 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 from client import Shopper  # noqa: E402
 from network import Network  # noqa: E402
 from order import CONFIRMATION, buy  # noqa: E402
+from same_bytes import ours, same_bytes  # noqa: E402
 from suite import Suite, free_port, wait_until  # noqa: E402
-from tap import Tap, first  # noqa: E402
+from tap import Tap  # noqa: E402
 
 HOST = "shop.localhost"
 # What is bought, with which voucher. Oaks are over 1,000 each.
@@ -153,49 +152,13 @@ def without_affiliate(suite, oscar):
     return shopper
 
 
-def ours(name):
-    return b"refgate" in name.lower()
-
-
-def decoded(body, coding):
-    return zlib.decompress(body, 47) if coding in (b"gzip", b"deflate") else body
-
-
-def fields(pairs):
-    """All of a head that is not about the connection."""
-    return tuple(pair for pair in pairs if pair[0].lower() not in (b"connection", b"keep-alive", b"transfer-encoding"))
-
-
 def untouched(suite, oscar, shoppers):
     """What the shop sent and got, against what the shoppers got and sent."""
-    exchanges = oscar.tap.exchanges()
-    pages = [page for shopper in shoppers for page in shopper.pages]
-    sent = Counter(value for _request, response in exchanges
-                   for name, value in response["headers"] if name.lower() == b"set-cookie")
-    got = Counter(line for page in pages for line in page.cookies if not ours(line.partition(b"=")[0]))
-    suite.claim("the shop set cookies, quoted and escaped ones too (%d lines)" % sum(sent.values()),
-                any(b'\\054' in line for line in sent), sent)
-    suite.claim("each of the shop's Set-Cookie lines arrives byte for byte", sent == got,
-                lambda: "lost %r, new %r" % (sent - got, got - sent))
-    back = Counter(first(request["headers"], b"cookie") or b"" for request, _response in exchanges)
-    told = Counter(b"; ".join(pair for pair in page.sent.split(b"; ") if not ours(pair.partition(b"=")[0]))
-                   for page in pages)
-    suite.claim("the shop gets its own cookies byte for byte, and none of refgate's", back == told,
-                lambda: "lost %r, new %r" % (told - back, back - told))
-    # Who has a visit gets gzip that was undone and done again, for there is another store that a link may lead to.
-    bodies = Counter(decoded(response["body"], first(response["headers"], b"content-encoding"))
-                     for _request, response in exchanges)
-    had = Counter(decoded(page.raw, (page.headers["Content-Encoding"] or "").encode()) for page in pages)
-    suite.equal("each body arrives byte for byte (%d)" % len(pages), had == bodies, True)
-    whole = Counter((fields(response["headers"]), response["body"]) for _request, response in exchanges)
-    strange = Counter((fields((name.encode("latin-1"), value.encode("latin-1")) for name, value in page.headers.items()),
-                       page.raw) for shopper in shoppers if not any(ours(name) for name in shopper.jar)
-                      for page in shopper.pages)
-    suite.claim("heads and bodies arrive byte for byte where nobody has a visit (%d)" % sum(strange.values()),
-                strange and not strange - whole, lambda: [head for head, _body in strange - whole])
+    cookies = same_bytes(suite, oscar.tap, shoppers)
+    suite.claim("quoted and escaped cookies are among them", any(b'\\054' in line for line in cookies), cookies)
     suite.claim("the shop never sees affiliate_id",
-                not any(b"affiliate_id" in request["line"] for request, _response in exchanges))
-    landings = [page for page in pages if "affiliate_id=" in page.url]
+                not any(b"affiliate_id" in request["line"] for request, _response in oscar.tap.exchanges()))
+    landings = [page for shopper in shoppers for page in shopper.pages if "affiliate_id=" in page.url]
     suite.claim("the cookie is set on the landing's redirect (%d)" % len(landings),
                 landings and all(page.status == 302 and sum(ours(line) for line in page.cookies) == 1
                                  for page in landings))

@@ -1,0 +1,76 @@
+"""Whose an order's id is: several stores on one shop, and a copy of the ledger."""
+import os
+
+from suite import free_port, wait_until
+
+
+def an_order_shown_by_another_store(scene):
+    """Given two stores on one shop, which so has one row of order numbers.
+    When an order of the one is opened at the other, over another affiliate's link and after a checkout step there.
+    Then it is the same order: it stays the buyer's affiliate's, and is told once."""
+    buyer, cheat = scene.visitor(), scene.visitor("store-ca")
+    number = buyer.buys("/?affiliate_id=111")
+    outcome = scene.credited(buyer, number, "111")
+    cheat.at_the_checkout("/?affiliate_id=222")
+    cheat.looks(number)
+    scene.suite.equal("the order's click is the buyer's", scene.partner(number), "111")
+    return "stays " + scene.outcome(number), outcome
+
+
+def seen_again(scene, order):
+    """Another visit, an hour later, with a click and a checkout step of its own, sees the id with another amount."""
+    scene.later(hours=1)
+    scene.visitor().at_the_checkout("/?affiliate_id=222").looks(order, "?price=$12.00")
+    scene.suite.claim("the operator is told", "id_reused" in scene.alarms(), scene.alarms)
+
+
+def released(scene, order):
+    """The outcome when the operator has found that it is an order of its own."""
+    postback = scene.story(order, "demo.aside")["postbacks"][0]["postback"]["id"]
+    scene.does("held", "release", str(postback), "--actor", "anna", "--reason", "the shop counts anew")
+    try:
+        wait_until("the second is told", lambda: len(scene.calls(order)) == 2)
+    except TimeoutError:
+        pass
+    scene.owed[("aspire", order, "222", "12.00")] += 1
+    scene.suite.equal("it is told by the shop's id", [call["amount"] for call in scene.calls(order)][1:], ["12.00"])
+    return scene.outcome(order, "demo.aside")
+
+
+def a_known_id_with_another_amount(scene):
+    """Given an order that was credited to its buyer's affiliate.
+    When another visit sees its id an hour later with another amount, as the shop counts anew or the page was changed.
+    Then the first stays as it is, and the second is an order of its own, held aside. The operator who knows the shop
+    releases it: then both are paid, each once."""
+    buyer, order = scene.visitor().at_the_checkout("/?affiliate_id=111"), scene.old_order()
+    scene.credited(buyer, buyer.is_given(order), "111")
+    seen_again(scene, order)
+    scene.suite.equal("the first stays", (scene.outcome(order), scene.partner(order)), ("credited", "111"))
+    return scene.outcome(order, "demo.aside"), released(scene, order)
+
+
+def an_id_that_was_burnt(scene):
+    """Given an id that somebody without cookies has opened before it was anybody's, so that it is a nobody's order.
+    When the shop gives it to an honest buyer an hour later.
+    Then his order is held aside for the operator, and not lost. Had nobody opened it, it would be credited."""
+    order = scene.old_order()
+    scene.visitor().looks(order)
+    scene.suite.equal("it is burnt", scene.outcome(order), "nobody's")
+    seen_again(scene, order)
+    return scene.outcome(order, "demo.aside"), scene.honest()
+
+
+def staging_with_a_copy_of_the_ledger(scene):
+    """Given a copy of the shop's ledger on another machine, where postbacks may be due in it.
+    When a configuration of another name is run on it.
+    Then it does not start, and nothing is sent. The shop's own configuration is let in."""
+    copy = os.path.join(scene.data, "copy.db")
+    scene.does("ledger", "backup", copy)
+    onto = lambda text: text.replace("${DATA}/refgate.db", copy).replace("${DATA}/spool", "${DATA}/copied")  # noqa: E731
+    staging = scene.configured("staging.yaml", lambda text: onto(text).replace("name: attacks", "name: staging"))
+    own = scene.configured("own.yaml", onto)
+    port = str(free_port())
+    code, said = scene.refgate("run", config=staging, LISTEN_PORT=port, ADMIN_PORT="0")
+    scene.suite.claim("it says whose it is", "attacks" in said and "staging" in said, said)
+    taken = scene.starts(own, LISTEN_PORT=port, ADMIN_PORT="0")
+    return "refused" if code else "taken", "taken" if taken else "refused"

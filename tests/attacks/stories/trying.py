@@ -1,0 +1,79 @@
+"""Ids that are typed one after the other, at a shop that thanks for any; and the buyers who are given them later."""
+
+# As the defaults of `guard` are.
+PER_VISIT, PER_ADDRESS = 10, 30
+
+
+def ids(scene, count):
+    return [scene.old_order() for _one in range(count)]
+
+
+def given_one(scene, number):
+    """The outcome for an honest shopper, somewhere else, to whom the shop gives this id."""
+    shopper = scene.visitor().at_the_checkout()
+    return scene.credited(shopper, shopper.is_given(number))
+
+
+def aside(scene, tried):
+    """How those stand that were too many: they claim no id."""
+    scene.suite.equal("they claim no id", scene.outcomes(tried), {"no order"})
+    scene.suite.claim("the operator is told", "id_enumeration" in scene.alarms(), scene.alarms)
+    return "; ".join(scene.outcomes(tried, "demo.aside"))
+
+
+def ids_tried_by_one_visit(scene):
+    """Given a visit with a click that never was at the checkout.
+    When it opens one confirmation after the other.
+    Then ten are held as unproven, and all others are held and claim no id: whoever is given one of them later is
+    credited and paid."""
+    cheat, tried = scene.visitor(), ids(scene, PER_VISIT + 5)
+    cheat.clicks()
+    scene.later(60)
+    for number in tried:
+        cheat.looks(number)
+    scene.suite.equal("the first ones are held", scene.outcomes(tried[:PER_VISIT]), {"held, unproven"})
+    return aside(scene, tried[PER_VISIT:]), given_one(scene, tried[-1])
+
+
+def ids_tried_after_a_checkout_step(scene):
+    """Given a visit with a click that was at the checkout.
+    When it opens one confirmation after the other, of orders that nobody has seen yet.
+    Then ten are credited, as a checkout step is no payment, and all others are held and claim no id."""
+    cheat, tried = scene.visitor(), ids(scene, PER_VISIT + 5)
+    cheat.at_the_checkout("/?affiliate_id=999")
+    for number in tried:
+        cheat.thanks = cheat.looks(number)
+    scene.suite.equal("ten are credited", {scene.credited(cheat, number, "999") for number in tried[:PER_VISIT]},
+                      {"credited"})
+    return aside(scene, tried[PER_VISIT:]), given_one(scene, tried[-1])
+
+
+def ids_tried_from_one_address(scene):
+    """Given somebody who follows a link anew for each confirmation that he opens, so that each is another visit.
+    When he opens more than thirty in an hour from one address.
+    Then the others are held and claim no id. A company of 25 buyers behind one address is credited, each of them."""
+    tried = ids(scene, PER_ADDRESS + 3)
+    address = scene.visitor().address
+    for number in tried:
+        scene.visitor(address=address).looks(number, "?affiliate_id=999")
+    outcome = aside(scene, tried[PER_ADDRESS:])
+    address = scene.visitor().address
+    company = [scene.visitor(address=address) for _one in range(25)]
+    for act in (lambda it: it.clicks(), lambda it: it.fills(), lambda it: it.is_given(scene.old_order())):
+        bought = [(shopper, act(shopper)) for shopper in company]
+        scene.later(60)
+    for shopper, number in bought:
+        scene.owe(number, "123456", "49.00")
+    scene.suite.equal("and so is who is given one that was tried", given_one(scene, tried[-1]), "credited")
+    return outcome, "; ".join(scene.outcomes([number for _shopper, number in bought]))
+
+
+def ids_tried_without_cookies(scene):
+    """Given a program that keeps no cookies and names no partner.
+    When it opens more than thirty confirmations in an hour from one address, to burn their ids.
+    Then thirty are nobody's, and all others claim no id: whoever is given one of them later is credited."""
+    tried = ids(scene, PER_ADDRESS + 3)
+    address = scene.visitor().address
+    for number in tried:
+        scene.visitor(address=address).looks(number)
+    return aside(scene, tried[PER_ADDRESS:]), given_one(scene, tried[-1])
