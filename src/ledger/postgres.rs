@@ -33,6 +33,7 @@ use reader::Look;
 use work::{Job, Pace, Work};
 use writer::Writer;
 
+mod books;
 mod clock;
 mod connection;
 mod custody;

@@ -24,6 +24,7 @@ use crate::order::{Candidate, Order, OrderId};
 use crate::postback::{AttemptId, Postback, PostbackId, State};
 use crate::session::Mark;
 
+mod books;
 mod custody;
 mod enter;
 mod find;

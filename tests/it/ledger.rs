@@ -2,6 +2,7 @@
 //! (`tests/postgres/run.py`).
 
 mod aside;
+mod books;
 mod contended;
 mod custody;
 mod keep;
