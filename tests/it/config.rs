@@ -339,6 +339,29 @@ fn what_a_network_would_count_as_nothing_is_warned_of() {
 }
 
 #[test]
+fn an_id_from_the_address_with_two_spellings_is_warned_of() {
+    let page = "order_id: { css: \"#order-number\", pattern: '[0-9]+' }";
+    for (source, other) in [
+        ("{ path: order_id }", Some("0042")),
+        ("{ path: order_id, pattern: '[0-9]+' }", Some("0042")),
+        ("{ path: order_id, pattern: '(?i)[a-z]+' }", Some("AB")),
+        ("{ path: order_id, pattern: '[1-9][0-9]*' }", None),
+        ("{ path: order_id, pattern: '^R([1-9][0-9]+)' }", None),
+        ("{ css: '#order-number' }", None),
+    ] {
+        let text = shipped().replace(page, &format!("order_id: {source}"));
+        assert_ne!(text, shipped());
+        let warnings = warnings(&Folder::with(&text).loaded());
+        let told = warnings.contains("an id from the address: where the shop takes");
+        assert_eq!(told, other.is_some(), "{source}: {warnings}");
+        assert!(
+            warnings.contains(other.unwrap_or_default()),
+            "{source}: {warnings}"
+        );
+    }
+}
+
+#[test]
 fn an_alias_from_the_address_is_a_fault() {
     for source in ["{ path: order_id }", "{ query: o }"] {
         let read = format!("read:\n      alias: {source}\n");
