@@ -200,6 +200,12 @@ impl Visit {
         self.checkout.filter(counts)
     }
 
+    /// Whether it was at the checkout after its newest click, so lately that it counts.
+    pub fn has_passed_checkout(&self, now: Time) -> bool {
+        let newest = self.clicks.iter().max_by_key(|click| click.at);
+        newest.is_some_and(|click| self.step_after(click, now).is_some())
+    }
+
     /// Whether it makes no difference which of two visits somebody has: they are one, or have the
     /// very same clicks, as those of two hosts between which the clicks were handed over.
     pub fn credits_as(&self, other: &Self) -> bool {

@@ -58,6 +58,7 @@ suite 300 chaos-postgres "python3=python3 openssl=openssl setpriv=util-linux pg_
 suite 260 faults  "python3=python3 fiu-ctrl=fiu-utils faketime=faketime"  tests/faults/run.py
 suite 400 oscar   "python3=python3"                                        tests/shops/oscar/run.py
 suite 240 attacks "python3=python3 faketime=faketime"                     tests/attacks/run.py
+suite 240 journeys "python3=python3 openssl=openssl faketime=faketime"    tests/journeys/run.py
 suite 180 browser "chromium=chromium chromedriver=chromium-driver"         tests/browser/run.py
 suite 260 stores  "chromium=chromium chromedriver=chromium-driver openssl=openssl certutil=libnss3-tools" tests/browser/stores.py
 suite 260 acme    "python3=python3 openssl=openssl pebble=pebble"          tests/acme/run.py

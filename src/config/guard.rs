@@ -18,6 +18,7 @@ pub(super) fn read(root: &Map<'_>) -> Settings {
         blocked: blocked.collect(),
         ids_per_visit: map.or("ids_per_visit", 10, |value| value.count(0..=MOST)),
         ids_per_address: map.or("ids_per_address", 30, |value| value.count(0..=MOST)),
+        buyers_per_address: map.or("buyers_per_address", 120, |value| value.count(0..=MOST)),
         networks_per_visit: map.or("networks_per_visit", 4, |value| value.count(0..=MOST)),
     };
     map.finish();

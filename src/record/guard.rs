@@ -14,7 +14,7 @@ use ipnet::IpNet;
 
 use crate::clock::Time;
 use crate::order::{Doubt, OrderKey, Suspicion};
-use crate::visit::VisitId;
+use crate::visit::{Visit, VisitId};
 
 /// How long what was seen counts.
 const LATELY: Duration = Duration::from_secs(60 * 60);
@@ -29,8 +29,10 @@ pub struct Settings {
     pub blocked: Vec<IpNet>,
     /// Order ids that one visit may be seen with in an hour.
     pub ids_per_visit: usize,
-    /// Order ids that one address may be seen with in an hour.
+    /// Order ids that one address may be seen with in an hour, by those who were not seen to buy.
     pub ids_per_address: usize,
+    /// The same of those who were: many shoppers share the address of a carrier or a company.
+    pub buyers_per_address: usize,
     /// Networks that one visit may be seen from in an hour.
     pub networks_per_visit: usize,
 }
@@ -41,7 +43,7 @@ pub struct Look<'a> {
     /// The order that it shows.
     pub order: &'a OrderKey,
     /// Whose it is, if that is known.
-    pub visit: Option<VisitId>,
+    pub visit: Option<&'a Visit>,
     /// Where he is; none of one who has refused to be remembered.
     pub address: Option<IpAddr>,
 }
@@ -60,6 +62,9 @@ struct Seen {
 enum Who {
     Visit(VisitId),
     Address(IpAddr),
+    /// Those at the address who were at the checkout. They are counted apart: else the many who come without a
+    /// link would use up what is left for those who came by one.
+    BuyersAt(IpAddr),
 }
 
 impl Guard {
@@ -85,11 +90,22 @@ impl Seen {
         let mut hasher = DefaultHasher::new();
         look.order.hash(&mut hasher);
         let id = hasher.finish();
-        let visit = look.visit.map(Who::Visit);
+        let is_buyer = |visit: &Visit| visit.has_passed_checkout(now);
         let address = look.address.filter(|address| is_public(*address));
-        let address = address.map(|address| Who::Address(subscriber(address)));
-        let of_visit = visit.map(|who| (who, settings.ids_per_visit, "one visit"));
-        let of_address = address.map(|who| (who, settings.ids_per_address, "one address"));
+        let of_visit = look.visit.map(|visit| {
+            let who = Who::Visit(visit.id);
+            (who, settings.ids_per_visit, "one visit")
+        });
+        let of_address = address
+            .map(subscriber)
+            .map(|at| match look.visit.is_some_and(is_buyer) {
+                true => (
+                    Who::BuyersAt(at),
+                    settings.buyers_per_address,
+                    "the buyers at one address",
+                ),
+                false => (Who::Address(at), settings.ids_per_address, "one address"),
+            });
         let mut words = None;
         for (who, most, whose) in [of_visit, of_address].into_iter().flatten() {
             if !note(&mut self.ids, who, (id, most), now) {
@@ -105,7 +121,7 @@ impl Seen {
     }
 
     fn shared(&mut self, look: &Look<'_>, most: usize, now: Time) -> Option<Suspicion> {
-        let (visit, address) = look.visit.zip(look.address)?;
+        let (visit, address) = look.visit.map(|visit| visit.id).zip(look.address)?;
         if note(&mut self.networks, visit, (network(address), most), now) {
             return None;
         }
@@ -184,6 +200,7 @@ fn within(address: IpAddr, v4: u8, v6: u8) -> IpNet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::click::Click;
 
     const START: Time = Time::from_millis(1_795_392_000_000);
 
@@ -196,7 +213,17 @@ mod tests {
             blocked: vec!["198.51.100.0/24".parse().unwrap()],
             ids_per_visit: 2,
             ids_per_address: 3,
+            buyers_per_address: 2,
             networks_per_visit: 2,
+        }
+    }
+
+    fn click() -> Click {
+        Click {
+            network: "aspire".parse().unwrap(),
+            values: Default::default(),
+            at: START,
+            came: Default::default(),
         }
     }
 
@@ -204,13 +231,27 @@ mod tests {
 
     impl Looks {
         fn doubt(&self, id: &str, visit: Option<u128>, address: &str, at: u64) -> Option<Doubt> {
+            self.of((id, false), visit, address, at)
+        }
+
+        fn of(
+            &self,
+            (id, is_buyer): (&str, bool),
+            visit: Option<u128>,
+            address: &str,
+            at: u64,
+        ) -> Option<Doubt> {
             let order = OrderKey {
                 namespace: "demo".parse().unwrap(),
                 id: id.parse().unwrap(),
             };
+            let visit = visit.map(|id| Visit {
+                checkout: is_buyer.then_some(minute(at)),
+                ..Visit::new(VisitId(id), click())
+            });
             let look = Look {
                 order: &order,
-                visit: visit.map(VisitId),
+                visit: visit.as_ref(),
                 address: (!address.is_empty()).then(|| address.parse().unwrap()),
             };
             let suspicion = self.0.look(&look, &settings(), minute(at));
@@ -255,6 +296,19 @@ mod tests {
         }
         let same = looks.doubt("4", None, "2001:db8::ffff", 0);
         assert_eq!(same, Some(Doubt::TooMany), "the same 64 bits");
+    }
+
+    #[test]
+    fn who_was_at_the_checkout_is_counted_apart_at_an_address() {
+        let looks = Looks(Guard::default());
+        for id in ["1", "2", "3", "4"] {
+            looks.doubt(id, None, "203.0.113.7", 0);
+        }
+        let buyer = |id, visit| looks.of((id, true), Some(visit), "203.0.113.7", 1);
+        assert_eq!(buyer("11", 1), None, "the address is full of others");
+        assert_eq!(buyer("12", 2), None);
+        assert_eq!(buyer("13", 3), Some(Doubt::TooMany));
+        assert_eq!(buyer("11", 1), None, "a reload");
     }
 
     #[test]

@@ -251,7 +251,7 @@ impl Watcher {
     fn suspicion(&self, sighting: &mut Sighting, seen: &Seen<'_>) -> Option<Suspicion> {
         let look = Look {
             order: &sighting.key,
-            visit: sighting.visit.as_ref().map(|visit| visit.id),
+            visit: sighting.visit.as_ref(),
             address: seen.looks.address,
         };
         let guard = self.recorder.guard();

@@ -14,44 +14,18 @@ import pkgutil
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(os.path.join(HERE, "..", ".."))
 VENV = os.path.join(ROOT, "target", "conformance", "venv")
-
-
-def into_venv():
-    """Makes the virtual environment if needed, and goes on in it."""
-    python = os.path.join(VENV, "bin", "python3")
-    if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
-        return
-    wanted = open(os.path.join(HERE, "requirements.txt"), encoding="utf-8").read()
-    mark = os.path.join(VENV, "requirements.txt")
-    if not os.path.exists(mark) or open(mark, encoding="utf-8").read() != wanted:
-        shutil.rmtree(VENV, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-        subprocess.run(
-            [
-                python,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "-r",
-                os.path.join(HERE, "requirements.txt"),
-            ],
-            check=True,
-        )
-        shutil.copy(os.path.join(HERE, "requirements.txt"), mark)
-    os.execv(python, [python, os.path.abspath(__file__), *sys.argv[1:]])
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+import own_venv  # noqa: E402
 
 
 def main():
-    into_venv()
+    own_venv.enter(os.path.join(HERE, "requirements.txt"), VENV)
     sys.path.insert(0, HERE)
     sys.dont_write_bytecode = True
     from harness import cases, proxies, runner

@@ -65,6 +65,7 @@ fn watched(record: &record::Settings) -> Vec<String> {
     let bounds = [
         (guard.ids_per_visit, "order ids of one visit"),
         (guard.ids_per_address, "order ids from one address"),
+        (guard.buyers_per_address, "of buyers there"),
         (guard.networks_per_visit, "networks of one visit"),
     ];
     let stated = bounds.iter().filter(|(most, _)| *most > 0);

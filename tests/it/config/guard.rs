@@ -8,13 +8,13 @@ use crate::support::config::{Folder, shipped, shipped_with};
 fn the_report_says_whose_orders_are_held() {
     let usual = report::text(&Folder::with(&shipped()).loaded());
     let words = "  held for you in an hour: what is above 10 order ids of one visit, 30 order ids from one \
-                 address, 4 networks of one visit\n";
+                 address, 120 of buyers there, 4 networks of one visit\n";
     assert!(
         usual.contains(words) && !usual.contains("blocked"),
         "{usual}"
     );
 
-    let piece = "guard: { blocked: [198.51.100.0/24], ids_per_visit: 0, ids_per_address: 0, networks_per_visit: 2 }";
+    let piece = "guard: { blocked: [198.51.100.0/24], ids_per_visit: 0, ids_per_address: 0, buyers_per_address: 0, networks_per_visit: 2 }";
     let text = shipped_with(piece).replacen(
         "    mode: live",
         "    blocked: [666, '7']\n    mode: live",

@@ -97,6 +97,33 @@ fn an_address_that_tries_ids_is_held_whatever_cookie_it_shows() {
 }
 
 #[test]
+fn of_those_who_pass_the_checkout_more_may_share_an_address() {
+    let front = front("guard: { ids_per_address: 1, buyers_per_address: 2 }\n");
+    // Others at that address came without a link, and are too many.
+    for id in 11..=13 {
+        looks(&front, "none=1", id, "203.0.113.7");
+    }
+    for id in 1..=3 {
+        let fields = format!("Cookie: {}\r\n", front.click());
+        let step = front.ask(get("/cart", &fields));
+        let cookie = cookie(&step).expect("a step");
+        looks(&front, &cookie, id, "203.0.113.7");
+    }
+    front.settled("1", State::Accepted);
+    front.settled("2", State::Accepted);
+    let third = &orders(&front, "3")[0];
+    assert_eq!(third.0, "test.aside");
+    assert!(
+        third
+            .1
+            .why
+            .contains("more than 2 order ids in an hour from the buyers at one address"),
+        "{}",
+        third.1.why
+    );
+}
+
+#[test]
 fn a_visit_in_many_networks_is_held() {
     let front = front("guard: { networks_per_visit: 2 }\n");
     let cached = front.click();
