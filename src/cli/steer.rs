@@ -218,7 +218,7 @@ fn report(action: Action, moved: &[Moved], refused: &[Refusal]) -> Report {
         action,
         done: true,
         count: moved.len(),
-        totals: totals(postbacks.clone()),
+        totals: totals(postbacks.clone().map(|one| one.amount)),
         without_amount: unknown.count(),
         postbacks: moved.to_vec(),
         refused: refused
@@ -325,7 +325,7 @@ const fn danger(was: State) -> &'static str {
     }
 }
 
-fn many(count: usize) -> String {
+pub(super) fn many(count: usize) -> String {
     match count {
         1 => "1 postback".to_owned(),
         count => format!("{count} postbacks"),
@@ -333,9 +333,9 @@ fn many(count: usize) -> String {
 }
 
 /// The amounts by currency.
-fn totals<'a>(postbacks: impl Iterator<Item = &'a Postback>) -> Vec<Money> {
+pub(super) fn totals(amounts: impl Iterator<Item = Option<Money>>) -> Vec<Money> {
     let mut totals = BTreeMap::new();
-    for money in postbacks.filter_map(|postback| postback.amount) {
+    for money in amounts.flatten() {
         let total: &mut Decimal = totals.entry(money.currency).or_default();
         // Amounts are bounded where they are read, and a list is too.
         *total = total.saturating_add(money.amount);
@@ -350,7 +350,10 @@ fn totals<'a>(postbacks: impl Iterator<Item = &'a Postback>) -> Vec<Money> {
 fn sum<'a>(postbacks: impl Iterator<Item = &'a Postback> + Clone) -> String {
     let unknown = postbacks.clone().filter(|one| one.amount.is_none());
     let unknown = unknown.count();
-    let mut parts: Vec<String> = totals(postbacks).iter().map(Money::to_string).collect();
+    let mut parts: Vec<String> = totals(postbacks.map(|one| one.amount))
+        .iter()
+        .map(Money::to_string)
+        .collect();
     if unknown > 0 {
         parts.push(format!("{unknown} of unknown amount"));
     }

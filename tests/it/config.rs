@@ -25,6 +25,17 @@ use serde_yaml::Value;
 
 use crate::support::config::{Folder, project, shipped, shipped_with};
 
+/// Most targets of the fuzzer go by it, and it is built by none of the tests here.
+#[test]
+fn the_fuzzers_configuration_has_no_fault() {
+    let text = include_str!("../../fuzz/src/settings.yaml");
+    let key = "5a".repeat(64);
+    Folder::with(text)
+        .var("KEY", &key)
+        .var("SECRET", "s3cr3t-value")
+        .loaded();
+}
+
 #[test]
 fn the_shipped_configuration_has_no_fault_and_no_warning() {
     let loaded = Folder::with(&shipped()).loaded();
