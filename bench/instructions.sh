@@ -5,7 +5,7 @@
 # target/release/refgate)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. bench/install.sh
+. tests/lib/need.sh
 need nginx=nginx-light h2load=nghttp2-client valgrind=valgrind openssl=openssl python3=python3
 export REFGATE=${REFGATE:-$PWD/target/release/refgate}
 [ "$REFGATE" != "$PWD/target/release/refgate" ] || cargo build --locked --quiet --release

@@ -4,7 +4,7 @@
 # environment: REFGATE, the binary (default: the one of cargo build --release)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. bench/install.sh
+. tests/lib/need.sh
 need nginx=nginx-light haproxy=haproxy caddy=caddy h2load=nghttp2-client wrk=wrk valgrind=valgrind strace=strace \
   openssl=openssl python3=python3
 

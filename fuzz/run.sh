@@ -6,14 +6,14 @@
 set -uo pipefail
 [ -z "${FOUND:-}" ] || { mkdir -p "$FOUND" && FOUND=$(cd "$FOUND" && pwd); } || exit 1
 cd "$(dirname "$0")" || exit 1
+. ../tests/lib/need.sh
 seconds=60
 if [[ ${1:-} =~ ^[0-9]+$ ]]; then seconds=$1; shift; fi
 
 fail() { echo "$*"; exit 1; }
 
-command -v c++ >/dev/null || {                  # libFuzzer is C++
-  [ "$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends g++ >/dev/null
-} || fail 'no C++ compiler'
+need c++=g++                                    # libFuzzer is C++
+command -v c++ >/dev/null || fail 'no C++ compiler'
 
 if [ $# = 0 ]; then
   set -- fuzz_targets/*.rs

@@ -48,7 +48,7 @@ impl Report {
             action,
             done: true,
             count: moved.len(),
-            totals: totals(postbacks.clone()),
+            totals: totals(postbacks.clone().map(|one| one.amount)),
             without_amount: unknown.count(),
             postbacks: moved.to_vec(),
             refused: refused
@@ -126,9 +126,9 @@ pub fn words(action: Action, refusal: Refusal) -> String {
 }
 
 /// The amounts by currency.
-pub fn totals<'a>(postbacks: impl Iterator<Item = &'a Postback>) -> Vec<Money> {
+pub fn totals(amounts: impl Iterator<Item = Option<Money>>) -> Vec<Money> {
     let mut totals = BTreeMap::new();
-    for money in postbacks.filter_map(|postback| postback.amount) {
+    for money in amounts.flatten() {
         let total: &mut Decimal = totals.entry(money.currency).or_default();
         // Amounts are bounded where they are read, and a list is too.
         *total = total.saturating_add(money.amount);

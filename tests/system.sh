@@ -2,34 +2,35 @@
 # What plain `cargo test` cannot show: refgate with a real shop, a real browser and the system's own tools.
 # Installs what these need, where apt-get can; a suite that lacks something says that it did not run, and under
 # CI (CI=true) that fails.
-# usage: tests/system.sh [SUITE…]   environment: REFGATE, the binary (default: builds target/release/refgate)
+# usage: tests/system.sh [[but] SUITE…]   environment: REFGATE, the binary (default: builds target/release/refgate)
 set -uo pipefail
 cd "$(dirname "$0")/.."
 . tests/lib/steps.sh
+. tests/lib/need.sh
 wanted=" $* "
-
-install() { # PACKAGE… by apt-get, if this is root's machine
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends "$@" >/dev/null
-}
 
 postgresql() { # Debian keeps the server's programs where no shell looks
   local bin
   for bin in /usr/lib/postgresql/*/bin; do [[ :$PATH: == *":$bin:"* ]] || PATH=$PATH:$bin; done
 }
 
+is_wanted() { # SUITE
+  case $wanted in
+    "  ") ;;
+    " but "*) [[ $wanted != *" $1 "* ]] ;;
+    *) [[ $wanted == *" $1 "* ]] ;;
+  esac
+}
+
 suite() { # SECONDS NAME "COMMAND=PACKAGE …" SCRIPT…
-  local limit=$1 name=$2 needs=$3 need packages=() lacking=()
+  local limit=$1 name=$2 needs=$3 word lacking=()
   shift 3
-  [ "$wanted" = "  " ] || [[ $wanted == *" $name "* ]] || return 0
+  is_wanted "$name" || return 0
   postgresql
-  for need in $needs; do
-    command -v "${need%=*}" >/dev/null || packages+=("${need#*=}")
-  done
-  [ ${#packages[@]} = 0 ] || install "${packages[@]}" || echo "could not install ${packages[*]}"
+  need $needs
   postgresql
-  for need in $needs; do
-    command -v "${need%=*}" >/dev/null || lacking+=("${need%=*}")
+  for word in $needs; do
+    command -v "${word%=*}" >/dev/null || lacking+=("${word%=*}")
   done
   if [ ${#lacking[@]} = 0 ]; then
     step "$limit" "$name" "$@"
@@ -43,7 +44,7 @@ suite() { # SECONDS NAME "COMMAND=PACKAGE …" SCRIPT…
 export REFGATE=${REFGATE:-$PWD/target/release/refgate}
 [ "$REFGATE" != "$PWD/target/release/refgate" ] || cargo build --locked --quiet --release || exit 1
 
-python3 -c 'import ensurepip, venv' 2>/dev/null || install python3 python3-venv || echo 'no venv for python3'
+python3 -c 'import ensurepip, venv' 2>/dev/null || install_packages python3 python3-venv
 
 backlog() { cargo test --locked --quiet --test it -- --ignored ten_thousand; }
 

@@ -2,12 +2,12 @@
 
 use std::io;
 
-use super::known;
 use super::say::{Error, json, table};
+use super::{export, known};
 use crate::clock::Time;
 use crate::ledger::{Ledger, OrderFilter};
 use crate::name::{Namespace, StoreName};
-use crate::order::{Order, Standing};
+use crate::order::{Order, STANDINGS, Standing};
 
 /// Which orders to list, or which to know.
 #[derive(Clone, Debug, clap::Args)]
@@ -16,6 +16,17 @@ pub struct Args {
     /// What else to do with orders.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// Which.
+    #[command(flatten)]
+    pub filter: Filter,
+    /// At most so many
+    #[arg(long, default_value_t = 50)]
+    pub limit: usize,
+}
+
+/// Which orders; everything stated must hold.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Filter {
     /// Only of this order namespace (`orders:` of a store)
     #[arg(long)]
     pub namespace: Option<Namespace>,
@@ -23,7 +34,7 @@ pub struct Args {
     #[arg(long)]
     pub store: Option<StoreName>,
     /// Only credited, organic or held ones
-    #[arg(long, value_parser = ["credited", "organic", "held"])]
+    #[arg(long, value_parser = STANDINGS)]
     pub standing: Option<String>,
     /// Only those first seen then or later, like 2026-11-23T00:00:00Z
     #[arg(long)]
@@ -31,9 +42,20 @@ pub struct Args {
     /// Only those first seen before then
     #[arg(long)]
     pub until: Option<Time>,
-    /// At most so many
-    #[arg(long, default_value_t = 50)]
-    pub limit: usize,
+}
+
+impl Filter {
+    /// As the ledger takes it.
+    pub fn orders(&self) -> OrderFilter {
+        let stated = self.standing.as_deref();
+        OrderFilter {
+            namespace: self.namespace.clone(),
+            store: self.store.clone(),
+            standing: STANDINGS.into_iter().find(|word| stated == Some(*word)),
+            since: self.since,
+            until: self.until,
+        }
+    }
 }
 
 /// What is done with orders beside listing them.
@@ -43,6 +65,8 @@ pub enum Command {
     ///
     /// For orders that are older than refgate, or are made without it. Importing them again changes nothing.
     ImportKnown(known::Args),
+    /// Write them for another program, oldest first
+    Export(export::Orders),
 }
 
 /// Lists orders.
@@ -55,17 +79,10 @@ pub async fn run(
     as_json: bool,
     out: &mut dyn io::Write,
 ) -> Result<(), Error> {
-    let standing = args.standing.as_deref();
-    let filter = OrderFilter {
-        namespace: args.namespace.clone(),
-        store: args.store.clone(),
-        standing: ["credited", "organic", "held"]
-            .into_iter()
-            .find(|word| standing == Some(*word)),
-        since: args.since,
-        until: args.until,
-    };
-    let orders = ledger.orders(filter, args.limit).await?;
+    if let Some(Command::Export(args)) = &args.command {
+        return export::orders(args, ledger, as_json, out).await;
+    }
+    let orders = ledger.orders(args.filter.orders(), args.limit).await?;
     if as_json {
         return json(out, &orders);
     }

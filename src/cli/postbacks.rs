@@ -5,6 +5,7 @@ use std::io;
 use super::pause::words;
 use super::say::{Error, inert, json, table};
 use super::steer::{self, Hand, Order, Targets};
+use super::{decisions, export};
 use crate::actor::Reason;
 use crate::ledger::{Action, Ledger, Pause, Told};
 use crate::postback::{Postback, PostbackId, Verdict};
@@ -43,6 +44,10 @@ pub enum Command {
     Accept(Reasoned),
     /// Take down that the network does not count what is accepted, duplicate, unclear or dead: it is rejected then
     Reject(Reasoned),
+    /// Write them for another program, oldest first; `import` understands it
+    Export(export::Postbacks),
+    /// Do what a file says with them, as `export` writes it: it is shown first, and done with --yes
+    Import(decisions::Args),
 }
 
 /// Which postbacks to list.
@@ -113,6 +118,8 @@ pub async fn run(
                 show(&told, &ledger.pauses().await?, out)
             };
         }
+        Command::Export(args) => return export::postbacks(args, ledger, as_json, out).await,
+        Command::Import(args) => return decisions::run(args, ledger, hand, as_json, out).await,
         Command::Resend(again) => resend(again),
         Command::Hold(freely) => freely.order(Action::Hold),
         Command::Release(freely) => freely.order(Action::Release),

@@ -71,6 +71,19 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
+    /// Ends what is a whole answer.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn close(self) -> Result<(), Error> {
+        let format = self.format;
+        let out = self.end()?;
+        if format == Format::Json {
+            writeln!(out)?;
+        }
+        Ok(())
+    }
+
     /// Ends, and gives back where it was written.
     ///
     /// # Errors

@@ -45,6 +45,14 @@ pub enum Error {
         /// Why.
         source: super::report::Fault,
     },
+    /// A file of decisions cannot be used.
+    #[error("cannot use {}", path.display())]
+    Decisions {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: super::decisions::Fault,
+    },
     /// It is not said for which time a report should be whole.
     #[error("of which time is the report? state --since and --until, or name its --date-column")]
     NoPeriod,

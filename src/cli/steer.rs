@@ -238,7 +238,7 @@ const fn danger(was: State) -> &'static str {
     }
 }
 
-fn many(count: usize) -> String {
+pub(super) fn many(count: usize) -> String {
     match count {
         1 => "1 postback".to_owned(),
         count => format!("{count} postbacks"),
@@ -249,7 +249,10 @@ fn many(count: usize) -> String {
 fn sum<'a>(postbacks: impl Iterator<Item = &'a Postback> + Clone) -> String {
     let unknown = postbacks.clone().filter(|one| one.amount.is_none());
     let unknown = unknown.count();
-    let mut parts: Vec<String> = totals(postbacks).iter().map(Money::to_string).collect();
+    let mut parts: Vec<String> = totals(postbacks.map(|one| one.amount))
+        .iter()
+        .map(Money::to_string)
+        .collect();
     if unknown > 0 {
         parts.push(format!("{unknown} of unknown amount"));
     }

@@ -196,7 +196,33 @@ fn warn_of_fields(map: &Map<'_>, amount: &Amount, fields: &[Field]) {
             let words = "an amount from the address: whoever follows a made-up link states it";
             map.cx.warn(&field.place, words);
         }
+        if field.name == "order_id"
+            && let Some((one, other)) = field.read.as_ref().and_then(spellings)
+        {
+            let words = format!(
+                "an id from the address: where the shop takes `{other}` for `{one}`, they are two orders and both are paid; \
+                 read it from the page, or say by `pattern` how it is spelled, like '[1-9][0-9]*'"
+            );
+            map.cx.warn(&field.place, words);
+        }
     }
+}
+
+/// Two spellings that many shops take for one id, and that are two by what is read from the address.
+fn spellings(id: &Read) -> Option<(&'static str, &'static str)> {
+    let read = |text: &'static str| match &id.pattern {
+        None => Some(text),
+        Some(pattern) => {
+            let found = pattern.captures(text)?;
+            let value = found.get(1).or_else(|| found.get(0))?;
+            Some(value.as_str())
+        }
+    };
+    let differ = |pair: &(&'static str, &'static str)| {
+        read(pair.0).zip(read(pair.1)).is_some_and(|(a, b)| a != b)
+    };
+    let pairs = [("42", "0042"), ("ab", "AB")];
+    pairs.into_iter().filter(|_| is_of_request(id)).find(differ)
 }
 
 /// An id in the address is the visitor's word; only the shop's own answer makes it an order.

@@ -30,7 +30,7 @@ mod watched;
 const RUNS: u64 = 150;
 
 /// Runs of the long test: `cargo test --lib -- --ignored simulation`.
-const MANY: u64 = 1_000;
+const MANY: u64 = 400;
 
 /// What one run does before it is let come to its end.
 const STEPS: u64 = 60;

@@ -88,6 +88,20 @@ impl Action {
         states.filter(|state| !again(state)).collect()
     }
 
+    /// Why it is not done with this postback where nobody insists; none if it is.
+    pub fn refuses(self, was: &Postback) -> Option<Refusal> {
+        self.refuses_from(was, &self.usual())
+    }
+
+    fn refuses_from(self, was: &Postback, from: &[State]) -> Option<Refusal> {
+        let (id, state) = (was.id, was.state);
+        if !self.states().contains(&state) || !from.contains(&state) {
+            return Some(Refusal::State { id, state });
+        }
+        let unsendable = self.becomes() == State::Due && was.amount.is_none();
+        unsendable.then_some(Refusal::NoAmount(id))
+    }
+
     /// What it makes of a postback.
     pub const fn becomes(self) -> State {
         match self {
@@ -195,19 +209,9 @@ impl Refusal {
 }
 
 impl Steer {
-    /// Why this postback is not steered so; none if it is.
-    pub fn refuses(&self, was: &Postback) -> Option<Refusal> {
-        let (id, state) = (was.id, was.state);
-        if !self.action.states().contains(&state) || !self.from.contains(&state) {
-            return Some(Refusal::State { id, state });
-        }
-        let unsendable = self.action.becomes() == State::Due && was.amount.is_none();
-        unsendable.then_some(Refusal::NoAmount(id))
-    }
-
     /// The postback as it stands afterwards.
     pub(super) fn moved(&self, was: &Postback, now: Time) -> Result<Postback, Refusal> {
-        if let Some(refusal) = self.refuses(was) {
+        if let Some(refusal) = self.action.refuses_from(was, &self.from) {
             return Err(refusal);
         }
         let state = self.action.becomes();

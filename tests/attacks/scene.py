@@ -117,13 +117,10 @@ class Scene:
         return said
 
     def starts(self, config, **env):
-        """Whether another refgate serves by this configuration; it is ended again."""
-        try:
-            program = self.suite.start("another", [REFGATE, "run", "--config", config], int(env["LISTEN_PORT"]),
-                                       {**self.env, **env})
-        except RuntimeError:
-            return False
-        return self.suite.stop(program) == 0
+        """Whether another refgate serves by this configuration; it is ended again. Its log is `another`."""
+        program = self.suite.start("another", [REFGATE, "run", "--config", config], env={**self.env, **env})
+        wait_until("it serves or ends", lambda: program.poll() is not None or "serving" in self.suite.log("another"))
+        return program.poll() is None and self.suite.stop(program) == 0
 
     def story(self, number, namespace=None):
         """What `refgate explain` says of an order; none if it is none."""

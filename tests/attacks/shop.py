@@ -96,7 +96,8 @@ class Shop:
 
     def confirmed(self, method, path, headers, wishes):
         """The confirmation, to whoever asks for it."""
-        number = path[len(THANKS):]
+        number = spelled(path[len(THANKS):])
+        path = THANKS + number
         given = self.pass_on(method, quote(path), headers, b"")
         added = self.first_view(headers["Host"], number) + said(self.texts.get(number, {}))
         if given.status == 200 and not (wishes or added):
@@ -157,6 +158,14 @@ def lenient(method, target, headers):
         if path.lower().startswith(begin):
             path = begin + path[len(begin):]
     return method, path, dict(parse_qsl(query))
+
+
+def spelled(number):
+    """As a shop that looks for a number: `0042` and `+42` are 42, and so is `４２`."""
+    try:
+        return str(int(number))
+    except ValueError:
+        return number
 
 
 def changed(text, wishes):

@@ -25,6 +25,17 @@ use serde_yaml::Value;
 
 use crate::support::config::{Folder, project, shipped, shipped_with};
 
+/// Most targets of the fuzzer go by it, and it is built by none of the tests here.
+#[test]
+fn the_fuzzers_configuration_has_no_fault() {
+    let text = include_str!("../../fuzz/src/settings.yaml");
+    let key = "5a".repeat(64);
+    Folder::with(text)
+        .var("KEY", &key)
+        .var("SECRET", "s3cr3t-value")
+        .loaded();
+}
+
 #[test]
 fn the_shipped_configuration_has_no_fault_and_no_warning() {
     let loaded = Folder::with(&shipped()).loaded();
@@ -336,6 +347,29 @@ fn what_a_network_would_count_as_nothing_is_warned_of() {
         held.contains("the store `ca` sells in CAD") && held.contains("will be held"),
         "{held}"
     );
+}
+
+#[test]
+fn an_id_from_the_address_with_two_spellings_is_warned_of() {
+    let page = "order_id: { css: \"#order-number\", pattern: '[0-9]+' }";
+    for (source, other) in [
+        ("{ path: order_id }", Some("0042")),
+        ("{ path: order_id, pattern: '[0-9]+' }", Some("0042")),
+        ("{ path: order_id, pattern: '(?i)[a-z]+' }", Some("AB")),
+        ("{ path: order_id, pattern: '[1-9][0-9]*' }", None),
+        ("{ path: order_id, pattern: '^R([1-9][0-9]+)' }", None),
+        ("{ css: '#order-number' }", None),
+    ] {
+        let text = shipped().replace(page, &format!("order_id: {source}"));
+        assert_ne!(text, shipped());
+        let warnings = warnings(&Folder::with(&text).loaded());
+        let told = warnings.contains("an id from the address: where the shop takes");
+        assert_eq!(told, other.is_some(), "{source}: {warnings}");
+        assert!(
+            warnings.contains(other.unwrap_or_default()),
+            "{source}: {warnings}"
+        );
+    }
 }
 
 #[test]

@@ -26,6 +26,30 @@ step() { # SECONDS NAME COMMAND…
   table+=$(printf '%-8s %4d s  exit %-3d %5d passed %3d failed' "$name" "$seconds" "$status" "$good" "$bad")$'\n'
 }
 
+# Functions made of steps, at once. The first one's lines come as they are said, those of each other after it.
+lanes() { # FUNCTION…
+  local lane work good bad
+  work=$(mktemp -d) || exit 1
+  for lane in "${@:2}"; do
+    in_lane "$lane" >"$work/$lane.out" 2>&1 &
+  done
+  in_lane "$1"
+  wait
+  for lane; do
+    [ "$lane" = "$1" ] || cat "$work/$lane.out"
+    read -r good bad <"$work/$lane.counts"
+    passed=$((passed + good)) failed=$((failed + bad)) table+=$(tail -n +2 "$work/$lane.counts")$'\n'
+  done
+  rm -r "$work"
+}
+
+in_lane() (
+  passed=0 failed=0 table= log=$work/$1.log
+  trap - EXIT
+  "$1"
+  printf '%d %d\n%s' "$passed" "$failed" "$table" >"$work/$1.counts"
+)
+
 summary() { # [LABEL]: with one the closing line is not counted again by an outer step
   printf '\n=== summary\n%s%s%d passed, %d failed\n' "$table" "${1:+$1: }" "$passed" "$failed"
   [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -28,7 +28,7 @@ from suite import Suite, free_port, wait_until  # noqa: E402
 PAGE = (b"<!doctype html><html><body><h1>Thank you for your order</h1><table id=totals><tr class=subtotal>"
         b"<td>$1,249.95</td></tr></table></body></html>")
 # Those of tests/it that keep a ledger, where `support::sale::open` or `support::postgres` says on which engine.
-TESTS = ["ledger::", "deliver::", "replicas::"]
+TESTS = ["ledger::", "deliver::", "replicas::", "operator::reconcile::"]
 
 
 def tests(suite, server):

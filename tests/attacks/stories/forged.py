@@ -124,6 +124,15 @@ def markup_that_imitates_a_total(scene):
     return scene.outcome(number), honest
 
 
+def two_rules_that_read_two_amounts(scene):
+    """Given a second rule for the same page, that reads the total with tax and shipping where the address says `both`.
+    When a buyer opens his confirmation so.
+    Then two amounts were read from one answer, and the order is held."""
+    visitor, number = at_the_checkout(scene), scene.old_order()
+    visitor.looks(number, "?both=yes")
+    return scene.outcome(number), scene.honest()
+
+
 def an_amount_above_max_amount(scene):
     """Given a store with `max_amount: 5000`.
     When somebody buys for more.

@@ -1,7 +1,8 @@
 """What is nobody's business but the shopper's."""
 import glob
+import os
 
-MARK = "Zq7-the-shopper-s-own-words"
+MARK, CARD = "Zq7-the-shopper-s-own-words", "4111111111111111"
 
 
 def a_rule_that_reads_a_card(scene):
@@ -25,17 +26,14 @@ def what_a_shopper_writes(scene):
     When refgate logs all that it can (`--log debug`), and the order is kept.
     Then nothing of it stands in the log, in the ledger or in the spool. His order is credited."""
     shopper = scene.visitor()
-    number = shopper.buys(gift=MARK, name=MARK, card="4111111111111111")
+    number = shopper.buys(gift=MARK, name=MARK, card=CARD)
     scene.suite.claim("it is on the page", MARK in shopper.thanks.text)
     honest = scene.credited(shopper, number)
+    logs = [os.path.join(scene.suite.workdir, name + ".log") for name in scene.logs]
     found = []
-    for path in [scene.suite.workdir + "/refgate.log", *glob.glob(scene.data + "/refgate.db*"),
-                 *glob.glob(scene.data + "/spool/**", recursive=True)]:
-        try:
-            with open(path, "rb") as file:
-                text = file.read()
-        except IsADirectoryError:
-            continue
-        found += [path for word in (MARK, "4111111111111111") if word.encode() in text]
+    for path in [*logs, *glob.glob(scene.data + "/refgate.db*"), *glob.glob(scene.data + "/spool/*.*")]:
+        with open(path, "rb") as file:
+            text = file.read()
+        found += [path for word in (MARK, CARD) if word.encode() in text]
     scene.suite.equal("it stands nowhere", found, [])
     return "kept" if found else "not kept", honest

@@ -53,3 +53,20 @@ def a_hold_that_nobody_looks_at(scene):
     honest = scene.honest()
     scene.suite.equal("the network knows nothing", scene.calls(order), [])
     return scene.outcome(order), honest
+
+
+def a_hold_that_the_operators_rule_ends(scene):
+    """Given the operator's rules that what a blocked partner is owed is refused after 30 days, and that what he holds
+    himself is released after two.
+    When both times are over, and nobody has looked.
+    Then the one is nobody's, and the other is credited and told; both say that it was the rule."""
+    blocked, shopper = scene.visitor().buys("/?affiliate_id=666"), scene.visitor()
+    number = shopper.buys("/?slow_id=8")
+    scene.does("postbacks", "hold", "--order", number, "--actor", "anna", "--reason", REASON, "--yes")
+    scene.later(days=31)
+    scene.hurry("the rules were looked at", lambda: scene.outcome(blocked) == "nobody's")
+    honest = scene.credited(shopper, number, "8", "slow")
+    for order in (blocked, number):
+        text = json.dumps(scene.story(order)["history"])
+        scene.suite.claim("the rule is on record", "refgate" in text and "_after" in text, text)
+    return scene.outcome(blocked), honest

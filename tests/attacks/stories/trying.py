@@ -1,7 +1,7 @@
 """Ids that are typed one after the other, at a shop that thanks for any; and the buyers who are given them later."""
 
 # As the defaults of `guard` are.
-PER_VISIT, PER_ADDRESS = 10, 30
+PER_VISIT, PER_ADDRESS, BUYERS = 10, 30, 120
 
 
 def ids(scene, count):
@@ -66,6 +66,20 @@ def ids_tried_from_one_address(scene):
         scene.owe(number, "123456", "49.00")
     scene.suite.equal("and so is who is given one that was tried", given_one(scene, tried[-1]), "credited")
     return outcome, "; ".join(scene.outcomes([number for _shopper, number in bought]))
+
+
+def ids_tried_from_one_address_after_checkout_steps(scene):
+    """Given somebody who goes to the checkout again, over a link, for each ten confirmations that he opens.
+    When he opens more than 120 in an hour from one address.
+    Then 120 are credited, as a checkout step is no payment, and all others are held and claim no id."""
+    tried, address = ids(scene, BUYERS + PER_VISIT), scene.visitor().address
+    for at in range(0, len(tried), PER_VISIT):
+        cheat = scene.visitor(address=address).at_the_checkout("/?affiliate_id=999")
+        for number in tried[at:at + PER_VISIT]:
+            cheat.looks(number)
+    scene.suite.equal("120 are credited", scene.outcomes(tried[:BUYERS]), {"credited"})
+    scene.owed.update(("aspire", number, "999", "49.00") for number in tried[:BUYERS])
+    return aside(scene, tried[BUYERS:]), given_one(scene, tried[-1])
 
 
 def ids_tried_without_cookies(scene):

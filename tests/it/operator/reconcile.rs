@@ -200,6 +200,32 @@ async fn it_tells_what_is_missing_doubled_unknown_and_differing() {
 }
 
 #[tokio::test]
+async fn its_rows_are_decided_on_in_a_spreadsheet() {
+    let books = Books::of(&ORDERS).await;
+    let csv = books.said(REPORT, "--csv").await;
+    let rows = csv.lines().map(|row| match row.split(',').next() {
+        Some("kind") => format!("{row},action,reason"),
+        Some("\"answered\"") => format!("{row},accept,November"),
+        Some("\"differing\"") => format!("{row},reject,November"),
+        _ => format!("{row},,"),
+    });
+    let path = books.dir.path().join("found.csv");
+    std::fs::write(&path, rows.collect::<Vec<_>>().join("\n")).unwrap();
+    let line = format!("postbacks import {} --yes", path.display());
+    let told = super::said(&books.ledger, &line).await;
+    assert!(
+        told.contains("1 postback accepted (November): 80.00 USD"),
+        "{told}"
+    );
+    assert!(
+        told.contains("2 postbacks rejected (November): 130.00 USD"),
+        "{told}"
+    );
+    assert_eq!(books.state("open").await, State::Accepted);
+    assert_eq!(books.state("reversed").await, State::Rejected);
+}
+
+#[tokio::test]
 async fn what_agrees_exits_with_nothing_to_say() {
     let books = Books::of(&ORDERS[..2]).await;
     let report = "order,amount\nsame,$25\nsplit,10\nsplit,20\n";
