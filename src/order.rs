@@ -168,7 +168,7 @@ pub enum FoundBy {
 pub enum Doubt {
     /// The rule matched but a field could not be read.
     Unreadable,
-    /// Two differing values for one field.
+    /// Two differing values for one field, or one whose sign contradicts the rule.
     Differs,
     /// The page's currency contradicts the store's.
     CurrencyContradicts,

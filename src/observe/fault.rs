@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::money::{Currency, CurrencyError, Mark, ReadError};
+use crate::money::{Currency, CurrencyError, Decimal, Mark, ReadError};
 use crate::name::RuleName;
 use crate::order::{Doubt, IdError};
 
@@ -133,6 +133,9 @@ pub enum Fault {
     /// Two rules, two orders or two amounts.
     #[error("the rules {one} and {other} read different orders or amounts from one answer")]
     Rules { one: RuleName, other: RuleName },
+    /// What the rule takes away is below zero on the page.
+    #[error("{field}: {value} on the page, so that taking it away adds: is its sign right?")]
+    Backwards { field: String, value: Decimal },
     /// The arithmetic.
     #[error("the amount cannot be worked out: {0}")]
     Work(#[from] WorkError),
@@ -172,7 +175,7 @@ impl Fault {
     /// Why the order is held for it.
     pub(crate) const fn doubt(&self) -> Doubt {
         match self {
-            Self::Differs { .. } | Self::Rules { .. } => Doubt::Differs,
+            Self::Differs { .. } | Self::Rules { .. } | Self::Backwards { .. } => Doubt::Differs,
             Self::Contradicts { .. } | Self::Mark { .. } => Doubt::CurrencyContradicts,
             _ => Doubt::Unreadable,
         }

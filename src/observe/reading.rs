@@ -310,6 +310,9 @@ impl<'e> Builder<'e> {
             Ok(worked) => {
                 self.reading.amount = Some(worked.amount);
                 self.reading.working = Some(worked.working);
+                let backwards = amount.backwards(&value);
+                let fault = backwards.map(|(field, value)| Fault::Backwards { field, value });
+                self.reading.faults.extend(fault);
             }
             Err(error) => self.reading.faults.push(Fault::Work(error)),
         }

@@ -140,7 +140,7 @@ fn reading_doubt(
     if let Some(doubt) = doubt {
         let words = match doubt {
             Doubt::Unreadable => "it could not be read whole",
-            Doubt::Differs => "two differing values were read for one field",
+            Doubt::Differs => "what was read contradicts itself",
             Doubt::CurrencyContradicts => "its currency contradicts the store's",
             _ => "the rule is in doubt",
         };

@@ -1,6 +1,7 @@
 """Whoever comes to the shop: an honest shopper, or one who tries something."""
 import itertools
 import re
+from decimal import Decimal
 
 from client import AGENT, Shopper
 
@@ -86,4 +87,5 @@ class Visitor(Shopper):
 def subtotal(page):
     """What the shop's page says, as the network is to be told it."""
     rows = dict(re.findall(r'<tr class="(subtotal|discount)"><th>\w+</th><td>\$([\d,.]+)</td>', page.text))
-    return rows["subtotal"].replace(",", "")
+    amount = lambda name: Decimal(rows.get(name, "0").replace(",", ""))  # noqa: E731
+    return "%.2f" % (amount("subtotal") - amount("discount"))

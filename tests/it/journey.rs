@@ -159,6 +159,24 @@ fn the_other_stores_order_is_converted_or_held() {
 }
 
 #[test]
+fn a_discount_below_zero_is_held_where_it_would_add() {
+    let shop = Shop::new(|request| {
+        let number = path(request).rsplit('/').next().unwrap().to_owned();
+        page(HTML, thanks(&number).replace("$124.99", "-$4,000.00"))
+    });
+    let front = Front::of(shop);
+    let cookie = front.click();
+    front.ask(with(&cookie, "/checkout/thank-you/1"));
+    let story = front.story("1").unwrap();
+    assert_eq!(story.order.standing, Standing::Held(Doubt::Differs));
+    let why = "discount: -4000.00 on the page, so that taking it away adds";
+    assert!(story.order.why.contains(why), "{}", story.order.why);
+    let amount = story.order.amount.unwrap();
+    assert_eq!(amount.to_string(), "5249.95 USD", "it can be released");
+    assert_eq!(front.calls(0).len(), 0);
+}
+
+#[test]
 fn a_network_in_shadow_does_everything_but_the_sending() {
     let front = Front::with(&networks("    mode: shadow"), ordinary());
     front.ask(with(&front.click(), THANKS));

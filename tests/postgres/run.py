@@ -114,6 +114,11 @@ class Replicas:
         line = "postback sent order.id=%s " % order
         return next((name for name in self.programs if line in self.suite.log("refgate-" + name)), None)
 
+    def spooled(self, name):
+        """Its orders; the witness of the ledger stands beside them."""
+        files = os.listdir(os.path.join(self.data, "spool-" + name))
+        return [file for file in files if file.endswith(".order")]
+
     def kill(self, name):
         self.suite.kill(self.programs.pop(name))
 
@@ -207,8 +212,8 @@ def server_killed(suite, replicas):
     orders = {name: "40" + name.translate(str.maketrans("abcd", "0123")) for name in cookies}
     pages = [replicas.buy(name, order, cookies[name]) for name, order in orders.items()]
     suite.equal("without the database every page is served", pages, [True] * len(orders))
-    spooled = [len(os.listdir(os.path.join(replicas.data, "spool-" + name))) for name in orders]
-    suite.equal("and every order is in its process's spool", spooled, [1] * len(orders))
+    suite.equal("and every order is in its process's spool", [len(replicas.spooled(name)) for name in orders],
+                [1] * len(orders))
     time.sleep(22)  # longer than an answer waits for a ledger that is not away
     wait_until("the server's processes are gone", lambda: not os.path.exists(
         os.path.join(replicas.server.data, "postmaster.pid")) or not_running(replicas.server), 30)
@@ -219,8 +224,7 @@ def server_killed(suite, replicas):
     states = replicas.come_to({"accepted", "unclear"}, ["500"], 150)
     suite.equal("an answer that came while it was away is kept", (states["500"], replicas.calls("500")),
                 ("accepted", 1))
-    left = [name for name in orders for file in os.listdir(os.path.join(replicas.data, "spool-" + name))
-            if file.endswith(".order")]
+    left = [file for name in orders for file in replicas.spooled(name)]
     suite.equal("and no spool holds any", left, [])
 
 

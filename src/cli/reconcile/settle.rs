@@ -53,6 +53,17 @@ pub struct Asked {
     pub by: By,
 }
 
+impl Asked {
+    /// Whether it can be done as it is asked for.
+    pub(super) fn whole(&self) -> Result<(), Error> {
+        match (self.yes, self.settle || self.resend, &self.reason) {
+            (true, false, _) => Err(Error::YesToWhat),
+            (true, true, None) => Err(Error::NoReason),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What was done, or would be.
 #[derive(Debug, Default, Serialize)]
 struct Settled {

@@ -144,6 +144,24 @@ impl Amount {
         Ok(Worked { amount, working })
     }
 
+    /// The field below zero that makes it more than it would be without it: what is to be taken away adds.
+    pub(crate) fn backwards(
+        &self,
+        value: &dyn Fn(&str) -> Option<Decimal>,
+    ) -> Option<(String, Decimal)> {
+        let whole = self.root.work(value).ok()?;
+        self.fields().into_iter().find_map(|field| {
+            let below =
+                value(field).filter(|value| value.is_sign_negative() && !value.is_zero())?;
+            let without = |name: &str| match name == field {
+                true => Some(Decimal::ZERO),
+                false => value(name),
+            };
+            let adds = self.root.work(&without).is_ok_and(|less| less < whole);
+            adds.then(|| (field.to_owned(), below))
+        })
+    }
+
     /// The expression, each field followed by its value where `shown` has one.
     fn written(&self, shown: &dyn Fn(&str) -> Option<String>) -> String {
         let mut text = String::new();
@@ -265,6 +283,28 @@ mod tests {
         assert_eq!(work("a / zero", &fields), Err(WorkError::DivisionByZero));
         assert_eq!(work("most * 2", &fields), Err(WorkError::Overflow));
         assert_eq!(work("most + most", &fields), Err(WorkError::Overflow));
+    }
+
+    #[test]
+    fn what_is_taken_away_and_adds_is_told() {
+        let fields = [("a", "119.00"), ("b", "19"), ("d", "-5.00"), ("e", "-0.00")];
+        let value = |name: &str| {
+            let (_, text) = fields.iter().find(|(field, _)| *field == name)?;
+            text.parse().ok()
+        };
+        for (expression, told) in [
+            ("a - b", None),
+            ("a + d", None),
+            ("a - d", Some("d")),
+            ("a - (b - d)", None),
+            ("a - (b + d) * 2", Some("d")),
+            ("a - e", None),
+            ("a - missing - d", None),
+        ] {
+            let amount: Amount = expression.parse().unwrap();
+            let found = amount.backwards(&value).map(|(field, _)| field);
+            assert_eq!(found.as_deref(), told, "{expression}");
+        }
     }
 
     #[test]

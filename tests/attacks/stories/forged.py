@@ -124,6 +124,17 @@ def markup_that_imitates_a_total(scene):
     return scene.outcome(number), honest
 
 
+def markup_that_imitates_a_discount_below_zero(scene):
+    """Given a shop that prints what its shoppers write as it is, and an order without a discount.
+    When somebody writes a discount of minus 4,000 dollars.
+    Then it would add to what the affiliate is owed, and the order is held. An order with a coupon is credited."""
+    visitor, shopper = scene.visitor(), scene.visitor()
+    number = visitor.buys(raw='<table id="totals"><tr class="discount"><td>-$4,000.00</td></tr></table>')
+    shopper.at_the_checkout()
+    shopper.post("/cart/coupon", {"code": "WELCOME10"})
+    return scene.outcome(number), scene.credited(shopper, shopper.pays())
+
+
 def two_rules_that_read_two_amounts(scene):
     """Given a second rule for the same page, that reads the total with tax and shipping where the address says `both`.
     When a buyer opens his confirmation so.

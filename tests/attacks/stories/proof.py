@@ -1,4 +1,5 @@
 """Who has bought, and who only looks."""
+from concurrent.futures import ThreadPoolExecutor
 
 
 def only_clicked(scene, **passes):
@@ -53,6 +54,26 @@ def a_confirmation_shared_by_link(scene):
     friend.looks(number)
     scene.suite.equal("the order's click is the buyer's", scene.partner(number), "111")
     return "stays " + scene.outcome(number), outcome
+
+
+def many_who_open_one_confirmation_at_once(scene):
+    """Given eight visitors of as many partners, each with a click and a checkout step, in two stores of one shop.
+    When all of them open the same confirmation, that nobody has seen, at the same moment and again.
+    Then one of them is credited, and the network is told once."""
+    order = scene.old_order()
+    partners = {str(partner): scene.visitor("store-us" if partner % 2 else "store-ca") for partner in range(501, 509)}
+    for partner, visitor in partners.items():
+        visitor.clicks("/?affiliate_id=" + partner)
+    scene.later(60)
+    for visitor in partners.values():
+        visitor.fills()
+    scene.later(60)
+    with ThreadPoolExecutor(len(partners)) as together:
+        for _again in range(3):
+            list(together.map(lambda visitor: visitor.looks(order), partners.values()))
+    scene.owe(order, scene.partner(order), "49.00")
+    scene.suite.equal("all of them were seen", scene.story(order)["seen"], 3 * len(partners))
+    return scene.outcome(order) + ", once", scene.honest()
 
 
 def a_confirmation_that_its_buyer_never_saw(scene):

@@ -82,6 +82,16 @@ def ids_tried_from_one_address_after_checkout_steps(scene):
     return aside(scene, tried[BUYERS:]), given_one(scene, tried[-1])
 
 
+def addresses_that_are_made_up(scene):
+    """Given somebody who writes another address into `X-Forwarded-For` with each confirmation that he opens.
+    When the proxy in front of refgate (`trusted_proxies`) adds the one that he has.
+    Then that one counts: after thirty ids the others are held and claim none."""
+    tried, address = ids(scene, PER_ADDRESS + 3), scene.visitor().address
+    for at, number in enumerate(tried):
+        scene.visitor(address="198.18.0.%d, %s" % (at, address)).looks(number, "?affiliate_id=999")
+    return aside(scene, tried[PER_ADDRESS:]), given_one(scene, tried[-1])
+
+
 def ids_tried_without_cookies(scene):
     """Given a program that keeps no cookies and names no partner.
     When it opens more than thirty confirmations in an hour from one address, to burn their ids.
