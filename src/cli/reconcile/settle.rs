@@ -18,6 +18,7 @@ use crate::clock::Time;
 use crate::ledger::{Action, Deed, Ledger};
 use crate::name::NetworkName;
 use crate::postback::PostbackId;
+use crate::steering;
 
 /// What is to be settled.
 pub(super) struct Settling<'a> {
@@ -161,7 +162,9 @@ impl<'a> Settling<'a> {
             let order = (action, reason.clone(), actor.clone());
             let (moved, refused) = steer::all(order, ids, ledger, hand).await?;
             done.extend(moved.iter().map(|moved| moved.postback.id));
-            let words = refused.iter().map(|refusal| steer::words(action, *refusal));
+            let words = refused
+                .iter()
+                .map(|refusal| steering::words(action, *refusal));
             settled.refused.extend(words);
         }
         let deed = Deed {
