@@ -8,6 +8,7 @@ mod listener;
 mod metrics;
 mod serve;
 mod settings;
+mod steering;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -35,7 +35,6 @@ pub mod status;
 pub mod steer;
 pub mod supervisor;
 pub mod test;
-pub mod which;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

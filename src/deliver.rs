@@ -4,7 +4,7 @@
 //! at once. An attempt is committed before its first byte leaves, so that after a crash it is known
 //! that something may have been sent; what that means is decided in [`backoff`], without I/O.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -149,6 +149,11 @@ impl Deliver {
         let mut standings: Vec<_> = names.map(standing).collect();
         standings.sort_by(|one, other| one.0.cmp(&other.0));
         standings
+    }
+
+    /// How long after its order each destination is told at the earliest.
+    pub fn send_after(&self) -> HashMap<NetworkName, Duration> {
+        self.way.get().settings.holds.send_after.clone()
     }
 
     /// Delivers until `shutdown`; then what is due by now goes out and may finish within `drain`.

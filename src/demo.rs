@@ -8,5 +8,3 @@ pub mod purchase;
 pub mod scene;
 pub mod shop;
 pub mod shopper;
-
-mod form;

@@ -74,6 +74,9 @@ pub mod proxy;
 // What the operator asks for.
 pub mod reload;
 
+// What the operator does with postbacks.
+pub mod steering;
+
 // What the operator looks at, and steers by.
 pub mod admin;
 

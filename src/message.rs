@@ -7,6 +7,7 @@
 pub mod body;
 pub mod chunked;
 pub mod fields;
+pub mod form;
 pub mod incoming;
 pub mod interim;
 pub mod parse;

@@ -22,6 +22,10 @@ const ACTOR: &str = "refgate-actor";
 /// What everybody on this machine may see.
 const OPEN: [&str; 2] = ["/healthz", "/metrics"];
 
+/// The first words of paths by which money is steered or seen. By TCP nobody does it unknown, not on loopback either: every
+/// program of the machine reaches that, and so does a shop that can be made to ask an address for somebody.
+const STEERED: [&str; 4] = ["held", "postbacks", "pause", "go"];
+
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
@@ -61,7 +65,13 @@ pub(super) fn enter(settings: &Settings, asked: Asked<'_>) -> Result<Actor, Refu
     };
     let is_open = OPEN.contains(&asked.path) && is_here;
     if settings.tokens.is_empty() || is_open {
-        return Ok(claimed(asked));
+        return match asked.peer {
+            Peer::Tcp(_) if is_steered(asked.path) => Err(refusal(
+                StatusCode::FORBIDDEN,
+                "only with a token (`admin.tokens`), or by a Unix socket\n",
+            )),
+            _ => Ok(claimed(asked)),
+        };
     }
     let shown = asked.fields.get(AUTHORIZATION);
     let shown = shown.and_then(|value| value.to_str().ok()).unwrap_or("");
@@ -77,6 +87,11 @@ pub(super) fn enter(settings: &Settings, asked: Asked<'_>) -> Result<Actor, Refu
     found
         .cloned()
         .ok_or(refusal(StatusCode::UNAUTHORIZED, words))
+}
+
+fn is_steered(path: &str) -> bool {
+    let first = path.split('/').nth(1).unwrap_or_default();
+    STEERED.contains(&first)
 }
 
 /// Whether the listener is called by a name of its own.
@@ -203,6 +218,31 @@ mod tests {
             fields: &fields(pairs),
         };
         enter(settings, asked).map_or_else(|refusal| refusal.status.as_u16(), |_actor| 200)
+    }
+
+    #[test]
+    fn nobody_steers_unknown_but_by_the_socket() {
+        let own = settings("127.0.0.1:8084");
+        let socket = Settings::open(Address::Unix("admin.sock".into()));
+        let host = [("host", "127.0.0.1:8084")];
+        for (method, path) in [
+            (Method::GET, "/held"),
+            (Method::GET, "/postbacks"),
+            (Method::POST, "/postbacks/release"),
+            (Method::POST, "/pause/aspire"),
+            (Method::POST, "/go/aspire"),
+        ] {
+            assert_eq!(status(&own, &method, path, &host), 403, "{path}");
+            let asked = Asked {
+                peer: Peer::Unix(Some(7)),
+                method: &method,
+                path,
+                fields: &fields(&[]),
+            };
+            let known = enter(&socket, asked).map(|actor| actor.to_string());
+            assert_eq!(known, Ok("uid 7".to_owned()), "{path}");
+        }
+        assert_eq!(status(&own, &Method::POST, "/reload", &host), 200);
     }
 
     #[test]

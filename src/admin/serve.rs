@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ALLOW, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,6 +22,7 @@ use tracing::warn;
 use super::door::{self, Asked, Peer};
 use super::listener::{File, Listener, Socket};
 use super::settings::Settings;
+use super::steering::Verb;
 use super::{Admin, page};
 use crate::actor::Actor;
 
@@ -32,7 +33,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_LIMIT: u64 = 64 * 1024;
 
 /// What the pages are, for whoever asks for another.
-const PAGES: &str = "here are /healthz, /alarms, /metrics and /reload\n";
+const PAGES: &str = "here are /healthz, /alarms, /metrics, /held and /postbacks; /reload, /pause/NAME, /go/NAME and \
+    /postbacks/ACTION by POST\n";
 
 /// The socket on this runtime.
 enum Ready {
@@ -118,7 +120,7 @@ impl Serving {
         let (admin, settings) = (Arc::clone(&self.admin), Arc::clone(&self.settings));
         let service = service_fn(move |request| {
             let (admin, settings) = (Arc::clone(&admin), Arc::clone(&settings));
-            async move { Ok::<_, Infallible>(answer(&admin, &settings, peer, &request).await) }
+            async move { Ok::<_, Infallible>(answer(&admin, &settings, peer, request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -137,13 +139,14 @@ async fn answer(
     admin: &Admin,
     settings: &Settings,
     peer: Peer,
-    request: &Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
     let asked = Asked {
         peer,
-        method: request.method(),
-        path: request.uri().path(),
-        fields: request.headers(),
+        method: &head.method,
+        path: head.uri.path(),
+        fields: &head.headers,
     };
     let actor = match door::enter(settings, asked) {
         Ok(actor) => actor,
@@ -156,20 +159,41 @@ async fn answer(
             return response;
         }
     };
-    if request.body().size_hint().lower() > BODY_LIMIT {
-        return plain(StatusCode::PAYLOAD_TOO_LARGE, "a body of 64 KiB at most\n");
+    let too_large = || plain(StatusCode::PAYLOAD_TOO_LARGE, "a body of 64 KiB at most\n");
+    if body.size_hint().lower() > BODY_LIMIT {
+        return too_large();
     }
-    act(admin, asked, actor).await
+    let query = head.uri.query().unwrap_or_default();
+    let Some(verb) = Verb::of(asked.path) else {
+        return act(admin, asked, query, actor).await;
+    };
+    if asked.method != Method::POST {
+        return not_allowed("POST");
+    }
+    match whole(body).await {
+        Some(body) => admin.steer(verb, &body, actor).await,
+        None => too_large(),
+    }
+}
+
+/// A body, within its bounds.
+async fn whole(body: Incoming) -> Option<Bytes> {
+    let body = Limited::new(body, usize::try_from(BODY_LIMIT).ok()?);
+    #[expect(clippy::disallowed_methods, reason = "limited in the line above")]
+    let collected = tokio::time::timeout(HEAD_TIMEOUT, body.collect()).await;
+    Some(collected.ok()?.ok()?.to_bytes())
 }
 
 /// What somebody who may come in is answered.
-async fn act(admin: &Admin, asked: Asked<'_>, actor: Actor) -> Response<Full<Bytes>> {
+async fn act(admin: &Admin, asked: Asked<'_>, query: &str, actor: Actor) -> Response<Full<Bytes>> {
     let is_read = asked.method == Method::GET;
     match asked.path {
         "/healthz" if is_read => admin.health().await,
         "/metrics" if is_read => admin.metrics().await,
         "/alarms" if is_read => admin.alarms(),
-        "/healthz" | "/metrics" | "/alarms" => not_allowed("GET"),
+        "/held" if is_read => admin.held(query).await,
+        "/postbacks" if is_read => admin.postbacks(query).await,
+        "/healthz" | "/metrics" | "/alarms" | "/held" | "/postbacks" => not_allowed("GET"),
         "/reload" if asked.method == Method::POST => match admin.reload(actor).await {
             Ok(words) => plain(StatusCode::OK, &format!("{words}\n")),
             Err(words) => plain(StatusCode::CONFLICT, &format!("{words}\n")),

@@ -18,6 +18,7 @@ use crate::ledger::{Action, Deed, Ledger};
 use crate::money::Money;
 use crate::name::NetworkName;
 use crate::postback::PostbackId;
+use crate::steering;
 use read::Line;
 use resolve::{Ready, Resolving};
 
@@ -214,7 +215,7 @@ impl Report {
             for refusal in refused {
                 // It has changed since it was looked up.
                 let line = lines.remove(&refusal.id()).map_or(0, |one| one.line);
-                let why = steer::words(action, refusal);
+                let why = steering::words(action, refusal);
                 self.refused.push(Refused { line, why });
             }
         }
@@ -224,7 +225,7 @@ impl Report {
             action,
             reason,
             count: postbacks.len(),
-            totals: steer::totals(lines.values().map(|one| one.amount)),
+            totals: steering::totals(lines.values().map(|one| one.amount)),
             postbacks,
         });
         Ok(())

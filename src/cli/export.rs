@@ -8,11 +8,12 @@ use serde_json::Value;
 use super::orders;
 use super::rows::{Format, Rows, money, text};
 use super::say::Error;
-use super::which::Filter;
+
 use crate::click::partner;
 use crate::ledger::{LIST, Ledger};
 use crate::order::{Order, Standing};
 use crate::postback::Postback;
+use crate::steering::which::Filter;
 
 /// Which postbacks, and how they are written.
 #[derive(Clone, Debug, clap::Args)]

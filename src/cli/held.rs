@@ -9,11 +9,11 @@ use super::explain;
 use super::postbacks::{Freely, Reasoned, amount, show};
 use super::say::{Error, inert, json, table};
 use super::steer::{self, Hand};
-use super::which::Filter;
 use crate::clock::Time;
 use crate::ledger::{Action, Ledger, Story};
 use crate::order::Doubt;
 use crate::postback::{Postback, PostbackId, State};
+use crate::steering::which::Filter;
 
 /// What to do with what is held.
 #[derive(Clone, Debug, clap::Args)]

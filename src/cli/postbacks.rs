@@ -5,11 +5,11 @@ use std::io;
 use super::pause::words;
 use super::say::{Error, inert, json, table};
 use super::steer::{self, Hand, Order, Targets};
-use super::which::Filter;
 use super::{decisions, export};
 use crate::actor::Reason;
 use crate::ledger::{Action, Ledger, Pause, Told};
 use crate::postback::{Postback, PostbackId, Verdict};
+use crate::steering::which::Filter;
 
 /// What to do with postbacks.
 #[derive(Clone, Debug, clap::Args)]

@@ -71,9 +71,7 @@ pub async fn run(
         (false, true) => Form::Json,
         (false, false) => Form::Words,
     };
-    if args.asked.yes && args.asked.reason.is_none() {
-        return Err(Error::NoReason);
-    }
+    args.asked.whole()?;
     let network = &args.network;
     let currency = currency_of(network, settings)?;
     let report = report::read(&args.report, &args.layout, currency)?;

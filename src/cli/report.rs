@@ -1,7 +1,7 @@
 //! What a network counted, from its report as CSV: by the order's id, with every row of it.
 //!
 //! A report that cannot be read as a whole is not used at all: money is compared with it. What it takes of memory is
-//! some hundred bytes an order, and bounded by [`ORDERS`].
+//! some 250 bytes an order, and bounded by [`ORDERS`].
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Read;

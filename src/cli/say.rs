@@ -59,6 +59,9 @@ pub enum Error {
     /// Money is at stake, and nobody said why.
     #[error("--yes needs a --reason, which is kept with each change")]
     NoReason,
+    /// Yes, and nothing that is to be done.
+    #[error("--yes to what? say --settle, --resend or both")]
+    YesToWhat,
     /// One answer in two forms.
     #[error("--csv and --json are two forms of one answer")]
     TwoForms,

@@ -81,7 +81,7 @@ impl Row<'_> {
         let cell = self.cells.get(column).unwrap_or_default().trim();
         let text = cell.strip_prefix("=\"");
         let text = text.and_then(|text| text.strip_suffix('"'));
-        text.map_or_else(|| inert::from_csv(cell), str::trim)
+        text.unwrap_or_else(|| inert::from_csv(cell)).trim()
     }
 
     /// Whether every cell is empty.

@@ -1,22 +1,21 @@
 //! Steering from the command line: which postbacks, why and by whom; in bulk shown first, done with `--yes`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
-
-use serde::Serialize;
 
 use super::Environment;
 use super::by::By;
 use super::postbacks::table_of;
 use super::say::{Error, json};
-use super::which::Filter;
 use crate::actor::{Actor, Reason};
 use crate::clock::Time;
-use crate::ledger::{Action, LIST, Ledger, Moved, Refusal, Steer, Steered, Which};
-use crate::money::{Decimal, Money};
+use crate::ledger::{Action, LIST, Ledger, Moved, Refusal, Steer, Which};
+use crate::money::Money;
 use crate::name::NetworkName;
 use crate::postback::{Postback, PostbackId, State};
+use crate::steering::which::Filter;
+use crate::steering::{self, Report, apart, totals, words};
 
 /// Postbacks shown of many.
 const SHOWN: usize = 20;
@@ -68,26 +67,6 @@ pub(super) struct Order<'a> {
     pub(super) reason: Reason,
 }
 
-/// What was done, or would be.
-#[derive(Debug, Serialize)]
-struct Report {
-    action: Action,
-    /// False: it was only asked what would be done.
-    done: bool,
-    count: usize,
-    totals: Vec<Money>,
-    /// Of the count, those whose amount is unknown.
-    without_amount: usize,
-    postbacks: Vec<Moved>,
-    refused: Vec<Refused>,
-}
-
-#[derive(Debug, Serialize)]
-struct Refused {
-    id: PostbackId,
-    why: String,
-}
-
 /// Does it, or shows it.
 pub(super) async fn run(
     order: Order<'_>,
@@ -124,7 +103,7 @@ pub(super) async fn run(
     let steered = ledger.steer(steer, hand.now).await?;
     let (moved, refused) = apart(steered);
     if as_json {
-        json(out, &report(action, &moved, &refused))?;
+        json(out, &Report::of(action, &moved, &refused))?;
     } else {
         tell(action, &moved, hand.now, out)?;
     }
@@ -149,17 +128,6 @@ pub(super) async fn all(
     Ok(apart(ledger.steer(steer, hand.now).await?))
 }
 
-fn apart(steered: Vec<Steered>) -> (Vec<Moved>, Vec<Refusal>) {
-    let (mut moved, mut refused) = (Vec::new(), Vec::new());
-    for Steered { done, .. } in steered {
-        match done {
-            Ok(one) => moved.push(one),
-            Err(refusal) => refused.push(refusal),
-        }
-    }
-    (moved, refused)
-}
-
 /// What would be done, by a filter.
 async fn foretell(
     order: &Order<'_>,
@@ -167,28 +135,13 @@ async fn foretell(
     as_json: bool,
     out: &mut dyn io::Write,
 ) -> Result<(), Error> {
-    let mut filter = order.targets.filter.postbacks();
-    let asked = |state: &State| filter.states.is_empty() || filter.states.contains(state);
-    let states: Vec<State> = order.from.iter().copied().filter(asked).collect();
-    let found = if states.is_empty() {
-        Vec::new()
-    } else {
-        filter.states = states;
-        ledger.postbacks(filter, LIST).await?
-    };
+    let found = steering::meant(order.targets.filter.postbacks(), &order.from, ledger).await?;
     let action = order.action;
     let unknown = found.iter().filter(|postback| postback.amount.is_none());
     let unknown = unknown.count();
     let (due, count) = (action.becomes() == State::Due, found.len());
     if as_json {
-        let postbacks = found.into_iter().map(|postback| Moved {
-            was: postback.state,
-            postback,
-        });
-        let moved: Vec<Moved> = postbacks.collect();
-        let mut report = report(action, &moved, &[]);
-        (report.done, report.postbacks) = (false, moved);
-        return json(out, &report);
+        return json(out, &Report::foretold(action, found));
     }
     let sum = sum(found.iter());
     let most = if count == LIST {
@@ -209,26 +162,6 @@ async fn foretell(
     }
     writeln!(out, "Nothing was done. With --yes it is.")?;
     Ok(())
-}
-
-fn report(action: Action, moved: &[Moved], refused: &[Refusal]) -> Report {
-    let postbacks = moved.iter().map(|moved| &moved.postback);
-    let unknown = postbacks.clone().filter(|one| one.amount.is_none());
-    Report {
-        action,
-        done: true,
-        count: moved.len(),
-        totals: totals(postbacks.clone().map(|one| one.amount)),
-        without_amount: unknown.count(),
-        postbacks: moved.to_vec(),
-        refused: refused
-            .iter()
-            .map(|refusal| Refused {
-                id: refusal.id(),
-                why: words(action, *refusal),
-            })
-            .collect(),
-    }
 }
 
 fn tell(action: Action, moved: &[Moved], now: Time, out: &mut dyn io::Write) -> Result<(), Error> {
@@ -287,26 +220,6 @@ fn settle(
     }
 }
 
-/// Why not, and what the operator can do.
-pub(super) fn words(action: Action, refusal: Refusal) -> String {
-    let Refusal::State { state, .. } = refusal else {
-        return refusal.to_string();
-    };
-    let hint = match (action, state) {
-        (_, State::Sending) => "its answer is awaited",
-        (Action::Resend, State::Accepted | State::Duplicate) => {
-            "the network has it; --force sends it again, and it may be paid twice"
-        }
-        (Action::Resend | Action::Release, State::Due) => "it will be sent by itself",
-        (Action::Hold, State::Held) | (Action::Accept, State::Accepted) => "there is nothing to do",
-        (Action::Release | Action::Refuse, _) => "only what is held can be",
-        (Action::Hold, _) => "only what is due can be",
-        (Action::Accept, State::Due) => "hold it first, or it will be sent",
-        (_, _) => "the network has answered",
-    };
-    format!("{refusal}: {hint}")
-}
-
 const fn danger(was: State) -> &'static str {
     match was {
         State::Unclear => {
@@ -330,20 +243,6 @@ pub(super) fn many(count: usize) -> String {
         1 => "1 postback".to_owned(),
         count => format!("{count} postbacks"),
     }
-}
-
-/// The amounts by currency.
-pub(super) fn totals(amounts: impl Iterator<Item = Option<Money>>) -> Vec<Money> {
-    let mut totals = BTreeMap::new();
-    for money in amounts.flatten() {
-        let total: &mut Decimal = totals.entry(money.currency).or_default();
-        // Amounts are bounded where they are read, and a list is too.
-        *total = total.saturating_add(money.amount);
-    }
-    let totals = totals.into_iter();
-    totals
-        .map(|(currency, amount)| Money { amount, currency })
-        .collect()
 }
 
 /// `: 575.00 USD, 30.00 EUR`, and how many have no amount.

@@ -219,7 +219,7 @@ fn parse(head: &[u8]) -> Option<Call> {
         method: method.to_owned(),
         target: target.to_owned(),
         headers: headers.collect(),
-        parameters: super::form::pairs(query),
+        parameters: crate::message::form::pairs(query),
         verdict: String::new(),
     })
 }

@@ -148,7 +148,7 @@ impl Shop {
             let page = pages::nothing(store, "That was too much for a form.");
             return Ok(page_of(StatusCode::PAYLOAD_TOO_LARGE, page, &head.headers));
         };
-        let form = super::form::pairs(&String::from_utf8_lossy(&form));
+        let form = crate::message::form::pairs(&String::from_utf8_lossy(&form));
         let cookie = head.headers.get(COOKIE).map(HeaderValue::as_bytes);
         let cookie = String::from_utf8_lossy(cookie.unwrap_or_default()).into_owned();
         let (reply, sid) = self.books(|books| {

@@ -1,11 +1,13 @@
 //! What the operator is told of refgate's health, and what asking costs.
 
+mod steering;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use refgate::admin::{Address, Admin, Gauge, Listener, Settings, View, serve};
+use refgate::admin::{Address, Admin, Gauge, Listener, Settings, Token, View, serve};
 use refgate::alarm::Alarm;
 use refgate::current::Current;
 use refgate::demo::network::Manner;
@@ -14,6 +16,7 @@ use refgate::ledger::{Ledger, Role};
 use refgate::postback::State;
 use refgate::record::spool::Spool;
 use refgate::seal::Keys;
+use refgate::secret::Secret;
 use rusqlite::Connection;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -22,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 use crate::support::config::{Folder, shipped};
 use crate::support::office::{ASPIRE, Office};
 use crate::support::sale::{NOW, candidate, sqlite as open};
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 fn spool(dir: &Path) -> Spool {
     let keys = Keys::parse(["ab".repeat(64).as_str()]).unwrap();
@@ -34,7 +39,16 @@ async fn get(dir: &Path, ledger: &Ledger, path: &str) -> String {
 }
 
 async fn get_from(admin: Admin, path: &str) -> String {
-    let own = Settings::open(Address::Tcp("127.0.0.1:0".parse().unwrap()));
+    ask(admin, &format!("GET {path}"), "").await
+}
+
+/// The whole answer to `METHOD PATH`, asked by alice with her token.
+async fn ask(admin: Admin, line: &str, body: &str) -> String {
+    let mut own = Settings::open(Address::Tcp("127.0.0.1:0".parse().unwrap()));
+    own.tokens = vec![Token {
+        name: "alice".parse().unwrap(),
+        token: Secret::new(TOKEN),
+    }];
     let listener = Listener::bind(own, |_| None).unwrap();
     let Address::Tcp(address) = listener.address().unwrap() else {
         panic!()
@@ -43,7 +57,10 @@ async fn get_from(admin: Admin, path: &str) -> String {
     let shutdown = CancellationToken::new();
     let asking = async {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        let length = body.len();
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();

@@ -6,11 +6,11 @@ use super::Refused;
 use super::read::Decision;
 use crate::actor::Reason;
 use crate::cli::say::{Error, inert};
-use crate::cli::steer;
 use crate::ledger::{Action, IDS, LIST, Ledger, Named, PostbackFilter};
 use crate::money::Money;
 use crate::name::NetworkName;
 use crate::postback::{Postback, PostbackId};
+use crate::steering;
 
 /// Decisions that are looked up at once.
 pub(super) const TOGETHER: usize = IDS;
@@ -109,7 +109,7 @@ impl<'a> Resolving<'a> {
             ));
         }
         if let Some(refusal) = decision.action.refuses(postback) {
-            return Err(steer::words(decision.action, refusal));
+            return Err(steering::words(decision.action, refusal));
         }
         if let Some(before) = self.lines.insert(id, line) {
             self.lines.insert(id, before);

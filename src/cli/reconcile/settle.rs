@@ -18,6 +18,7 @@ use crate::clock::Time;
 use crate::ledger::{Action, Deed, Ledger};
 use crate::name::NetworkName;
 use crate::postback::PostbackId;
+use crate::steering;
 
 /// What is to be settled.
 pub(super) struct Settling<'a> {
@@ -50,6 +51,17 @@ pub struct Asked {
     /// Who says so.
     #[command(flatten)]
     pub by: By,
+}
+
+impl Asked {
+    /// Whether it can be done as it is asked for.
+    pub(super) fn whole(&self) -> Result<(), Error> {
+        match (self.yes, self.settle || self.resend, &self.reason) {
+            (true, false, _) => Err(Error::YesToWhat),
+            (true, true, None) => Err(Error::NoReason),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What was done, or would be.
@@ -150,7 +162,9 @@ impl<'a> Settling<'a> {
             let order = (action, reason.clone(), actor.clone());
             let (moved, refused) = steer::all(order, ids, ledger, hand).await?;
             done.extend(moved.iter().map(|moved| moved.postback.id));
-            let words = refused.iter().map(|refusal| steer::words(action, *refusal));
+            let words = refused
+                .iter()
+                .map(|refusal| steering::words(action, *refusal));
             settled.refused.extend(words);
         }
         let deed = Deed {

@@ -1,8 +1,10 @@
 //! Reports as networks write them.
 
 use clap::Parser as _;
+use proptest::prelude::*;
 
 use super::*;
+use crate::money::Decimal;
 
 #[derive(Debug, clap::Parser)]
 struct Typed {
@@ -145,4 +147,59 @@ fn what_is_too_long_for_an_id_is_cut_and_rows_of_several_affiliates_are_seen() {
     assert_eq!(id.chars().count(), ID_LIMIT + 1);
     assert_eq!(found.orders["x"].affiliate, Affiliate::Several);
     assert_eq!((found.rows, found.without_id), (4, 0));
+}
+
+/// How a network may write an amount of so many cents.
+fn written(cents: u64, format: &str) -> String {
+    let (whole, rest) = ((cents / 100).to_string(), cents % 100);
+    let (group, point) = match format {
+        "1,234.56" => (",", "."),
+        "1.234,56" => (".", ","),
+        "1 234,56" => ("\u{a0}", ","),
+        _ => ("", "."),
+    };
+    let places = whole.len();
+    let digits = whole.chars().enumerate().map(|(at, digit)| {
+        let ends = (places - at) % 3 == 0 && at > 0;
+        format!("{}{digit}", if ends { group } else { "" })
+    });
+    format!("{}{point}{rest:02}", digits.collect::<String>())
+}
+
+proptest! {
+    #[test]
+    fn every_row_is_counted_once_and_to_the_cent(
+        rows in prop::collection::vec(("[a-z#=\"';, -]{0,8}", 0_u64..1_000_000_000, any::<bool>()), 1..30),
+        format in prop::sample::select(vec!["1,234.56", "1.234,56", "1 234,56", "1234.56"]),
+        between in prop::sample::select(vec![",", ";", "\t", "|"]),
+        ends in prop::sample::select(vec!["\n", "\r\n", "\r"]),
+    ) {
+        let mut text = format!("order{between}amount{between}status");
+        let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+        let (mut counted, mut without) = (0, 0);
+        for (id, cents, refused) in &rows {
+            let cells = [id.as_str(), &written(*cents, format), if *refused { "reversed" } else { "paid" }];
+            let cells = cells.map(crate::inert::csv);
+            text.push_str(&format!("{ends}{}", cells.join(between)));
+            if id.trim().is_empty() {
+                without += 1;
+                continue;
+            }
+            counted += 1;
+            let sum = sums.entry(id.trim().to_owned()).or_default();
+            *sum += if *refused { 0 } else { *cents };
+        }
+        let found = report(&text, &["--number-format", format]).unwrap();
+        prop_assert_eq!((found.rows, found.without_id), (counted, without));
+        for (id, sum) in sums {
+            // Excel's way of writing a text is taken for one, whoever wrote it.
+            let listed = found.orders.get(id.as_str());
+            let Some(listed) = listed else {
+                prop_assert!(id.starts_with("=\""), "{}", id);
+                continue;
+            };
+            let amount = listed.worth.money().map_or(Decimal::ZERO, |money| money.amount);
+            prop_assert_eq!(amount, Decimal::new(i64::try_from(sum).unwrap(), 2), "{}", text);
+        }
+    }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::hand;
 use crate::support::config::{Folder, shipped};
-use crate::support::sale::{LEASE, NOW, aspire, candidate, later, open, settlement};
+use crate::support::sale::{LEASE, NOW, aspire, candidate, later, open, settlement, sqlite};
 
 /// Two days.
 const DAYS: u64 = 2 * 24 * 60 * 60;
@@ -389,4 +389,93 @@ async fn a_report_that_cannot_be_read_as_a_whole_settles_nothing() {
         );
         assert_eq!(books.state("open").await, State::Unclear);
     }
+}
+
+#[tokio::test]
+async fn one_id_of_two_namespaces_is_two_orders() {
+    let books = Books::of(&[("1001", "25.00", State::Accepted)]).await;
+    let mut other = candidate("1001", Some("30.00"));
+    (other.order.at, other.sighting.at) = (later(DAYS), later(DAYS));
+    other.sighting.key.namespace = "other".parse().unwrap();
+    other.order.key = other.sighting.key.clone();
+    books.ledger.enter(other).await.unwrap();
+    let claimed = books.ledger.claim(&aspire(), later(DAYS), LEASE, 9).await;
+    let second = claimed.unwrap().remove(0);
+    let attempt = books.ledger.begin(second.id, "x".to_owned(), NOW).await;
+    let end = settlement(&second, attempt.unwrap(), State::Unclear);
+    books.ledger.settle(end).await.unwrap();
+
+    // Nobody can say which of them the one row is, so none is settled by it.
+    let one = "order,amount,status\n1001,30.00,approved\n";
+    let said = squeezed(&books.said(one, "--settle").await);
+    let words = "2 orders here go by this id, 1 rows there; the amount";
+    assert!(said.contains(words), "{said}");
+    assert!(said.contains("Would be settled: 0 accepted"), "{said}");
+    // A row that the network refused, as its second, is none of them.
+    let both = format!("{one}1001,25.00,pending\n1001,25.00,duplicate\n");
+    let (said, _) = books
+        .told(&both, &format!("{PERIOD} --settle"), false)
+        .await;
+    assert!(said.contains("Would be settled: 1 accepted"), "{said}");
+    assert!(
+        !said.contains("doubled") && !said.contains("differing"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_asked_for_by_halves_is_refused() {
+    let books = Books::of(&[]).await;
+    let report = "order,amount\n";
+    let (_, exit) = books
+        .told(report, &format!("{PERIOD} --yes --reason x"), false)
+        .await;
+    assert_eq!(
+        exit.unwrap(),
+        "--yes to what? say --settle, --resend or both"
+    );
+    let (_, exit) = books.told(report, &format!("{PERIOD} --csv"), true).await;
+    assert_eq!(
+        exit.unwrap(),
+        "--csv and --json are two forms of one answer"
+    );
+    let words = [
+        "refgate",
+        "--network",
+        "aspire",
+        "r.csv",
+        "--csv",
+        "--resend",
+    ];
+    assert!(Typed::try_parse_from(words).is_err());
+}
+
+#[tokio::test]
+async fn the_exit_code_says_whether_anything_differs() {
+    let folder = Folder::with(&shipped());
+    let home = folder.path("");
+    let ledger = sqlite(&home, Role::Run).unwrap();
+    ledger
+        .enter(candidate("1001", Some("25.00")))
+        .await
+        .unwrap();
+    drop(ledger);
+    let refgate = |report: &str| {
+        std::fs::write(folder.path("report.csv"), report).unwrap();
+        let mut refgate = std::process::Command::new(env!("CARGO_BIN_EXE_refgate"));
+        let words = ["reconcile", "report.csv", "--network", "aspire", "--until"];
+        let output = refgate
+            .current_dir(&home)
+            .args(words)
+            .arg("2026-12-01T00:00:00Z")
+            .output();
+        output.unwrap().status.code()
+    };
+    assert_eq!(refgate("order,amount\n"), Some(0));
+    assert_eq!(
+        refgate("order,amount\n1001,25.00\n"),
+        Some(2),
+        "it is only due"
+    );
+    assert_eq!(refgate("order,amount\n1001,many\n"), Some(1));
 }

@@ -1,4 +1,4 @@
-//! Which postbacks a command means: their numbers, or a filter.
+//! Which postbacks somebody means who does not name their numbers: a filter, as words of a command or pairs of a request.
 
 use std::str::FromStr;
 
@@ -55,7 +55,36 @@ impl FromStr for Pair {
     }
 }
 
+/// What a filter is made of.
+const NAMES: &str = "state, destination, store, since, until, doubt, affiliate, order";
+
 impl Filter {
+    /// The filter of these names and texts; several states may be named.
+    ///
+    /// # Errors
+    /// A name that is none, or stands twice; a text that means nothing there. In words.
+    pub fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, String> {
+        let mut filter = Self::default();
+        for (name, text) in pairs {
+            let pair = (name, text);
+            match name {
+                "state" => {
+                    let state = state(text).map_err(|words| format!("state: expected {words}"))?;
+                    filter.state.push(state);
+                }
+                "destination" => once(&mut filter.destination, pair)?,
+                "store" => once(&mut filter.store, pair)?,
+                "since" => once(&mut filter.since, pair)?,
+                "until" => once(&mut filter.until, pair)?,
+                "doubt" => once(&mut filter.doubt, pair)?,
+                "affiliate" => once(&mut filter.affiliate, pair)?,
+                "order" => once(&mut filter.order, pair)?,
+                _ => return Err(format!("{name:?} is no filter; there are {NAMES}")),
+            }
+        }
+        Ok(filter)
+    }
+
     /// Whether nothing is stated.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -76,6 +105,17 @@ impl Filter {
             held_before: None,
             numbers: Vec::new(),
         }
+    }
+}
+
+fn once<T: FromStr<Err: std::fmt::Display>>(
+    slot: &mut Option<T>,
+    (name, text): (&str, &str),
+) -> Result<(), String> {
+    let value = text.parse().map_err(|error| format!("{name}: {error}"))?;
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(format!("{name} is stated twice")),
     }
 }
 

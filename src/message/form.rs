@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 /// The pairs, decoded, in order.
-pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
+pub fn pairs(text: &str) -> Vec<(String, String)> {
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {

@@ -1,0 +1,140 @@
+//! Steering: the operator's word on postbacks, whether it comes by the command line or by the admin listener: which ones
+//! he means, what would be done with them, and what was.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::ledger::{Action, Error, LIST, Ledger, Moved, PostbackFilter, Refusal, Steered};
+use crate::money::{Decimal, Money};
+use crate::postback::{Postback, PostbackId, State};
+
+pub mod which;
+
+/// What was done, or would be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// What.
+    pub action: Action,
+    /// False: it was only asked what would be done.
+    pub done: bool,
+    /// With how many.
+    pub count: usize,
+    /// What they amount to, by currency.
+    pub totals: Vec<Money>,
+    /// Of the count, those whose amount is unknown.
+    pub without_amount: usize,
+    /// They, with what they were.
+    pub postbacks: Vec<Moved>,
+    /// Those with which it was not done.
+    pub refused: Vec<Refused>,
+}
+
+/// One with which nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// Which.
+    pub id: PostbackId,
+    /// Why, and what the operator can do.
+    pub why: String,
+}
+
+impl Report {
+    /// What was done.
+    pub fn of(action: Action, moved: &[Moved], refused: &[Refusal]) -> Self {
+        let postbacks = moved.iter().map(|moved| &moved.postback);
+        let unknown = postbacks.clone().filter(|one| one.amount.is_none());
+        Self {
+            action,
+            done: true,
+            count: moved.len(),
+            totals: totals(postbacks.clone().map(|one| one.amount)),
+            without_amount: unknown.count(),
+            postbacks: moved.to_vec(),
+            refused: refused
+                .iter()
+                .map(|refusal| Refused {
+                    id: refusal.id(),
+                    why: words(action, *refusal),
+                })
+                .collect(),
+        }
+    }
+
+    /// What would be done.
+    pub fn foretold(action: Action, found: Vec<Postback>) -> Self {
+        let moved = found.into_iter().map(|postback| Moved {
+            was: postback.state,
+            postback,
+        });
+        let moved: Vec<Moved> = moved.collect();
+        Self {
+            done: false,
+            ..Self::of(action, &moved, &[])
+        }
+    }
+}
+
+/// Those that a filter means for something that is done from these states.
+///
+/// # Errors
+/// The database's.
+pub async fn meant(
+    mut filter: PostbackFilter,
+    from: &[State],
+    ledger: &Ledger,
+) -> Result<Vec<Postback>, Error> {
+    let asked = |state: &State| filter.states.is_empty() || filter.states.contains(state);
+    let states: Vec<State> = from.iter().copied().filter(asked).collect();
+    if states.is_empty() {
+        return Ok(Vec::new());
+    }
+    filter.states = states;
+    ledger.postbacks(filter, LIST).await
+}
+
+/// What moved, and what did not.
+pub fn apart(steered: Vec<Steered>) -> (Vec<Moved>, Vec<Refusal>) {
+    let (mut moved, mut refused) = (Vec::new(), Vec::new());
+    for Steered { done, .. } in steered {
+        match done {
+            Ok(one) => moved.push(one),
+            Err(refusal) => refused.push(refusal),
+        }
+    }
+    (moved, refused)
+}
+
+/// Why not, and what the operator can do.
+pub fn words(action: Action, refusal: Refusal) -> String {
+    let Refusal::State { state, .. } = refusal else {
+        return refusal.to_string();
+    };
+    let hint = match (action, state) {
+        (_, State::Sending) => "its answer is awaited",
+        (Action::Resend, State::Accepted | State::Duplicate) => {
+            "the network has it; --force sends it again, and it may be paid twice"
+        }
+        (Action::Resend | Action::Release, State::Due) => "it will be sent by itself",
+        (Action::Hold, State::Held) | (Action::Accept, State::Accepted) => "there is nothing to do",
+        (Action::Release | Action::Refuse, _) => "only what is held can be",
+        (Action::Hold, _) => "only what is due can be",
+        (Action::Accept, State::Due) => "hold it first, or it will be sent",
+        (_, _) => "the network has answered",
+    };
+    format!("{refusal}: {hint}")
+}
+
+/// The amounts by currency.
+pub fn totals(amounts: impl Iterator<Item = Option<Money>>) -> Vec<Money> {
+    let mut totals = BTreeMap::new();
+    for money in amounts.flatten() {
+        let total: &mut Decimal = totals.entry(money.currency).or_default();
+        // Amounts are bounded where they are read, and a list is too.
+        *total = total.saturating_add(money.amount);
+    }
+    let totals = totals.into_iter();
+    totals
+        .map(|(currency, amount)| Money { amount, currency })
+        .collect()
+}
