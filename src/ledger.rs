@@ -83,6 +83,7 @@ mod state;
 mod steer;
 mod story;
 mod tally;
+mod texts;
 mod version;
 mod witness;
 mod writer;

@@ -11,7 +11,7 @@ use super::{Engine, Ledger};
 pub(super) const NAMED: usize = 100;
 
 /// What must never be found, in words, with the statement that finds it: the same in both engines.
-pub(super) const NEVER: [(&str, &str); 12] = [
+pub(super) const NEVER: [(&str, &str); 13] = [
     (
         "an order that its own id does not lead to",
         "SELECT namespace || '/' || number AS what FROM orders WHERE NOT EXISTS (SELECT 1 FROM aliases
@@ -61,6 +61,13 @@ pub(super) const NEVER: [(&str, &str); 12] = [
         "a postback that does not count its attempts as they are",
         "SELECT CAST(id AS TEXT) AS what FROM postbacks WHERE spent > attempts
            OR attempts <> (SELECT count(*) FROM attempts WHERE postback_id = postbacks.id)",
+    ),
+    (
+        "a sighting or a change that belongs to no order",
+        "SELECT CAST(order_id AS TEXT) AS what FROM sightings
+           WHERE NOT EXISTS (SELECT 1 FROM orders WHERE orders.id = sightings.order_id)
+         UNION SELECT CAST(order_id AS TEXT) AS what FROM transitions
+           WHERE NOT EXISTS (SELECT 1 FROM orders WHERE orders.id = transitions.order_id)",
     ),
     (
         "a change of a postback that is not its order's",

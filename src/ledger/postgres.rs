@@ -29,8 +29,9 @@ use crate::postback::{AttemptId, Postback, PostbackId, State};
 use crate::session::Mark;
 use clock::Clock;
 use connection::Connection;
+use first::New;
 use reader::Look;
-use work::{Job, Pace, Work};
+use work::{Entry, Job, Pace, Work};
 use writer::Writer;
 
 mod books;
@@ -42,6 +43,7 @@ mod find;
 mod first;
 mod keep;
 mod known;
+mod owed;
 mod pauses;
 mod reader;
 mod retire;
@@ -149,13 +151,13 @@ impl Postgres {
         candidate: Candidate,
         due: Arc<Notify>,
     ) -> Result<Entered, Error> {
-        let key = format!("a {}", candidate.order.key);
         let after = move |entered: &Entered| match entered {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
             Entered::Again(_) | Entered::Known(..) => {}
         };
-        let work = async move |db: &Connection, pace| enter::enter(db, &candidate, pace).await;
-        self.write(key, work, after).await
+        let (entry, answer) = Entry::new(New::of(candidate)?, after);
+        self.queue(Box::new(entry)).await?;
+        answered(answer).await
     }
 
     pub(super) async fn known(&self, id: String) -> Result<Vec<KnownOrder>, Error> {
@@ -333,11 +335,13 @@ impl Postgres {
         A: FnOnce(&T) + Send + 'static,
     {
         let (piece, answer) = Work::new(key, work, after);
-        let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
-        jobs.send(Box::new(piece))
-            .await
-            .map_err(|_ended| Error::Closed)?;
+        self.queue(Box::new(piece)).await?;
         answered(answer).await
+    }
+
+    async fn queue(&self, job: Job) -> Result<(), Error> {
+        let jobs = self.jobs.as_ref().ok_or(Error::Closed)?;
+        jobs.send(job).await.map_err(|_ended| Error::Closed)
     }
 
     async fn look<T, W>(&self, work: W) -> Result<T, Error>

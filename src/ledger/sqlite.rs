@@ -36,7 +36,6 @@ mod retire;
 mod send;
 mod sessions;
 mod steer;
-mod texts;
 
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -91,7 +90,7 @@ impl Sqlite {
         due: Arc<Notify>,
     ) -> Result<Entered, Error> {
         // Written out here, as the writer's time is everybody's.
-        let texts = texts::Texts::of(&candidate)?;
+        let texts = super::texts::Texts::of(&candidate)?;
         let marker = self.marker.clone();
         let work = move |db: &Connection| enter::enter(db, &marker, (&candidate, &texts));
         let after = move |entered: &Entered| match entered {

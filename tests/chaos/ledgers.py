@@ -167,7 +167,7 @@ class Postgres:
         return self.catch(replica, seconds, b"WITH begun AS")
 
     def entered(self, replica, seconds):
-        return self.catch(replica, seconds, b"WITH entered AS")
+        return self.catch(replica, seconds, b"INSERT INTO orders")
 
     async def hurry(self):
         """As if the time of every lease had gone by. Nobody is at work now."""

@@ -109,7 +109,9 @@ class Chaos:
 
     def kill(self, replica):
         """SIGKILL, and what is known at that moment."""
-        self.lives(replica)
+        # One that was told to end may just have done so.
+        if not (replica.stopping and replica.program.poll() == 0):
+            self.lives(replica)
         replica.program.kill()
         scene = Scene(replica, self.orders, self.shoppers, self.networks, self.spool(replica))
         replica.up = False

@@ -1,13 +1,12 @@
-//! Entering: a candidate becomes a new order by one statement, or one more sighting of one that is known.
+//! Entering: a candidate is one more sighting of an order that is known, or becomes a new one.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::connection::Connection;
-use super::first::{first, texts};
+use super::first::{New, first};
 use super::known;
 use super::send::{Change, note};
-use super::work::Pace;
 use crate::ledger::error::Error;
 use crate::ledger::row::{self, Columns as _, OrderRow, money_words, standing_words, to_json};
 use crate::ledger::stand::Stand;
@@ -20,40 +19,36 @@ use crate::postback::State;
 /// What the postbacks of an order wait for when its amount could not be read.
 const UNREADABLE: &str = "unreadable";
 
-pub(super) async fn enter(
-    db: &Connection,
-    candidate: &Candidate,
-    pace: Pace,
-) -> Result<Option<Entered>, Error> {
-    if pace == Pace::Together {
-        return first(db, candidate).await;
-    }
-    let mut candidate = Cow::Borrowed(candidate);
-    while let Some(id) = known(db, &candidate).await? {
-        match again(db, id, &candidate).await? {
-            Again::This(entered) => return Ok(Some(*entered)),
-            Again::Another(aside) => candidate = Cow::Owned(*aside),
+/// By itself, after those that are new.
+pub(super) async fn enter(db: &Connection, new: &New) -> Result<Entered, Error> {
+    let mut aside: Option<New> = None;
+    loop {
+        let new = aside.as_ref().unwrap_or(new);
+        let Some(id) = known(db, new).await? else {
+            return unknown(db, new).await;
+        };
+        match again(db, id, new).await? {
+            Again::This(entered) => return Ok(*entered),
+            Again::Another(another) => aside = Some(New::of(*another)?),
         }
-    }
-    if let Some(known) = known::of(db, &candidate).await? {
-        return Ok(Some(Entered::Known(candidate.into_owned().order, known)));
-    }
-    match first(db, &candidate).await? {
-        Some(entered) => Ok(Some(entered)),
-        // Another replica has entered it at this moment; whoever looks again finds it.
-        None => Err(moved()),
     }
 }
 
+async fn unknown(db: &Connection, new: &New) -> Result<Entered, Error> {
+    if let Some(known) = known::of(db, new).await? {
+        return Ok(Entered::Known(new.candidate.order.clone(), known));
+    }
+    let entered = first(db, &[new]).await?.into_iter().flatten().next();
+    // Another replica has entered it at this moment; whoever looks again finds it.
+    entered.ok_or_else(moved)
+}
+
 /// The order that goes by the candidate's id, or by another of its ids: the first of them that is known.
-async fn known(db: &Connection, candidate: &Candidate) -> Result<Option<i64>, Error> {
-    let key = &candidate.order.key;
-    let ids: Vec<&str> = std::iter::once(&key.id)
-        .chain(candidate.order.aliases.iter().take(ALIASES))
-        .map(OrderId::as_str)
-        .collect();
+async fn known(db: &Connection, new: &New) -> Result<Option<i64>, Error> {
+    let namespace = new.candidate.order.key.namespace.as_str();
+    let ids: Vec<&str> = new.ids.iter().map(OrderId::as_str).collect();
     let sql = "SELECT number, order_id FROM aliases WHERE namespace = $1 AND number = ANY ($2)";
-    let rows = db.rows(sql, &[&key.namespace.as_str(), &ids]).await?;
+    let rows = db.rows(sql, &[&namespace, &ids]).await?;
     let mut found: Vec<(Option<usize>, i64)> = Vec::with_capacity(rows.len());
     for row in &rows {
         let number = row.text("number")?;
@@ -93,7 +88,8 @@ async fn with_aliases(
 }
 
 /// Counts the sighting first: from then on the order is this transaction's.
-async fn again(db: &Connection, id: i64, candidate: &Candidate) -> Result<Again, Error> {
+async fn again(db: &Connection, id: i64, new: &New) -> Result<Again, Error> {
+    let candidate = &new.candidate;
     let sql = format!(
         "UPDATE orders SET seen = seen + 1 WHERE id = $1 RETURNING {}",
         row::ORDER
@@ -108,7 +104,7 @@ async fn again(db: &Connection, id: i64, candidate: &Candidate) -> Result<Again,
     let mut fold = fold((&known.order, &known.shopper), &owed, candidate);
     fold.order.aliases = keep_aliases(db, &known, candidate, &mut fold.notes).await?;
     if known.seen <= i64::from(SIGHTINGS) {
-        keep_sighting(db, known.id, &candidate.sighting, &fold.notes).await?;
+        keep_sighting(db, known.id, new, &fold.notes).await?;
     }
     if let Some(aside) = fold.aside {
         return Ok(Again::Another(aside));
@@ -121,7 +117,7 @@ async fn again(db: &Connection, id: i64, candidate: &Candidate) -> Result<Again,
         complete_postback(db, &known, postback, &candidate.sighting).await?;
     }
     if fold.credited {
-        credit(db, &known, &fold.order, candidate).await?;
+        credit(db, &known, &fold.order, new).await?;
     }
     for postback in &fold.told {
         insert_postback(db, &known, (postback, "{}"), &candidate.sighting).await?;
@@ -134,23 +130,23 @@ async fn credit(
     db: &Connection,
     known: &OrderRow,
     order: &Order,
-    candidate: &Candidate,
+    New {
+        candidate, texts, ..
+    }: &New,
 ) -> Result<(), Error> {
-    let sighting = &candidate.sighting;
-    let sales = candidate.postbacks.iter();
-    for postback in sales.filter(|postback| postback.event == SALE) {
-        let click = order.click_of(Some(sighting), &postback.destination);
-        let captured = click.map(|click| to_json("captured", &click.values));
-        let captured = captured.unwrap_or_else(|| Ok("{}".to_owned()))?;
-        insert_postback(db, known, (postback, &captured), sighting).await?;
+    let told = candidate.postbacks.iter().zip(&texts.captured);
+    for (postback, captured) in told.filter(|(postback, _)| postback.event == SALE) {
+        insert_postback(db, known, (postback, captured), &candidate.sighting).await?;
     }
     let sql = "UPDATE orders SET network = $2, click = $3, visit = $4, proof = $5, open_until = NULL, shopper = NULL
         WHERE id = $1";
-    let [click, proof, _shopper] = texts(candidate)?;
     let network = order.click.as_ref().map(|click| click.network.as_str());
     let visit = order.visit.map(|visit| visit.to_string());
-    db.run(sql, &[&known.id, &network, &click, &visit, &proof])
-        .await?;
+    db.run(
+        sql,
+        &[&known.id, &network, &texts.click, &visit, &texts.proof],
+    )
+    .await?;
     Ok(())
 }
 
@@ -196,17 +192,13 @@ async fn keep_aliases(
     Ok(kept)
 }
 
-async fn keep_sighting(
-    db: &Connection,
-    id: i64,
-    sighting: &Sighting,
-    notes: &[String],
-) -> Result<(), Error> {
+async fn keep_sighting(db: &Connection, id: i64, new: &New, notes: &[String]) -> Result<(), Error> {
     let sql = "INSERT INTO sightings (order_id, at, rule, body, notes) VALUES ($1, $2, $3, $4, $5)";
-    let body = to_json("sightings.body", sighting)?;
+    let sighting = &new.candidate.sighting;
     let notes = to_json("sightings.notes", &notes)?;
     let (at, rule) = (sighting.at.millis(), sighting.rule.as_str());
-    db.run(sql, &[&id, &at, &rule, &body, &notes]).await?;
+    db.run(sql, &[&id, &at, &rule, &new.texts.sighting, &notes])
+        .await?;
     Ok(())
 }
 

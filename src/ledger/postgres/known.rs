@@ -2,30 +2,20 @@
 
 use super::connection::Connection;
 use super::enter::clean;
+use super::first::New;
 use crate::clock::Time;
+use crate::ledger::LIST;
 use crate::ledger::error::Error;
 use crate::ledger::known::{Deed, KnownOrder, Learned, Source};
 use crate::ledger::row::{self, Columns as _};
-use crate::ledger::{ALIASES, LIST};
 use crate::name::Namespace;
-use crate::order::{Candidate, OrderId};
-
-/// The marks of all ids that a candidate's order goes by.
-pub(super) fn marks(db: &Connection, candidate: &Candidate) -> Result<Vec<String>, Error> {
-    let (key, marker) = (&candidate.order.key, db.marker()?);
-    let ids = std::iter::once(&key.id).chain(candidate.order.aliases.iter().take(ALIASES));
-    Ok(ids
-        .map(|id| marker.mark(&key.namespace, id.as_str()))
-        .collect())
-}
+use crate::order::OrderId;
 
 /// Since when a candidate's order is known, by any of its ids.
-pub(super) async fn of(
-    db: &Connection,
-    candidate: &Candidate,
-) -> Result<Option<KnownOrder>, Error> {
-    let marks = marks(db, candidate)?;
-    by(db, &candidate.order.key.namespace, &marks).await
+pub(super) async fn of(db: &Connection, new: &New) -> Result<Option<KnownOrder>, Error> {
+    let (namespace, marker) = (&new.candidate.order.key.namespace, db.marker()?);
+    let marks = new.ids.iter().map(|id| marker.mark(namespace, id.as_str()));
+    by(db, namespace, &marks.collect::<Vec<_>>()).await
 }
 
 pub(super) async fn by(

@@ -1,23 +1,26 @@
 //! The writer: one connection, which commits in groups.
 //!
-//! Work queues up while a commit is under way. What is queued then runs in one transaction. The first statements
-//! of all of it are sent without waiting for each other; what these cannot do is done piece by piece after them.
+//! Work queues up while a commit is under way. What is queued then runs in one transaction: the orders that are new by
+//! one statement a table, and the first statements of everything else, sent without waiting for each other. What these
+//! cannot do is done piece by piece after them.
 //! Where anything fails the transaction is undone: run again if others only stood in the way, otherwise each piece
 //! by itself, so that a bad one fails alone.
 //!
 //! While the database is away work is refused at once, and connecting is tried again and again beside it.
 
+use std::collections::HashSet;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join_all, join3};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::clock::Clock;
 use super::connection::{Connection, is_aftermath};
+use super::first::first;
 use super::schema::{self, Known};
 use super::server::Server;
 use super::work::{Job, Local, Pace};
@@ -225,18 +228,26 @@ fn pause(tries: u32) -> Duration {
 
 /// One transaction with all of the jobs.
 async fn transact(connection: &Connection, jobs: &mut [Job]) -> Result<(), Error> {
+    // By their keys orders come first.
+    let orders = jobs.partition_point(|job| job.order().is_some());
+    let (orders, others) = jobs.split_at_mut(orders);
     // On one connection the server does one after the other, in this order.
-    let together = jobs
+    let together = others
         .iter_mut()
         .map(|job| job.run(connection, Pace::Together));
-    let (begun, ran) = join(connection.script("BEGIN"), join_all(together)).await;
+    let (begun, entered, ran) = join3(
+        connection.script("BEGIN"),
+        enter_new(connection, orders),
+        join_all(together),
+    )
+    .await;
     begun?;
+    let mut failed = entered.err();
     let mut rest = Vec::new();
-    let mut failed: Option<Error> = None;
-    for (at, ran) in ran.into_iter().enumerate() {
+    for (job, ran) in others.iter_mut().zip(ran) {
         match ran {
             Ok(true) => {}
-            Ok(false) => rest.push(at),
+            Ok(false) => rest.push(job),
             Err(error) if failed.as_ref().is_none_or(is_aftermath) => failed = Some(error),
             Err(_aftermath) => {}
         }
@@ -244,12 +255,37 @@ async fn transact(connection: &Connection, jobs: &mut [Job]) -> Result<(), Error
     if let Some(error) = failed {
         return Err(error);
     }
-    for at in rest {
-        if let Some(job) = jobs.get_mut(at) {
+    for job in orders {
+        if !job.run(connection, Pace::Together).await? {
             job.run(connection, Pace::Alone).await?;
         }
     }
+    for job in rest {
+        job.run(connection, Pace::Alone).await?;
+    }
     connection.commit().await
+}
+
+/// Enters the orders that are new, together. One that goes by an id of one before it is left for later.
+async fn enter_new(connection: &Connection, jobs: &mut [Job]) -> Result<(), Error> {
+    let (mut ids, mut places, mut group) = (HashSet::new(), Vec::new(), Vec::new());
+    for (place, job) in jobs.iter().enumerate() {
+        let Some(new) = job.order() else { continue };
+        let namespace = &new.candidate.order.key.namespace;
+        // All of them, also where the first is there already.
+        let taken = new.ids.iter().filter(|id| !ids.insert((namespace, *id)));
+        if taken.count() == 0 {
+            places.push(place);
+            group.push(new);
+        }
+    }
+    let entered = first(connection, &group).await?;
+    let mut entered = places.into_iter().zip(entered).peekable();
+    for (place, job) in jobs.iter_mut().enumerate() {
+        let its = entered.next_if(|(one, _)| *one == place);
+        job.entered(its.and_then(|(_, entered)| entered));
+    }
+    Ok(())
 }
 
 /// Answers everybody; returns the error if it ends the connection.

@@ -4,13 +4,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::known;
 use super::send::{Change, note};
-use super::texts::Texts;
 use crate::clock::Time;
 use crate::ledger::error::Error;
 use crate::ledger::known::Marker;
 use crate::ledger::row::{self, OrderRow, money_words, standing_words, to_json};
 use crate::ledger::stand::Stand;
 use crate::ledger::story::{Again, Entered};
+use crate::ledger::texts::Texts;
 use crate::ledger::{ALIASES, SIGHTINGS};
 use crate::name::NetworkName;
 use crate::order::{Candidate, Doubt, NewPostback, Order, OrderId, SALE, Sighting, Standing, fold};

@@ -160,3 +160,50 @@ async fn every_verb_is_run_again_after_a_serialisation_failure() {
     assert_eq!((stories.len(), stories[0].seen), (1, 2));
     assert_eq!(stories[0].postbacks[0].attempts.len(), 1, "once each");
 }
+
+/// Orders that all replicas see.
+const ORDERS: u32 = 150;
+
+/// The three ids of an order, beginning with one of them.
+fn rotated(number: u32, first: u32) -> [String; 3] {
+    let mut ids = ["n", "t", "r"].map(|kind| format!("{kind}{number}"));
+    ids.rotate_left(usize::try_from(first % 3).unwrap());
+    ids
+}
+
+#[tokio::test]
+async fn groups_that_overlap_enter_each_order_once() {
+    let Some((_dir, url, ledgers)) = replicas::<4>() else {
+        return;
+    };
+    let mut entering = JoinSet::new();
+    for (replica, ledger) in (0_u32..).zip(&ledgers) {
+        // Each replica has them in an order of its own, every one twice and by another id, and one that nobody else has.
+        for (place, copy) in (0..ORDERS).flat_map(|place| [(place, 0), (place, 1)]) {
+            let number = (place * [1, 7, 11, 149][usize::try_from(replica).unwrap()]) % ORDERS;
+            let [id, aliases @ ..] = rotated(number, place + replica + copy);
+            let mut candidate = candidate(&id, Some("25.00"));
+            candidate.order.aliases = aliases.map(|id| id.parse().unwrap()).into();
+            let ledger = ledger.clone();
+            entering.spawn(async move { ledger.enter(candidate).await.unwrap() });
+        }
+        let (ledger, own) = (ledger.clone(), candidate(&format!("own{replica}"), None));
+        entering.spawn(async move { ledger.enter(own).await.unwrap() });
+    }
+    let entered = entering.join_all().await;
+    let new = entered.iter().filter(|one| matches!(one, Entered::New(_)));
+    assert_eq!(new.count(), usize::try_from(ORDERS).unwrap() + 4);
+    for number in 0..ORDERS {
+        let [story] =
+            <[_; 1]>::try_from(ledgers[0].story(format!("t{number}")).await.unwrap()).unwrap();
+        assert_eq!((story.order.aliases.len(), story.seen), (2, 8), "{number}");
+        assert_eq!(
+            (story.postbacks.len(), story.history.len()),
+            (1, 2),
+            "{number}"
+        );
+    }
+    assert_eq!(ledgers[0].check().await.unwrap(), Vec::<String>::new());
+    let sql = "SELECT count(*)::text FROM refgate.aliases";
+    assert_eq!(ask(&url, sql), [(ORDERS * 3 + 4).to_string()]);
+}

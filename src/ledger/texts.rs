@@ -1,4 +1,5 @@
-//! What of a candidate is kept as JSON: made before anything is written, because a group of the ledger's has no savepoints.
+//! What of a candidate is kept as JSON: the same in every engine; made before anything is written,
+//! because a group of the ledger's has no savepoints.
 
 use crate::ledger::error::Error;
 use crate::ledger::row::to_json;
