@@ -2,6 +2,7 @@
 //! (`tests/postgres/run.py`).
 
 mod aside;
+mod back;
 mod contended;
 mod custody;
 mod keep;
