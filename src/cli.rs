@@ -1,12 +1,13 @@
 //! The command line: one file a subcommand.
 //!
-//! Exit codes: 0 done, 1 not done, 64 the configuration or the command is wrong
+//! Exit codes: 0 done, 1 not done, 2 compared and not the same, 64 the configuration or the command is wrong
 //! (`EX_USAGE`).
 
 pub mod alarms;
 pub mod ask;
 pub mod by;
 pub mod check;
+pub mod compare;
 pub mod demo;
 pub mod explain;
 pub mod go;
@@ -20,10 +21,14 @@ pub mod orders;
 pub mod out;
 pub mod pause;
 pub mod postbacks;
+pub mod reconcile;
 pub mod reload;
+pub mod report;
+pub mod rows;
 pub mod run;
 pub mod say;
 pub mod shadow_report;
+pub mod sheet;
 pub mod status;
 pub mod steer;
 pub mod supervisor;
@@ -50,6 +55,9 @@ use out::Inert;
 
 /// The configuration or the command is wrong: `EX_USAGE` of sysexits.h.
 const USAGE: u8 = 64;
+
+/// What was compared is not the same.
+const DIFFERS: u8 = 2;
 
 /// The value of an environment variable.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -113,6 +121,8 @@ enum Command {
     Ledger(ledger::Command),
     /// What networks in shadow would have been told, against what they counted themselves
     ShadowReport(shadow_report::Args),
+    /// Compare with a network's report: what is missing, doubled, unknown or differs; settle what is unclear
+    Reconcile(reconcile::Args),
     /// Enter the orders that were spooled while the ledger failed
     Import,
     /// Have the one that runs read its configuration again; nobody is cut off
@@ -147,6 +157,14 @@ enum Error {
 }
 
 impl Error {
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Command(say::Error::Differs(_)) => DIFFERS,
+            _ if self.is_usage() => USAGE,
+            _ => 1,
+        }
+    }
+
     /// Whether the configuration or the command is wrong, not the world.
     const fn is_usage(&self) -> bool {
         matches!(
@@ -188,8 +206,7 @@ pub fn main(arguments: impl Iterator<Item = std::ffi::OsString>, env: Environmen
                 Error::Faults(faults) => list(faults),
                 other => tell(other),
             }
-            let usage = error.is_usage();
-            ExitCode::from(if usage { USAGE } else { 1 })
+            ExitCode::from(error.code())
         }
     }
 }
@@ -230,6 +247,7 @@ impl Cli {
             | Command::Status
             | Command::Ledger(_)
             | Command::ShadowReport(_)
+            | Command::Reconcile(_)
             | Command::Import => self.look(env, out)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -294,6 +312,9 @@ impl Cli {
             }
             Command::ShadowReport(args) => {
                 shadow_report::run(args, &settings, ledger, self.json, out).await
+            }
+            Command::Reconcile(args) => {
+                reconcile::run(args, (&settings, ledger), &hand, self.json, out).await
             }
             Command::Status => status::run(&settings, ledger, self.json, out).await,
             _ => {

@@ -36,15 +36,25 @@ pub fn json(text: &str) -> Cow<'_, str> {
 /// A cell that begins like a formula gets an apostrophe before it: spreadsheets take that for "a text"
 /// (OWASP, CSV injection). Spaces before it do not help an attacker: some programs trim them.
 pub fn csv(text: &str) -> String {
-    let begins = |c: char| {
+    let mark = if is_formula(text) { "'" } else { "" };
+    format!("\"{mark}{}\"", inert(text).replace('"', "\"\""))
+}
+
+/// What [`csv`] was given, of the cell as a reader of CSV has it; what it escaped stays so.
+pub fn from_csv(cell: &str) -> &str {
+    let rest = cell.strip_prefix('\'');
+    rest.filter(|rest| is_formula(rest)).unwrap_or(cell)
+}
+
+/// Whether a text begins like a formula; also behind apostrophes, so that one can be put before it and taken away again.
+fn is_formula(text: &str) -> bool {
+    let first = text.chars().find(|c| !matches!(c, ' ' | '\''));
+    first.is_some_and(|c| {
         matches!(
             c,
             '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠'
         )
-    };
-    let first = text.chars().find(|c| *c != ' ');
-    let mark = if first.is_some_and(begins) { "'" } else { "" };
-    format!("\"{mark}{}\"", inert(text).replace('"', "\"\""))
+    })
 }
 
 /// Whether a character does something where it is shown: control characters, line separators, and
@@ -122,8 +132,14 @@ mod tests {
             ("a,b;\"c\"", "\"a,b;\"\"c\"\"\""),
             ("two\nlines", "\"two\\nlines\""),
             ("", "\"\""),
+            ("'=1", "\"''=1\""),
+            ("it's", "\"it's\""),
         ] {
             assert_eq!(csv(text), cell);
+            let read = cell.trim_matches('"').replace("\"\"", "\"");
+            if !text.contains(acts) && !text.contains('"') {
+                assert_eq!(from_csv(&read), text);
+            }
         }
     }
 }

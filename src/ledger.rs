@@ -64,6 +64,7 @@ use crate::postback::{AttemptId, Postback, PostbackId};
 use crate::session::Mark;
 use witness::{Begun, Witness};
 
+mod books;
 mod check;
 mod custody;
 mod error;
@@ -86,6 +87,7 @@ mod version;
 mod witness;
 mod writer;
 
+pub use books::{Named, NamedOrder, Page};
 pub use check::{Backup, Compacted};
 pub use custody::{Custody, Unaccepted, Whose};
 pub use error::{Cause, Error, Owner};

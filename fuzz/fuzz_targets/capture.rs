@@ -3,6 +3,7 @@
 #![no_main]
 
 use std::cell::LazyCell;
+use std::net::{IpAddr, Ipv4Addr};
 
 use http::Method;
 use libfuzzer_sys::fuzz_target;
@@ -128,7 +129,8 @@ fn whole(settings: &Settings, stores: &Stores, target: &[u8], cookie: &[u8], sea
         now,
         fresh: &fresh,
         is_excluded: &|_| false,
-        is_checkout: &|_| false,
+        client: &|_| IpAddr::V4(Ipv4Addr::LOCALHOST),
+        is_checkout: &|_| true,
         counters: &counters,
     };
     let captured = settings.capture(&mut head, by);

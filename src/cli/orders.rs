@@ -28,6 +28,9 @@ pub struct Args {
     /// Only those first seen then or later, like 2026-11-23T00:00:00Z
     #[arg(long)]
     pub since: Option<Time>,
+    /// Only those first seen before then
+    #[arg(long)]
+    pub until: Option<Time>,
     /// At most so many
     #[arg(long, default_value_t = 50)]
     pub limit: usize,
@@ -60,6 +63,7 @@ pub async fn run(
             .into_iter()
             .find(|word| standing == Some(*word)),
         since: args.since,
+        until: args.until,
     };
     let orders = ledger.orders(filter, args.limit).await?;
     if as_json {

@@ -41,6 +41,8 @@ pub enum Command {
     Cancel(Reasoned),
     /// Take down that the network has what is unclear, dead, rejected or held: it is accepted then
     Accept(Reasoned),
+    /// Take down that the network does not count what is accepted, duplicate, unclear or dead: it is rejected then
+    Reject(Reasoned),
 }
 
 /// Which postbacks to list.
@@ -116,6 +118,7 @@ pub async fn run(
         Command::Release(freely) => freely.order(Action::Release),
         Command::Cancel(reasoned) => reasoned.order(Action::Cancel),
         Command::Accept(reasoned) => reasoned.order(Action::Accept),
+        Command::Reject(reasoned) => reasoned.order(Action::Reject),
     };
     steer::run(order, ledger, hand, as_json, out).await
 }

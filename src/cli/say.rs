@@ -37,17 +37,26 @@ pub enum Error {
     /// It has no currency to compare with: a webhook, which counts nothing.
     #[error("{0} is a webhook, and counts nothing")]
     NoCurrency(NetworkName),
-    /// No single byte, as a CSV's delimiter must be.
-    #[error("{0:?} cannot stand between the columns of a CSV file")]
-    Delimiter(char),
-    /// What a network counted cannot be read.
+    /// A network's report cannot be used.
     #[error("cannot use {}", path.display())]
-    Tracked {
+    Report {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: super::shadow_report::tracked::FileError,
+        source: super::report::Fault,
     },
+    /// It is not said for which time a report should be whole.
+    #[error("of which time is the report? state --since and --until, or name its --date-column")]
+    NoPeriod,
+    /// Money is at stake, and nobody said why.
+    #[error("--yes needs a --reason, which is kept with each change")]
+    NoReason,
+    /// One answer in two forms.
+    #[error("--csv and --json are two forms of one answer")]
+    TwoForms,
+    /// A report and the ledger differ; how was told.
+    #[error("the report and the ledger differ: {0} findings")]
+    Differs(u64),
     /// Files of the spool were not imported; each was told.
     #[error("not imported: {0} of the spool's files")]
     Kept(usize),

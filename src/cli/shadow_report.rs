@@ -6,18 +6,19 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::reconcile::currency_of;
+use super::report::{self, Layout};
 use super::say::{Error, inert, json, table};
 use crate::click::partner;
 use crate::clock::Time;
 use crate::config::Settings;
-use crate::ledger::{LIST, Ledger};
-use crate::money::{Currency, Decimal, Money, NumberFormat};
+use crate::ledger::{LIST, Ledger, PostbackFilter};
+use crate::money::{Decimal, Money};
 use crate::name::NetworkName;
-use crate::order::Doubt;
-use crate::postback::{Postback, PostbackId};
-use tracked::{Columns, Comparison};
+use crate::postback::{Postback, State};
+use against::{Comparison, is_shadowed};
 
-pub mod tracked;
+pub mod against;
 
 /// Of which time, and against what.
 #[derive(Clone, Debug, clap::Args)]
@@ -34,18 +35,9 @@ pub struct Args {
     /// A CSV file of what the network's own tracking counted in that time, with its column names in the first line
     #[arg(long, value_name = "FILE", requires = "network")]
     pub against: Option<PathBuf>,
-    /// Its column with the order's id
-    #[arg(long, value_name = "COLUMN", default_value = "order_id")]
-    pub order_column: String,
-    /// Its column with the amount, in the network's currency
-    #[arg(long, value_name = "COLUMN", default_value = "amount")]
-    pub amount_column: String,
-    /// How its amounts are written
-    #[arg(long, value_name = "EXAMPLE", default_value = "1,234.56")]
-    pub number_format: NumberFormat,
-    /// What stands between its columns
-    #[arg(long, value_name = "CHARACTER", default_value = ",")]
-    pub delimiter: char,
+    /// How it is laid out.
+    #[command(flatten)]
+    pub layout: Layout,
 }
 
 /// What one network would have been told.
@@ -102,9 +94,11 @@ pub async fn run(
     let shadowed = shadowed(args, ledger).await?;
     let mut reports = reports(&shadowed);
     if let (Some(path), Some(network)) = (&args.against, &args.network) {
-        let counted = tracked::read(path, &columns(args, network, settings)?)?;
-        let ours = shadowed.iter().filter(|one| one.destination == *network);
-        let comparison = Comparison::of(ours, &counted, ledger).await?;
+        let currency = currency_of(network, settings)?;
+        let counted = report::read(path, &args.layout, currency)?;
+        let period = (args.since, args.until);
+        let affiliate = &args.layout.affiliate_value;
+        let comparison = Comparison::of(&counted, network, period, affiliate, ledger).await?;
         let at = reports.iter().position(|report| report.network == *network);
         match at.and_then(|at| reports.get_mut(at)) {
             Some(report) => report.against = Some(comparison),
@@ -126,42 +120,21 @@ pub async fn run(
     Ok(())
 }
 
-fn columns(args: &Args, network: &NetworkName, settings: &Settings) -> Result<Columns, Error> {
-    super::pause::known(network, &settings.deliver)?;
-    let delimiter = u8::try_from(args.delimiter);
-    // A webhook counts nothing: its amounts are the stores'.
-    let destination = settings.record.destinations.get(network);
-    let no_currency = || Error::NoCurrency(network.clone());
-    let currency: Currency = destination.ok_or_else(no_currency)?.currency;
-    Ok(Columns {
-        order: args.order_column.clone(),
-        amount: args.amount_column.clone(),
-        format: args.number_format,
-        delimiter: delimiter.map_err(|_wide| Error::Delimiter(args.delimiter))?,
-        currency,
-    })
-}
-
 /// Every postback that only the shadow holds, the oldest first.
 async fn shadowed(args: &Args, ledger: &Ledger) -> Result<Vec<Postback>, Error> {
-    let meant = |one: &Postback| {
-        one.doubt == Some(Doubt::Shadow)
-            && args
-                .network
-                .as_ref()
-                .is_none_or(|name| one.destination == *name)
-            && args.since.is_none_or(|since| one.at >= since)
-            && args.until.is_none_or(|until| one.at < until)
+    let filter = PostbackFilter {
+        destination: args.network.clone(),
+        since: args.since,
+        until: args.until,
+        ..PostbackFilter::in_state(State::Held)
     };
-    let (mut all, mut last): (Vec<Postback>, PostbackId) = (Vec::new(), 0);
-    loop {
-        let page = ledger.held(last, LIST).await?;
-        let Some(newest) = page.last() else {
-            return Ok(all);
-        };
-        last = newest.id;
-        all.extend(page.into_iter().filter(meant));
+    let (mut all, mut after) = (Vec::new(), Some(0));
+    while let Some(last) = after {
+        let page = ledger.postbacks_after(filter.clone(), last, LIST).await?;
+        all.extend(page.rows.into_iter().filter(is_shadowed));
+        after = page.next;
     }
+    Ok(all)
 }
 
 fn reports(shadowed: &[Postback]) -> Vec<Report> {
@@ -240,7 +213,7 @@ fn compared(against: &Comparison, out: &mut dyn io::Write) -> Result<(), Error> 
         rows.push([
             one.order.clone(),
             "only here".to_owned(),
-            one.amount.to_string(),
+            number(one.amount),
             String::new(),
             String::new(),
         ]);
@@ -251,26 +224,25 @@ fn compared(against: &Comparison, out: &mut dyn io::Write) -> Result<(), Error> 
             one.order.clone(),
             "only there".to_owned(),
             String::new(),
-            one.amount.to_string(),
+            number(one.amount),
             known,
         ]);
     }
     for one in differing {
-        let times = if one.times > 1 {
-            format!("{} rows there", one.times)
-        } else {
-            String::new()
-        };
         rows.push([
             one.order.clone(),
             "differs".to_owned(),
-            one.here.to_string(),
-            one.there.to_string(),
-            times,
+            number(one.here),
+            number(one.there),
+            one.note.clone(),
         ]);
     }
     if !rows.is_empty() {
         table(out, ["ORDER", "", "HERE", "THERE", ""], &rows)?;
     }
     Ok(())
+}
+
+fn number(amount: Option<Decimal>) -> String {
+    amount.map_or_else(|| "unknown".to_owned(), |amount| amount.to_string())
 }

@@ -131,6 +131,24 @@ pub(super) async fn run(
     settle(action, moved.len(), &refused, (as_json, out))
 }
 
+/// Does it with these; what moved, and what did not.
+pub(super) async fn all(
+    (action, reason, actor): (Action, Reason, Actor),
+    ids: Vec<PostbackId>,
+    ledger: &Ledger,
+    hand: &Hand,
+) -> Result<(Vec<Moved>, Vec<Refusal>), Error> {
+    let steer = Steer {
+        which: Which::These(ids),
+        action,
+        from: action.usual(),
+        reason,
+        actor,
+        send_after: hand.send_after.clone(),
+    };
+    Ok(apart(ledger.steer(steer, hand.now).await?))
+}
+
 fn apart(steered: Vec<Steered>) -> (Vec<Moved>, Vec<Refusal>) {
     let (mut moved, mut refused) = (Vec::new(), Vec::new());
     for Steered { done, .. } in steered {
@@ -270,7 +288,7 @@ fn settle(
 }
 
 /// Why not, and what the operator can do.
-fn words(action: Action, refusal: Refusal) -> String {
+pub(super) fn words(action: Action, refusal: Refusal) -> String {
     let Refusal::State { state, .. } = refusal else {
         return refusal.to_string();
     };

@@ -74,6 +74,7 @@ impl Filter {
             value: pair.map(|Pair(name, value)| (name, value)),
             order: self.order.clone(),
             held_before: None,
+            numbers: Vec::new(),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::row::{to_json, to_word};
 use crate::clock::Time;
 use crate::name::{Namespace, NetworkName, StoreName};
 use crate::order::{Doubt, OrderId};
-use crate::postback::State;
+use crate::postback::{PostbackId, State};
 
 /// Which orders to list; everything stated must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct OrderFilter {
     pub standing: Option<&'static str>,
     /// First seen at or after.
     pub since: Option<Time>,
+    /// First seen before.
+    pub until: Option<Time>,
 }
 
 /// Which postbacks are meant; everything stated must hold.
@@ -41,6 +43,8 @@ pub struct PostbackFilter {
     pub order: Option<OrderId>,
     /// Held since this moment or longer.
     pub held_before: Option<Time>,
+    /// One of these numbers; of any if there is none.
+    pub numbers: Vec<PostbackId>,
 }
 
 /// What a condition is given.
@@ -73,17 +77,18 @@ impl PostbackFilter {
         }
     }
 
-    /// The condition that has no value; none if every state is meant.
-    pub(super) fn states(&self) -> Option<String> {
-        if self.states.is_empty() {
-            return None;
-        }
-        let words: Vec<_> = self
-            .states
-            .iter()
-            .map(|state| format!("'{state}'"))
-            .collect();
-        Some(format!("postbacks.state IN ({})", words.join(", ")))
+    /// The conditions that have no value.
+    pub(super) fn lists(&self) -> Vec<String> {
+        let states = self.states.iter().map(|state| format!("'{state}'"));
+        let numbers = self.numbers.iter().map(PostbackId::to_string);
+        [
+            ("postbacks.state", states.collect::<Vec<_>>()),
+            ("postbacks.id", numbers.collect()),
+        ]
+        .into_iter()
+        .filter(|(_, words)| !words.is_empty())
+        .map(|(column, words)| format!("{column} IN ({})", words.join(", ")))
+        .collect()
     }
 
     pub(super) fn conditions(&self) -> Result<Vec<Condition>, Error> {

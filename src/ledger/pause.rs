@@ -9,7 +9,6 @@ use super::{Engine, Ledger};
 use crate::actor::Actor;
 use crate::clock::Time;
 use crate::name::NetworkName;
-use crate::postback::{Postback, PostbackId};
 
 /// One destination rests on somebody's word. Its postbacks stay due; no attempt at one begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -65,17 +64,6 @@ impl Ledger {
         match &*self.engine {
             Engine::Sqlite(sqlite) => sqlite.unsettled().await,
             Engine::Postgres(postgres) => postgres.unsettled().await,
-        }
-    }
-
-    /// Held postbacks, in the order of their numbers, those after this one: at most `limit` and [`super::LIST`].
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn held(&self, after: PostbackId, limit: usize) -> Result<Vec<Postback>, Error> {
-        match &*self.engine {
-            Engine::Sqlite(sqlite) => sqlite.held(after, limit).await,
-            Engine::Postgres(postgres) => postgres.held(after, limit).await,
         }
     }
 

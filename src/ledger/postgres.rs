@@ -34,6 +34,7 @@ use work::{Job, Pace, Work};
 use writer::Writer;
 
 mod back;
+mod books;
 mod clock;
 mod connection;
 mod custody;

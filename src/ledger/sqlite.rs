@@ -25,6 +25,7 @@ use crate::postback::{AttemptId, Postback, PostbackId, State};
 use crate::session::Mark;
 
 mod back;
+mod books;
 mod custody;
 mod enter;
 mod find;

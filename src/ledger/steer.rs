@@ -40,17 +40,20 @@ pub enum Action {
     Accept,
     /// What was held is owed to nobody.
     Refuse,
+    /// The network does not count it, as the operator knows from elsewhere.
+    Reject,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Resend,
         Self::Hold,
         Self::Release,
         Self::Cancel,
         Self::Accept,
         Self::Refuse,
+        Self::Reject,
     ];
 
     /// The states from which it is ever done. An open attempt is never interfered with.
@@ -68,14 +71,21 @@ impl Action {
             Self::Release | Self::Refuse => &[State::Held],
             Self::Cancel => &[State::Due, State::Held, State::Unclear, State::Dead],
             Self::Accept => &[State::Unclear, State::Dead, State::Rejected, State::Held],
+            Self::Reject => &[
+                State::Unclear,
+                State::Dead,
+                State::Accepted,
+                State::Duplicate,
+            ],
         }
     }
 
     /// Those from which it is done where nobody insists: what the network has is not sent again.
     pub fn usual(self) -> Vec<State> {
         let counted = |state: &State| matches!(state, State::Accepted | State::Duplicate);
+        let again = |state: &State| self == Self::Resend && counted(state);
         let states = self.states().iter().copied();
-        states.filter(|state| !counted(state)).collect()
+        states.filter(|state| !again(state)).collect()
     }
 
     /// What it makes of a postback.
@@ -85,6 +95,7 @@ impl Action {
             Self::Hold => State::Held,
             Self::Cancel | Self::Refuse => State::Dead,
             Self::Accept => State::Accepted,
+            Self::Reject => State::Rejected,
         }
     }
 
@@ -97,6 +108,7 @@ impl Action {
             Self::Cancel => "cancelled",
             Self::Accept => "accepted",
             Self::Refuse => "refused",
+            Self::Reject => "rejected",
         }
     }
 
@@ -104,6 +116,7 @@ impl Action {
     const fn words(self) -> &'static str {
         match self {
             Self::Accept => "the network has it",
+            Self::Reject => "the network does not count it",
             other => other.done(),
         }
     }
@@ -182,16 +195,22 @@ impl Refusal {
 }
 
 impl Steer {
-    /// The postback as it stands afterwards.
-    pub(super) fn moved(&self, was: &Postback, now: Time) -> Result<Postback, Refusal> {
+    /// Why this postback is not steered so; none if it is.
+    pub fn refuses(&self, was: &Postback) -> Option<Refusal> {
         let (id, state) = (was.id, was.state);
         if !self.action.states().contains(&state) || !self.from.contains(&state) {
-            return Err(Refusal::State { id, state });
+            return Some(Refusal::State { id, state });
+        }
+        let unsendable = self.action.becomes() == State::Due && was.amount.is_none();
+        unsendable.then_some(Refusal::NoAmount(id))
+    }
+
+    /// The postback as it stands afterwards.
+    pub(super) fn moved(&self, was: &Postback, now: Time) -> Result<Postback, Refusal> {
+        if let Some(refusal) = self.refuses(was) {
+            return Err(refusal);
         }
         let state = self.action.becomes();
-        if state == State::Due && was.amount.is_none() {
-            return Err(Refusal::NoAmount(id));
-        }
         Ok(Postback {
             state,
             due: (state == State::Due).then(|| self.due(was, now)),

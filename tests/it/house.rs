@@ -1,4 +1,8 @@
-//! The house limits: a file is one idea, says which, and fits on a few screens.
+//! The house limits: a file is one idea, says which, and fits on a few screens; a suite's script can be run.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use crate::support::sources;
 
@@ -21,4 +25,23 @@ fn every_file_says_what_it_is_and_stays_small() {
         .flatten()
         .collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// A script that lost its bit runs nowhere but where somebody calls its interpreter by hand.
+#[test]
+fn every_script_of_the_suites_is_executable() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let suites = fs::read_to_string(root.join("tests/system.sh")).unwrap();
+    let scripts: Vec<&str> = suites
+        .split_whitespace()
+        .filter(|word| word.starts_with("tests/") && word.ends_with(".py"))
+        .collect();
+    assert!(scripts.len() > 8, "{scripts:?}");
+    for script in scripts {
+        let mode = fs::metadata(root.join(script))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o111, 0o111, "chmod +x {script}");
+    }
 }

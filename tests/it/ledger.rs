@@ -3,6 +3,7 @@
 
 mod aside;
 mod back;
+mod books;
 mod contended;
 mod custody;
 mod keep;

@@ -1,5 +1,6 @@
 //! The operator's commands over the ledger.
 
+mod reconcile;
 mod shadow;
 mod steering;
 

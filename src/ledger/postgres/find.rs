@@ -5,6 +5,7 @@ use tokio_postgres::types::ToSql;
 
 use super::connection::Connection;
 use super::enter;
+use crate::clock::Time;
 use crate::ledger::error::Error;
 use crate::ledger::filter::{Given, OrderFilter, PostbackFilter};
 use crate::ledger::row::{self, Columns as _};
@@ -19,19 +20,6 @@ const HISTORY: usize = 1000;
 /// Orders that are asked for without waiting for each other.
 const TOGETHER: usize = 200;
 
-pub(super) async fn held(
-    db: &Connection,
-    after: PostbackId,
-    limit: usize,
-) -> Result<Vec<Postback>, Error> {
-    let sql = format!(
-        "SELECT {} WHERE state = 'held' AND postbacks.id > $1 ORDER BY postbacks.id LIMIT $2",
-        row::POSTBACK
-    );
-    let rows = db.rows(&sql, &[&after, &bounded(limit)]).await?;
-    rows.iter().map(|row| row::postback(row)).collect()
-}
-
 pub(super) async fn unsettled(db: &Connection) -> Result<Vec<Unsettled>, Error> {
     let rows = db.rows(Unsettled::SQL, &[]).await?;
     rows.iter().map(|row| Unsettled::read(row)).collect()
@@ -42,27 +30,17 @@ pub(super) async fn orders(
     filter: OrderFilter,
     limit: usize,
 ) -> Result<Vec<Order>, Error> {
-    let mut asked = Asked::default();
-    asked.is(
-        "namespace = ?",
-        filter.namespace.map(|name| name.as_str().to_owned()),
-    );
-    asked.is(
-        "store = ?",
-        filter.store.map(|name| name.as_str().to_owned()),
-    );
-    asked.is("standing = ?", filter.standing.map(str::to_owned));
-    asked.is("at >= ?", filter.since.map(crate::clock::Time::millis));
-    let clause = asked.clause;
-    asked.values.push(Box::new(bounded(limit)));
-    let last = asked.values.len();
+    let mut asked = Asked::of_orders(filter);
+    let last = asked.value(bounded(limit));
+    let clause = &asked.clause;
     let sql = format!("SELECT id FROM orders{clause} ORDER BY at DESC, id DESC LIMIT ${last}");
-    let ids: Vec<i64> = db
-        .rows(&sql, &given(&asked.values))
-        .await?
-        .iter()
-        .map(|row| row.number("id"))
-        .collect::<Result<_, _>>()?;
+    let ids = db.rows(&sql, &given(&asked.values)).await?;
+    let ids = ids.iter().map(|row| row.number("id"));
+    read(db, &ids.collect::<Result<Vec<_>, _>>()?).await
+}
+
+/// The orders of these rows, in their order.
+pub(super) async fn read(db: &Connection, ids: &[i64]) -> Result<Vec<Order>, Error> {
     let mut orders = Vec::with_capacity(ids.len());
     for ids in ids.chunks(TOGETHER) {
         let found = join_all(ids.iter().map(|id| enter::order(db, *id))).await;
@@ -78,17 +56,9 @@ pub(super) async fn postbacks(
     filter: PostbackFilter,
     limit: usize,
 ) -> Result<Vec<Postback>, Error> {
-    let mut asked = Asked::default();
-    asked.stated(filter.states());
-    for (condition, given) in filter.conditions()? {
-        match given {
-            Given::Text(text) => asked.is(condition, Some(text)),
-            Given::Number(number) => asked.is(condition, Some(number)),
-        }
-    }
-    let (columns, clause) = (row::POSTBACK, asked.clause);
-    asked.values.push(Box::new(bounded(limit)));
-    let last = asked.values.len();
+    let mut asked = Asked::of_postbacks(&filter)?;
+    let last = asked.value(bounded(limit));
+    let (columns, clause) = (row::POSTBACK, &asked.clause);
     let sql = format!("SELECT {columns}{clause} ORDER BY postbacks.id DESC LIMIT ${last}");
     let rows = db.rows(&sql, &given(&asked.values)).await?;
     rows.iter().map(|row| row::postback(row)).collect()
@@ -98,16 +68,50 @@ type Param = Box<dyn ToSql + Sync>;
 
 /// What is asked of a list, as far as it is stated. A condition has `?` where its value belongs.
 #[derive(Default)]
-struct Asked {
-    clause: String,
-    values: Vec<Param>,
+pub(super) struct Asked {
+    pub(super) clause: String,
+    pub(super) values: Vec<Param>,
 }
 
 impl Asked {
-    fn is(&mut self, condition: &str, value: Option<impl ToSql + Sync + 'static>) {
-        let Some(value) = value else { return };
+    pub(super) fn of_orders(filter: OrderFilter) -> Self {
+        let mut asked = Self::default();
+        let namespace = filter.namespace;
+        asked.is(
+            "namespace = ?",
+            namespace.map(|name| name.as_str().to_owned()),
+        );
+        let store = filter.store;
+        asked.is("store = ?", store.map(|name| name.as_str().to_owned()));
+        asked.is("standing = ?", filter.standing.map(str::to_owned));
+        asked.is("at >= ?", filter.since.map(Time::millis));
+        asked.is("at < ?", filter.until.map(Time::millis));
+        asked
+    }
+
+    pub(super) fn of_postbacks(filter: &PostbackFilter) -> Result<Self, Error> {
+        let mut asked = Self::default();
+        for list in filter.lists() {
+            asked.stated(Some(list));
+        }
+        for (condition, given) in filter.conditions()? {
+            match given {
+                Given::Text(text) => asked.is(condition, Some(text)),
+                Given::Number(number) => asked.is(condition, Some(number)),
+            }
+        }
+        Ok(asked)
+    }
+
+    /// One more value without a condition of its own; its place.
+    pub(super) fn value(&mut self, value: impl ToSql + Sync + 'static) -> usize {
         self.values.push(Box::new(value));
-        let place = self.values.len();
+        self.values.len()
+    }
+
+    pub(super) fn is(&mut self, condition: &str, value: Option<impl ToSql + Sync + 'static>) {
+        let Some(value) = value else { return };
+        let place = self.value(value);
         self.stated(Some(condition.replace('?', &format!("${place}"))));
     }
 
@@ -124,7 +128,7 @@ impl Asked {
     }
 }
 
-fn given(values: &[Param]) -> Vec<&(dyn ToSql + Sync)> {
+pub(super) fn given(values: &[Param]) -> Vec<&(dyn ToSql + Sync)> {
     values.iter().map(AsRef::as_ref).collect()
 }
 

@@ -13,7 +13,6 @@ use crate::ledger::error::Error;
 use crate::ledger::pause::{self, PAUSE, PAUSED, Pause, WENT};
 use crate::ledger::story::Unsettled;
 use crate::name::NetworkName;
-use crate::postback::{Postback, PostbackId};
 
 impl Postgres {
     pub(in crate::ledger) async fn pause(&self, pause: Pause) -> Result<Option<Pause>, Error> {
@@ -49,15 +48,6 @@ impl Postgres {
 
     pub(in crate::ledger) async fn pauses(&self) -> Result<Vec<Pause>, Error> {
         self.look(async |db: &Connection| all(db).await).await
-    }
-
-    pub(in crate::ledger) async fn held(
-        &self,
-        after: PostbackId,
-        limit: usize,
-    ) -> Result<Vec<Postback>, Error> {
-        self.look(async move |db: &Connection| find::held(db, after, limit).await)
-            .await
     }
 
     pub(in crate::ledger) async fn unsettled(&self) -> Result<Vec<Unsettled>, Error> {

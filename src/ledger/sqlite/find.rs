@@ -4,6 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::enter;
+use crate::clock::Time;
 use crate::ledger::error::Error;
 use crate::ledger::filter::{Given, OrderFilter, PostbackFilter};
 use crate::ledger::row;
@@ -14,20 +15,6 @@ use crate::postback::{Postback, PostbackId, State};
 
 /// Attempts and changes shown of one thing; the newest.
 const HISTORY: usize = 1000;
-
-pub(super) fn held(
-    db: &Connection,
-    after: PostbackId,
-    limit: usize,
-) -> Result<Vec<Postback>, Error> {
-    let sql = format!(
-        "SELECT {} WHERE state = 'held' AND postbacks.id > ?1 ORDER BY postbacks.id LIMIT ?2",
-        row::POSTBACK
-    );
-    db.prepare_cached(&sql)?
-        .query_and_then(params![after, bounded(limit)], |row| row::postback(row))?
-        .collect()
-}
 
 pub(super) fn unsettled(db: &Connection) -> Result<Vec<Unsettled>, Error> {
     db.prepare_cached(Unsettled::SQL)?
@@ -40,20 +27,7 @@ pub(super) fn orders(
     filter: &OrderFilter,
     limit: usize,
 ) -> Result<Vec<Order>, Error> {
-    let mut asked = Asked::default();
-    asked.is(
-        "namespace = ?",
-        filter
-            .namespace
-            .as_ref()
-            .map(|name| name.as_str().to_owned()),
-    );
-    asked.is(
-        "store = ?",
-        filter.store.as_ref().map(|name| name.as_str().to_owned()),
-    );
-    asked.is("standing = ?", filter.standing.map(str::to_owned));
-    asked.is("at >= ?", filter.since.map(crate::clock::Time::millis));
+    let asked = Asked::of_orders(filter);
     let sql = format!(
         "SELECT id FROM orders{} ORDER BY at DESC, id DESC LIMIT ?",
         asked.clause
@@ -72,15 +46,7 @@ pub(super) fn postbacks(
     filter: &PostbackFilter,
     limit: usize,
 ) -> Result<Vec<Postback>, Error> {
-    let mut asked = Asked::default();
-    asked.stated(filter.states());
-    for (condition, given) in filter.conditions()? {
-        let value = match given {
-            Given::Text(text) => Value::from(text),
-            Given::Number(number) => Value::from(number),
-        };
-        asked.is(condition, Some(value));
-    }
+    let asked = Asked::of_postbacks(filter)?;
     let (columns, clause) = (row::POSTBACK, &asked.clause);
     let sql = format!("SELECT {columns}{clause} ORDER BY postbacks.id DESC LIMIT ?");
     db.prepare_cached(&sql)?
@@ -92,13 +58,43 @@ pub(super) fn postbacks(
 
 /// What is asked of a list, as far as it is stated.
 #[derive(Default)]
-struct Asked {
-    clause: String,
+pub(super) struct Asked {
+    pub(super) clause: String,
     values: Vec<Value>,
 }
 
 impl Asked {
-    fn is(&mut self, condition: &str, value: Option<impl Into<Value>>) {
+    pub(super) fn of_orders(filter: &OrderFilter) -> Self {
+        let mut asked = Self::default();
+        let namespace = filter.namespace.as_ref();
+        asked.is(
+            "namespace = ?",
+            namespace.map(|name| name.as_str().to_owned()),
+        );
+        let store = filter.store.as_ref();
+        asked.is("store = ?", store.map(|name| name.as_str().to_owned()));
+        asked.is("standing = ?", filter.standing.map(str::to_owned));
+        asked.is("at >= ?", filter.since.map(Time::millis));
+        asked.is("at < ?", filter.until.map(Time::millis));
+        asked
+    }
+
+    pub(super) fn of_postbacks(filter: &PostbackFilter) -> Result<Self, Error> {
+        let mut asked = Self::default();
+        for list in filter.lists() {
+            asked.stated(Some(list));
+        }
+        for (condition, given) in filter.conditions()? {
+            let value = match given {
+                Given::Text(text) => Value::from(text),
+                Given::Number(number) => Value::from(number),
+            };
+            asked.is(condition, Some(value));
+        }
+        Ok(asked)
+    }
+
+    pub(super) fn is(&mut self, condition: &str, value: Option<impl Into<Value>>) {
         let Some(value) = value else { return };
         self.stated(Some(condition.to_owned()));
         self.values.push(value.into());
@@ -116,7 +112,7 @@ impl Asked {
         self.clause.push_str(&condition);
     }
 
-    fn values(self, limit: usize) -> Vec<Value> {
+    pub(super) fn values(self, limit: usize) -> Vec<Value> {
         let mut values = self.values;
         values.push(bounded(limit).into());
         values

@@ -9,7 +9,6 @@ use crate::ledger::error::Error;
 use crate::ledger::pause::{self, PAUSE, PAUSED, Pause, WENT};
 use crate::ledger::story::Unsettled;
 use crate::name::NetworkName;
-use crate::postback::{Postback, PostbackId};
 
 impl Sqlite {
     pub(in crate::ledger) async fn pause(&self, pause: Pause) -> Result<Option<Pause>, Error> {
@@ -28,14 +27,6 @@ impl Sqlite {
 
     pub(in crate::ledger) async fn pauses(&self) -> Result<Vec<Pause>, Error> {
         self.look(all).await
-    }
-
-    pub(in crate::ledger) async fn held(
-        &self,
-        after: PostbackId,
-        limit: usize,
-    ) -> Result<Vec<Postback>, Error> {
-        self.look(move |db| find::held(db, after, limit)).await
     }
 
     pub(in crate::ledger) async fn unsettled(&self) -> Result<Vec<Unsettled>, Error> {

@@ -11,7 +11,7 @@ use refgate::postback::{Outcome, Postback, PostbackId, State, Verdict};
 use crate::support::sale::{LEASE, NOW, aspire, candidate, later, open, settlement, steer, usd};
 
 /// What each action makes of each state, as docs/operating.md draws it.
-const EDGES: [(Action, &[State], State); 6] = [
+const EDGES: [(Action, &[State], State); 7] = [
     (
         Action::Resend,
         &[
@@ -37,6 +37,16 @@ const EDGES: [(Action, &[State], State); 6] = [
         State::Accepted,
     ),
     (Action::Refuse, &[State::Held], State::Dead),
+    (
+        Action::Reject,
+        &[
+            State::Accepted,
+            State::Duplicate,
+            State::Unclear,
+            State::Dead,
+        ],
+        State::Rejected,
+    ),
 ];
 
 /// Where a postback can be brought.

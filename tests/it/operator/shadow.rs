@@ -121,7 +121,7 @@ async fn it_says_what_only_one_side_has_and_what_differs() {
         "1003 only here 1000.50",
         "1004 only there 9000.00 credited: last click, of aspire",
         "1006 only there 5.00 organic: no click came with it",
-        "1002 differs 30.00 29.00",
+        "1002 differs 30.00 29.00 the amount",
         "1005 differs 10.00 20 2 rows there",
     ] {
         assert!(
@@ -143,14 +143,17 @@ async fn a_file_that_cannot_be_used_says_why_and_where() {
     let file = dir.path().join("network.csv");
     for (text, said) in [
         (
-            "order_id;amount\n1;2\n",
-            "it has no column \"order_id\", only order_id;amount",
+            "id;amount\n1;2\n",
+            "no column of it is known to be the order's id, of id, amount: name it with --order-column",
         ),
         (
-            "order_id,amount\n1,2\n1001,many\n",
-            "line 3, column \"amount\": \"many\" is no amount",
+            "order_id;amount\n1;2\n1001;many\n",
+            "line 3: \"many\" is no amount like 1,234.56",
         ),
-        ("order_id,amount\n1\n", "it cannot be read as CSV"),
+        (
+            "order_id,amount\n1\n",
+            "line 2 has 1 cells where the first line names 2 columns",
+        ),
     ] {
         std::fs::write(&file, text).unwrap();
         let words = ["--network", "aspire", "--against", file.to_str().unwrap()];
