@@ -260,9 +260,9 @@ impl Cli {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        if let Command::Ledger(ledger::Command::Downgrade) = &self.command {
+        if let Command::Ledger(ledger::Command::Downgrade(args)) = &self.command {
             // Nobody may have it open.
-            let stepping = ledger::downgrade(&settings, self.json, out);
+            let stepping = ledger::downgrade(args, &settings, self.json, out);
             return Ok(runtime.block_on(stepping)?);
         }
         let ledger =

@@ -40,7 +40,7 @@ pub fn csv(text: &str) -> String {
     format!("\"{mark}{}\"", inert(text).replace('"', "\"\""))
 }
 
-/// What [`csv`] was given, of the cell as a reader of CSV has it; what it escaped stays so.
+/// What [`csv()`] was given, of the cell as a reader of CSV has it; what it escaped stays so.
 pub fn from_csv(cell: &str) -> &str {
     let rest = cell.strip_prefix('\'');
     rest.filter(|rest| is_formula(rest)).unwrap_or(cell)

@@ -102,7 +102,7 @@ pub use steer::{Action, BATCH, Moved, Refusal, Steer, Steered, Which};
 pub use story::{
     Counts, Durability, Entered, Seen, Settlement, Story, Told, Transition, Unsettled,
 };
-pub use version::SteppedBack;
+pub use version::{Renamed, SteppedBack};
 
 /// The schema this refgate writes.
 pub const SCHEMA: i64 = 3;

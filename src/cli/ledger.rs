@@ -9,6 +9,7 @@ use crate::actor::{Actor, Reason};
 use crate::clock::Time;
 use crate::config::Settings;
 use crate::ledger::{Backup, Compacted, Custody, Deed, Ledger, SteppedBack};
+use crate::record::spool::Spool;
 
 /// What is done with the ledger.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -28,7 +29,15 @@ pub enum Command {
     /// meanwhile and is not in it may be sent again: compare with the networks first.
     Accept(Accept),
     /// Take it back by one version, for the refgate before this one; end this one first
-    Downgrade,
+    Downgrade(Downgrade),
+}
+
+/// Whether it is meant.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Downgrade {
+    /// Do it. Without it what would be done is shown, and nothing is done
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Why it is right.
@@ -64,49 +73,80 @@ pub async fn run(
             let actor = who(&args.by);
             accept(args, (settings, ledger), actor, as_json, out).await
         }
-        Command::Downgrade => downgrade(settings, as_json, out).await,
+        Command::Downgrade(args) => downgrade(args, settings, as_json, out).await,
     }
 }
 
-/// Takes the ledger back by one version.
+/// Takes the ledger back by one version, or says what that would come to.
 ///
 /// # Errors
-/// The ledger's, or the output's.
+/// Orders wait in the spool, which the older refgate may not read; the ledger's, or the output's.
 pub async fn downgrade(
+    args: &Downgrade,
     settings: &Settings,
     as_json: bool,
     out: &mut dyn io::Write,
 ) -> Result<(), Error> {
-    let stepped = Ledger::step_back(&settings.ledger).await?;
-    if as_json {
-        return json(out, &stepped);
+    let keys = settings.capture.keys.clone();
+    let spool = Spool::new(settings.record.spool.clone(), keys);
+    let waiting = spool.waiting().map_err(Error::Spool)?;
+    if waiting > 0 {
+        return Err(Error::Spooled(waiting));
     }
-    let SteppedBack {
-        from,
-        to,
-        known_orders,
-        pauses,
-    } = stepped;
+    let stepped = Ledger::step_back(&settings.ledger, args.yes).await?;
+    if as_json {
+        let done = args.yes;
+        return json(out, &serde_json::json!({ "done": done, "step": stepped }));
+    }
+    tell_stepped(&stepped, args.yes, out)
+}
+
+fn tell_stepped(stepped: &SteppedBack, done: bool, out: &mut dyn io::Write) -> Result<(), Error> {
+    let SteppedBack { from, to, .. } = stepped;
+    match done {
+        true => writeln!(
+            out,
+            "The ledger was of version {from} and is of version {to}: the refgate before this one can use it."
+        )?,
+        false => writeln!(
+            out,
+            "The ledger is of version {from}, and would be of version {to}, for the refgate before this one:"
+        )?,
+    }
+    for doubt in &stepped.doubts {
+        let (count, of, was) = (doubt.count, &doubt.of, inert(&doubt.was));
+        writeln!(
+            out,
+            "- It knows no `{was}`: {count} {of} held so are held as `{}` there, and as `{was}` again when it is brought up to date.",
+            doubt.becomes
+        )?;
+    }
+    for (count, words) in [
+        (
+            stepped.known_orders,
+            "orders are known without their row, which it does not look at: a confirmation of one is a new order to it",
+        ),
+        (stepped.pauses, "destinations are paused: it sends to them"),
+        (
+            stepped.webhooks,
+            "postbacks to webhooks are due: it knows no webhooks, and holds them until you release or cancel them",
+        ),
+    ] {
+        if count > 0 {
+            writeln!(out, "- {count} {words}.")?;
+        }
+    }
     writeln!(
         out,
-        "The ledger was of version {from} and is of version {to}: the refgate before this one can use it."
+        "- It asks for no proof that a visit bought, and has no guard: it credits what this one would hold."
     )?;
-    if known_orders > 0 {
-        writeln!(
-            out,
-            "It does not look at the {known_orders} orders that are known without their row: a confirmation of one is a new order to it."
-        )?;
-    }
-    if pauses > 0 {
-        writeln!(
-            out,
-            "It sends to the {pauses} destinations that are paused."
-        )?;
-    }
     writeln!(
         out,
         "What version {from} added stays in it, and is found again when it is brought up to date."
     )?;
+    if !done {
+        writeln!(out, "Nothing was done. With --yes it is.")?;
+    }
     Ok(())
 }
 

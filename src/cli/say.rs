@@ -71,6 +71,11 @@ pub enum Error {
     /// Files of the spool were not imported; each was told.
     #[error("not imported: {0} of the spool's files")]
     Kept(usize),
+    /// Orders wait in the spool, in a form that the refgate before this one may not read.
+    #[error(
+        "{0} orders wait in the spool, and the refgate before this one may not read them: `refgate import` enters them"
+    )]
+    Spooled(usize),
     /// The spool's directory cannot be read.
     #[error("cannot read the spool")]
     Spool(#[source] io::Error),

@@ -114,6 +114,14 @@ pub enum Error {
         /// By what that is seen.
         why: String,
     },
+    /// Nothing is sent by the ledger, and an older refgate would not obey that.
+    #[error(
+        "the ledger is not accepted: {why}. The refgate before this one would send what is due in it: say `refgate ledger accept --reason …` first, if it is right"
+    )]
+    Unaccepted {
+        /// Why not.
+        why: String,
+    },
     /// What is asked is for the database's own tools.
     #[error("PostgreSQL does that itself: {how}")]
     OwnTools {

@@ -34,6 +34,7 @@ use reader::Look;
 use work::{Entry, Job, Pace, Work};
 use writer::Writer;
 
+mod back;
 mod books;
 mod clock;
 mod connection;
@@ -139,9 +140,9 @@ impl Postgres {
     }
 
     /// No older refgate must run on it yet, and none of this version any more.
-    pub(super) async fn step_back(server: &Server) -> Result<SteppedBack, Error> {
+    pub(super) async fn step_back(server: &Server, sure: bool) -> Result<SteppedBack, Error> {
         let (connection, _known) = aside(server).await?;
-        let stepped = tables::step_back(&connection).await;
+        let stepped = back::step_back(&connection, sure).await;
         connection.close().await;
         stepped
     }

@@ -186,6 +186,12 @@ pub(super) fn order_key(row: &dyn Columns) -> Result<OrderKey, Error> {
     })
 }
 
+/// How many there are, as a column `count` says.
+pub(super) fn count(row: &dyn Columns) -> Result<u64, Error> {
+    let count = row.number("count")?;
+    u64::try_from(count).map_err(|error| unreadable("count", error))
+}
+
 pub(super) fn destination(row: &dyn Columns) -> Result<NetworkName, Error> {
     parse(row, "destination", "postbacks.destination")
 }

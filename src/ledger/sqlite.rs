@@ -24,6 +24,7 @@ use crate::order::{Candidate, Order, OrderId};
 use crate::postback::{AttemptId, Postback, PostbackId, State};
 use crate::session::Mark;
 
+mod back;
 mod books;
 mod custody;
 mod enter;
@@ -75,13 +76,13 @@ impl Sqlite {
     }
 
     /// Nobody may run on it meanwhile.
-    pub(super) fn step_back(path: &Path) -> Result<SteppedBack, Error> {
+    pub(super) fn step_back(path: &Path, sure: bool) -> Result<SteppedBack, Error> {
         let path = open::resolve(path);
         if !path.exists() {
             return Err(Error::Missing { path });
         }
         let _alone = owner::own(&path)?;
-        open::step_back(&path)
+        back::step_back(&path, sure)
     }
 
     pub(super) async fn enter(

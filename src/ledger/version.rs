@@ -9,11 +9,13 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::postgres::Postgres;
+use super::row::{self, Columns, unreadable};
 use super::sqlite::Sqlite;
 use super::{Ledger, Settings};
+use crate::order::Doubt;
 
-/// What a step back came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// What a step back came to, or would come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SteppedBack {
     /// The version that it was.
     pub from: i64,
@@ -23,18 +25,121 @@ pub struct SteppedBack {
     pub known_orders: u64,
     /// Destinations that rest on somebody's word: the older refgate sends to them.
     pub pauses: u64,
+    /// Due postbacks to webhooks: the older refgate knows none, and holds them.
+    pub webhooks: u64,
+    /// Doubts that the older refgate has no word for. They are themselves again when the ledger is brought up to date.
+    pub doubts: Vec<Renamed>,
+}
+
+/// Rows whose word is another one for the version before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Renamed {
+    /// Of which table: `orders` or `postbacks`.
+    pub of: String,
+    /// The doubt by which they are held.
+    pub was: String,
+    /// The one that the older refgate reads.
+    pub becomes: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
+/// A doubt in the words of version 2 (PostgreSQL: 1), which had eight. What it has none for waits as `unproven`: by itself
+/// nothing becomes of that there, and why it waits stands beside it in words.
+const fn before(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::Unreadable => "unreadable",
+        Doubt::Differs => "differs",
+        Doubt::CurrencyContradicts => "currency_contradicts",
+        Doubt::NoRate => "no_rate",
+        Doubt::OverMaxAmount => "over_max_amount",
+        Doubt::NotPositive => "not_positive",
+        Doubt::Shadow => "dry_run",
+        Doubt::Unproven
+        | Doubt::TooYoung
+        | Doubt::TooMany
+        | Doubt::ManyNetworks
+        | Doubt::Blocked
+        | Doubt::IdReused
+        | Doubt::Operator => "unproven",
+    }
+}
+
+/// The statements of the step back and of the way up again, for both engines.
+pub(super) mod sql {
+    /// What [`super::renamed`] reads.
+    pub(in crate::ledger) const HELD: &str = "SELECT 'orders' AS kind, doubt, count(*) AS count
+        FROM orders WHERE standing = 'held' GROUP BY doubt
+        UNION ALL SELECT 'postbacks' AS kind, doubt, count(*) AS count
+        FROM postbacks WHERE state = 'held' AND doubt IS NOT NULL GROUP BY doubt ORDER BY kind, doubt";
+
+    /// Due postbacks of other events than a network's.
+    pub(in crate::ledger) const WEBHOOKS: &str =
+        "SELECT count(*) AS count FROM postbacks WHERE state = 'due' AND event <> 'sale'";
+
+    /// Where the words stand meanwhile.
+    pub(in crate::ledger) const KEPT: &str = "CREATE TABLE IF NOT EXISTS stepped_back (
+        kind TEXT NOT NULL, id BIGINT NOT NULL, was TEXT NOT NULL, became TEXT NOT NULL, PRIMARY KEY (kind, id))";
+
+    /// Another word for a doubt of orders, of postbacks: with the new one and the old one.
+    pub(in crate::ledger) const RENAME: [(&str, [&str; 2]); 2] = [
+        (
+            "orders",
+            [
+                "INSERT INTO stepped_back (kind, became, was, id)
+                 SELECT 'orders', CAST($1 AS TEXT), doubt, id FROM orders WHERE standing = 'held' AND doubt = $2",
+                "UPDATE orders SET doubt = $1 WHERE standing = 'held' AND doubt = $2",
+            ],
+        ),
+        (
+            "postbacks",
+            [
+                "INSERT INTO stepped_back (kind, became, was, id)
+                 SELECT 'postbacks', CAST($1 AS TEXT), doubt, id FROM postbacks WHERE state = 'held' AND doubt = $2",
+                "UPDATE postbacks SET doubt = $1 WHERE state = 'held' AND doubt = $2",
+            ],
+        ),
+    ];
+
+    /// What the older refgate left as it was has its own word again; what it called a dry run is a shadow.
+    pub(in crate::ledger) const RESTORE: &str = "UPDATE orders SET doubt = (SELECT was FROM stepped_back
+          WHERE kind = 'orders' AND stepped_back.id = orders.id) WHERE standing = 'held' AND id IN
+          (SELECT id FROM stepped_back WHERE kind = 'orders' AND became = orders.doubt);
+        UPDATE postbacks SET doubt = (SELECT was FROM stepped_back
+          WHERE kind = 'postbacks' AND stepped_back.id = postbacks.id) WHERE state = 'held' AND id IN
+          (SELECT id FROM stepped_back WHERE kind = 'postbacks' AND became = postbacks.doubt);
+        DROP TABLE stepped_back;
+        UPDATE orders SET doubt = 'shadow' WHERE standing = 'held' AND doubt = 'dry_run';
+        UPDATE postbacks SET doubt = 'shadow' WHERE state = 'held' AND doubt = 'dry_run'";
+}
+
+/// A row of [`sql::HELD`]; nothing where the version before has that word.
+pub(super) fn renamed(row: &dyn Columns) -> Result<Option<Renamed>, Error> {
+    let was = row.text("doubt")?;
+    let doubt: Doubt = was.parse().map_err(|error| unreadable("doubt", error))?;
+    let becomes = before(doubt);
+    if was == becomes {
+        return Ok(None);
+    }
+    Ok(Some(Renamed {
+        of: row.text("kind")?,
+        was,
+        becomes,
+        count: row::count(row)?,
+    }))
 }
 
 impl Ledger {
     /// Takes a ledger back by one version, for the refgate before this one. What this version added stays in it, and is
-    /// found again when it is brought up to date.
+    /// found again when it is brought up to date. Unless it is `sure`, it only says what would be done.
     ///
     /// # Errors
-    /// [`Error::InUse`] while one runs on an SQLite file; [`Error::OlderSchema`] if it is back already; the database's.
-    pub async fn step_back(settings: &Settings) -> Result<SteppedBack, Error> {
+    /// [`Error::InUse`] while one runs on an SQLite file; [`Error::OlderSchema`] if it is back already;
+    /// [`Error::Unaccepted`], as the older one would send by it; the database's.
+    pub async fn step_back(settings: &Settings, sure: bool) -> Result<SteppedBack, Error> {
         match settings {
-            Settings::Sqlite(path) => Sqlite::step_back(path),
-            Settings::Postgres(server) => Postgres::step_back(server).await,
+            Settings::Sqlite(path) => Sqlite::step_back(path, sure),
+            Settings::Postgres(server) => Postgres::step_back(server, sure).await,
         }
     }
 }

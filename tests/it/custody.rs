@@ -97,7 +97,7 @@ fn the_ledger_is_looked_after_while_it_is_run_on() {
     assert_eq!(code, Some(1), "{words}");
     let (code, words) = command(&daemon, &["ledger", "compact"]);
     assert_eq!(code, Some(0), "{words}");
-    let (code, words) = command(&daemon, &["ledger", "downgrade"]);
+    let (code, words) = command(&daemon, &["ledger", "downgrade", "--yes"]);
     assert_eq!(code, Some(1), "{words}");
     assert!(words.contains("in use by another refgate"), "{words}");
 

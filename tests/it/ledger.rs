@@ -2,6 +2,7 @@
 //! (`tests/postgres/run.py`).
 
 mod aside;
+mod back;
 mod books;
 mod contended;
 mod custody;

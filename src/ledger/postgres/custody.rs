@@ -94,7 +94,7 @@ impl Postgres {
     }
 }
 
-async fn unaccepted(db: &Connection) -> Result<Option<Unaccepted>, Error> {
+pub(super) async fn unaccepted(db: &Connection) -> Result<Option<Unaccepted>, Error> {
     let text = meta(db, "unaccepted").await?;
     text.map(|text| row::from_json("meta.unaccepted", &text))
         .transpose()

@@ -1,4 +1,4 @@
-//! Making the tables, bringing them up to date, and the step back.
+//! Making the tables, and bringing them up to date.
 //!
 //! Several replicas may do so at once: the row of the version is locked first, and whoever waited for it looks again.
 
@@ -10,7 +10,7 @@ use crate::clock::Time;
 use crate::ledger::error::{Cause, Error};
 use crate::ledger::known::KEY_BYTES;
 use crate::ledger::row::Columns as _;
-use crate::ledger::version::SteppedBack;
+use crate::ledger::version::sql;
 
 const TABLES: &str = include_str!("schema.sql");
 
@@ -54,32 +54,6 @@ pub(super) async fn update(connection: &Connection) -> Result<(), Error> {
     over(connection, updated.await).await
 }
 
-/// Goes back one version. Nothing is dropped: what it added stays for when it comes again.
-pub(super) async fn step_back(connection: &Connection) -> Result<SteppedBack, Error> {
-    connection.script("BEGIN").await?;
-    let stepped = async {
-        let (from, to) = (locked_version(connection).await?, SCHEMA - 1);
-        put(connection, "schema", &to.to_string()).await?;
-        put(connection, "stepped_back_from", &from.to_string()).await?;
-        let stepped = SteppedBack {
-            from,
-            to,
-            known_orders: count(connection, "known_orders").await?,
-            pauses: count(connection, "pauses").await?,
-        };
-        connection.commit().await?;
-        Ok(stepped)
-    };
-    over(connection, stepped.await).await
-}
-
-async fn count(connection: &Connection, table: &str) -> Result<u64, Error> {
-    let sql = format!("SELECT count(*) AS count FROM {table}");
-    let row = connection.row(&sql, &[]).await?;
-    let count = row.map_or(Ok(0), |row| row.number("count"))?;
-    Ok(u64::try_from(count).unwrap_or(0))
-}
-
 /// Adds what later versions have. A later one adds its step here; each of them only adds.
 async fn add(connection: &Connection) -> Result<(), Error> {
     let found = locked_version(connection).await?;
@@ -87,6 +61,10 @@ async fn add(connection: &Connection) -> Result<(), Error> {
     let stepped_back: i64 = stepped_back.and_then(|text| text.parse().ok()).unwrap_or(0);
     if found < 2 && stepped_back < 2 {
         connection.script(STEERING).await?;
+    }
+    if found < 2 {
+        connection.script(sql::KEPT).await?;
+        connection.script(sql::RESTORE).await?;
     }
     if meta(connection, "known_key").await?.is_none() {
         put(connection, "known_key", &random::<KEY_BYTES>()?).await?;
@@ -98,7 +76,7 @@ async fn add(connection: &Connection) -> Result<(), Error> {
 }
 
 /// The version as it stands, which nobody else changes until this transaction is over.
-async fn locked_version(connection: &Connection) -> Result<i64, Error> {
+pub(super) async fn locked_version(connection: &Connection) -> Result<i64, Error> {
     let sql = "SELECT value FROM meta WHERE key = 'schema' FOR UPDATE";
     let row = connection.row(sql, &[]).await?;
     let text = row.map(|row| row.text("value")).transpose()?;
@@ -112,7 +90,7 @@ pub(super) async fn put(connection: &Connection, key: &str, value: &str) -> Resu
     Ok(())
 }
 
-async fn over<T>(connection: &Connection, done: Result<T, Error>) -> Result<T, Error> {
+pub(super) async fn over<T>(connection: &Connection, done: Result<T, Error>) -> Result<T, Error> {
     if done.is_err() {
         connection.script("ROLLBACK").await?;
     }

@@ -86,7 +86,7 @@ impl Sqlite {
     }
 }
 
-fn unaccepted(db: &Connection) -> Result<Option<Unaccepted>, Error> {
+pub(super) fn unaccepted(db: &Connection) -> Result<Option<Unaccepted>, Error> {
     let text = meta(db, "unaccepted")?;
     text.map(|text| row::from_json("meta.unaccepted", &text))
         .transpose()

@@ -14,7 +14,7 @@ use crate::clock::Time;
 use crate::ledger::custody::Custody;
 use crate::ledger::error::Error;
 use crate::ledger::story::Durability;
-use crate::ledger::version::{SteppedBack, is_readable};
+use crate::ledger::version::{is_readable, sql};
 use crate::ledger::{APPLICATION, Role, SCHEMA};
 
 /// How long the writer waits for a lock that a command holds.
@@ -221,7 +221,7 @@ pub(super) fn durability(db: &Connection) -> Result<Durability, Error> {
     })
 }
 
-fn number(db: &Connection, pragma: &str) -> Result<i64, Error> {
+pub(super) fn number(db: &Connection, pragma: &str) -> Result<i64, Error> {
     Ok(db.pragma_query_value(None, pragma, |row| row.get(0))?)
 }
 
@@ -245,6 +245,10 @@ fn migrate(db: &mut Connection, now: Time) -> Result<(), Error> {
     if found < 3 && stepped_back < 3 {
         step.execute_batch(STEERING)?;
     }
+    if found < 3 {
+        step.execute_batch(sql::KEPT)?;
+        step.execute_batch(sql::RESTORE)?;
+    }
     step.execute_batch(INDEXES)?;
     step.execute_batch(KNOWN_KEY)?;
     if found < SCHEMA {
@@ -253,29 +257,6 @@ fn migrate(db: &mut Connection, now: Time) -> Result<(), Error> {
         step.pragma_update(None, "user_version", SCHEMA)?;
     }
     Ok(step.commit()?)
-}
-
-/// Goes back one version. Nothing is dropped: what it added stays for when it comes again.
-pub(super) fn step_back(path: &Path) -> Result<SteppedBack, Error> {
-    let mut db = connect(path, Role::Tool)?;
-    let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let from = number(&step, "user_version")?;
-    let to = SCHEMA - 1;
-    put(&step, "stepped_back_from", &from.to_string())?;
-    step.pragma_update(None, "user_version", to)?;
-    let count = |table: &str| -> Result<u64, Error> {
-        let sql = format!("SELECT count(*) FROM {table}");
-        let count: i64 = step.query_row(&sql, [], |row| row.get(0))?;
-        Ok(u64::try_from(count).unwrap_or(0))
-    };
-    let stepped = SteppedBack {
-        from,
-        to,
-        known_orders: count("known_orders")?,
-        pauses: count("pauses")?,
-    };
-    step.commit()?;
-    Ok(stepped)
 }
 
 /// What `meta` holds under `key`.

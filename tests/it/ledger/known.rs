@@ -157,13 +157,13 @@ async fn an_earlier_versions_ledger_steps_back_and_comes_again() {
         let ledger = sqlite(dir.path(), Role::Run).unwrap();
         learn(&ledger, demo(), &["1900"]).await;
         let settings = refgate::ledger::Settings::Sqlite(dir.path().join("refgate.db"));
-        let refused = Ledger::step_back(&settings).await.unwrap_err();
+        let refused = Ledger::step_back(&settings, true).await.unwrap_err();
         assert!(matches!(refused, Error::InUse { .. }), "{refused:?}");
         drop(ledger);
-        let stepped = Ledger::step_back(&settings).await.unwrap();
+        let stepped = Ledger::step_back(&settings, true).await.unwrap();
         assert_eq!((stepped.from, stepped.to), (3, 2));
         assert_eq!((stepped.known_orders, stepped.pauses), (1, 0));
-        let again = Ledger::step_back(&settings).await.unwrap_err();
+        let again = Ledger::step_back(&settings, true).await.unwrap_err();
         assert!(matches!(again, Error::OlderSchema { .. }), "{again:?}");
         version_2_writes(dir.path());
 
@@ -174,7 +174,7 @@ async fn an_earlier_versions_ledger_steps_back_and_comes_again() {
             assert_eq!(ledger.story(id.to_owned()).await.unwrap().len(), 1, "{id}");
         }
         drop(ledger);
-        Ledger::step_back(&settings).await.unwrap();
+        Ledger::step_back(&settings, true).await.unwrap();
         sqlite(dir.path(), Role::Run).unwrap();
     }
 }

@@ -294,7 +294,7 @@ async fn make_the_fixture() {
 }
 
 /// Those of the session in the fixture.
-fn marks() -> Vec<Mark> {
+pub(super) fn marks() -> Vec<Mark> {
     let keys = Keys::parse(["11".repeat(64).as_str()]).unwrap();
     Marker::new(&keys, &GroupName::default(), &"demo".parse().unwrap())
         .marks(b"q8Zk2mJ4xTt0bN1vQwE7rY5u")

@@ -92,10 +92,10 @@ async fn it_steps_back_and_comes_again() {
     let ids = vec!["1900".parse().unwrap()];
     ledger.learn(demo(), ids, NOW).await.unwrap();
     drop(ledger);
-    let stepped = Ledger::step_back(&settings(&url)).await.unwrap();
+    let stepped = Ledger::step_back(&settings(&url), true).await.unwrap();
     assert_eq!((stepped.from, stepped.to, stepped.known_orders), (2, 1, 1));
     assert_eq!(meta(&url, "schema"), ["1"]);
-    let again = Ledger::step_back(&settings(&url)).await.unwrap_err();
+    let again = Ledger::step_back(&settings(&url), true).await.unwrap_err();
     assert!(matches!(again, Error::OlderSchema { .. }), "{again:?}");
     // As version 1 writes.
     run(
@@ -107,7 +107,7 @@ async fn it_steps_back_and_comes_again() {
     assert_eq!(ledger.known("1900".to_owned()).await.unwrap().len(), 1);
     assert_eq!(meta(&url, "stepped_back_from"), [""; 0]);
     drop(ledger);
-    Ledger::step_back(&settings(&url)).await.unwrap();
+    Ledger::step_back(&settings(&url), true).await.unwrap();
     drop(open(&url, Role::Run).unwrap());
 }
 

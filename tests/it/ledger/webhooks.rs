@@ -7,7 +7,7 @@ use refgate::postback::State;
 use crate::support::sale::{candidate, later, open, usd};
 
 /// A candidate of which a webhook is told, however it stands.
-fn told(id: &str, amount: Option<&str>) -> Candidate {
+pub(super) fn told(id: &str, amount: Option<&str>) -> Candidate {
     let mut sale = candidate(id, amount);
     let network = sale.quotes[0].clone();
     let quote = |standing: &str| NewPostback {
