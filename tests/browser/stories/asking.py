@@ -26,7 +26,7 @@ def by_script(visitor):
     visitor.go("#script-ca", "ca", "home")
     visitor.suite.equal("store.us is asked, once", hosts(visitor.since()), THERE_AND_BACK)
     after = visitor.credited("by a script to store.ca", visitor.buy("ca"), 201)["order"]
-    visitor.suite.equal("its click has the time that it had at store.us", after["click"], before["click"])
+    visitor.suite.equal("its click has the time that it had at store.us", after["click"]["at"], before["click"]["at"])
 
 
 def by_address(visitor):

@@ -16,7 +16,7 @@ def by(way, affiliate):
         shown = visitor.url
         after = visitor.credited("by %s to store.ca" % way, visitor.buy("ca"), affiliate)["order"]
         suite = visitor.suite
-        suite.equal("its click has the time that it had at store.us", after["click"], before["click"])
+        suite.equal("its click has the time that it had at store.us", after["click"]["at"], before["click"]["at"])
         suite.claim("its visit is another one", after["visit"] and after["visit"] != before["visit"], (before, after))
         suite.claim("until the next page the address shows the token: %s…" % shown[:48], "refgate=" in shown, shown)
         suite.equal("each domain has its own cookie of refgate's", visitor.ours(), [US, CA])
@@ -58,7 +58,7 @@ def newest(visitor):
     first = visitor.credited("the newer click of store.us replaces the older one of store.ca", visitor.buy("ca"), 404)
     visitor.cross("redirect", "us")
     second = visitor.credited("and is still store.us's own when it comes back", visitor.buy("us"), 404)
-    suite.equal("with the same time", second["order"]["click"], first["order"]["click"])
+    suite.equal("with the same time", second["order"]["click"]["at"], first["order"]["click"]["at"])
 
 
 def third(visitor):

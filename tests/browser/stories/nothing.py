@@ -78,7 +78,7 @@ def somebody_elses(visitor):
     with visitor.gate.visitor() as friend:
         friend.open(copied)
         order = friend.credited("an order of the other one", friend.buy("ca"), 905)["order"]
-    visitor.suite.equal("the click has its own time", order["click"], mine["click"])
+    visitor.suite.equal("the click has its own time", order["click"]["at"], mine["click"]["at"])
     visitor.suite.claim("the visit is another one", order["visit"] not in (None, mine["visit"]), (order, mine))
 
 
