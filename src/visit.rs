@@ -174,12 +174,7 @@ impl Visit {
     }
 
     /// Notes a checkout step; false if it says nothing new: one was noted lately, after every click.
-    ///
-    /// The request that makes a click is no step: it leads to the checkout from outside.
     pub fn step(&mut self, now: Time) -> bool {
-        if self.clicks.iter().any(|click| click.at == now) {
-            return false;
-        }
         let is_known = |step: Time| {
             let lately = now.since(step) < STEP_PAUSE && step.since(now) <= SKEW;
             lately && self.clicks.iter().all(|click| click.at <= step)

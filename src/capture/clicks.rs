@@ -137,6 +137,7 @@ impl Visiting<'_> {
                 self.visit.is_some()
             }
         };
+        self.clicked |= added;
         self.changed |= added;
         added
     }

@@ -19,7 +19,8 @@ pub(super) fn may_be(head: &Head<'_>, ours: &cookies::Ours, by: By<'_>) -> bool 
 }
 
 impl Visiting<'_> {
-    /// Notes the request as a checkout step of its visitor, if it is one.
+    /// Notes the request as a checkout step of its visitor, if it is one. The one that makes a click
+    /// is none: it leads to the checkout from outside.
     pub(super) fn step(&mut self) {
         let Some(visit) = &mut self.visit else {
             return;
@@ -28,7 +29,7 @@ impl Visiting<'_> {
             return;
         }
         self.by.place.store.traffic.sales.at_checkout();
-        if !visit.step(self.by.now) {
+        if self.clicked || !visit.step(self.by.now) {
             return;
         }
         self.changed = true;

@@ -17,6 +17,8 @@ pub(super) struct Visiting<'a> {
     /// What the visitor has chosen.
     pub(super) choice: Choice,
     pub(super) visit: Option<Visit>,
+    /// Whether the request has made a click.
+    pub(super) clicked: bool,
     /// Whether the browser is to keep another visit than it has sent.
     pub(super) changed: bool,
     pub(super) answer: Answer,
@@ -38,6 +40,7 @@ impl<'a> Visiting<'a> {
             by,
             choice: consent::choice(store, head.fields),
             visit: settings.known(store, (ours, head.fields), by.now, by.counters),
+            clicked: false,
             changed: false,
             answer: Answer::default(),
         };

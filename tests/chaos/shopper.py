@@ -81,7 +81,6 @@ class Shoppers:
             parameter = "partner" if order.network == "unique" else "affiliate_id"
             try:
                 head, _body = await web.get(replica.port, "/?%s=%d" % (parameter, order.affiliate))
-                await asyncio.sleep(0.01)  # a step in the click's own millisecond is none
                 head, _body = await web.get(replica.port, "/checkout", given(head))
             except web.Broken as error:
                 await asyncio.sleep(0.02)

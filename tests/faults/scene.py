@@ -60,7 +60,6 @@ class Scene:
         answer = connection.getresponse()
         answer.read()
         cookie = (answer.headers["Set-Cookie"] or "").partition(";")[0]
-        time.sleep(0.01)  # a step of the click's own millisecond is none
         connection.request("GET", "/checkout", headers={"Host": "shop.localhost", "Cookie": cookie})
         answer = connection.getresponse()
         answer.read()

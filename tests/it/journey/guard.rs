@@ -1,7 +1,5 @@
 //! Who opens more confirmations than a shopper does, and whom the operator blocks.
 
-use std::time::Duration;
-
 use refgate::alarm::Alarm;
 use refgate::order::{Doubt, Order, Standing};
 use refgate::postback::State;
@@ -106,8 +104,7 @@ fn of_those_who_pass_the_checkout_more_may_share_an_address() {
         looks(&front, "none=1", id, "203.0.113.7");
     }
     for id in 1..=3 {
-        // A step of the click's own millisecond is none.
-        let clicked = front.cookie_of(Duration::from_secs(60));
+        let clicked = front.click();
         let step = front.ask(get("/cart", &format!("Cookie: {clicked}\r\n")));
         let cookie = cookie(&step).expect("a step");
         looks(&front, &cookie, id, "203.0.113.7");

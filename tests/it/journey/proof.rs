@@ -141,6 +141,11 @@ fn the_link_that_leads_to_the_checkout_is_no_step_of_it() {
     );
     let stepped = cookie(&front.ask(post("/checkout", &landed, ""))).unwrap();
     assert_eq!(seen(&front, &stepped, 2).standing, Standing::Credited);
+    // The same for one who has a cookie already, of another click.
+    let known = visited(&front, HOUR, None);
+    let landed = front.ask(with(&known, "/checkout?affiliate_id=77"));
+    let landed = cookie(&landed).unwrap();
+    assert_eq!(front.visit(&landed).checkout, None);
 }
 
 #[test]
