@@ -126,6 +126,8 @@ impl Serving {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .keep_alive(false)
+            // Whoever asked may go away meanwhile: what is begun is done whole.
+            .half_close(true)
             .serve_connection(TokioIo::new(stream), service);
         self.tracker.spawn(async move {
             if let Err(error) = connection.await {

@@ -124,6 +124,9 @@ impl Admin {
         let filter = filters.map(|(name, text)| (name.as_str(), text.as_str()));
         let mut filter = Filter::of(filter).map_err(Fault::Asked)?.postbacks();
         if let Some(state) = only {
+            if !filter.states.is_empty() {
+                return Err(Fault::Asked(format!("state: here is what is {state}")));
+            }
             filter.states = vec![state];
         }
         ok(&self.ledger.postbacks(filter, limit.min(LIST)).await?)

@@ -164,6 +164,7 @@ impl Scope<'_> {
             line: None,
             answer: None,
             edge: false,
+            unseen: false,
             note: String::new(),
         }
     }

@@ -17,7 +17,7 @@ use crate::actor::{Actor, Reason};
 use crate::ledger::{Action, Deed, Ledger};
 use crate::money::Money;
 use crate::name::NetworkName;
-use crate::postback::PostbackId;
+use crate::postback::{PostbackId, State};
 use crate::steering;
 use read::Line;
 use resolve::{Ready, Resolving};
@@ -208,10 +208,13 @@ impl Report {
     ) -> Result<(), Error> {
         let mut lines: HashMap<PostbackId, Ready> =
             ready.into_iter().map(|one| (one.id, one)).collect();
-        if yes {
-            let ids = lines.keys().copied().collect();
+        let mut stood: HashMap<State, Vec<PostbackId>> = HashMap::new();
+        for one in lines.values().filter(|_| yes) {
+            stood.entry(one.state).or_default().push(one.id);
+        }
+        for (state, ids) in stood {
             let order = (action, reason.clone(), actor.clone());
-            let (_, refused) = steer::all(order, ids, ledger, hand).await?;
+            let (_, refused) = steer::all(order, (ids, vec![state]), ledger, hand).await?;
             for refusal in refused {
                 // It has changed since it was looked up.
                 let line = lines.remove(&refusal.id()).map_or(0, |one| one.line);

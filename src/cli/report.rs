@@ -43,6 +43,8 @@ pub struct Report {
     pub rows: u64,
     /// Rows without one.
     pub without_id: u64,
+    /// Those of them that are sales all the same: they say whose, or when.
+    pub nameless: u64,
     /// Whether it says what the orders are worth.
     pub amounts: bool,
     /// Whether it says whose they are.
@@ -191,8 +193,10 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn take(&mut self, row: Row<'_>) -> Result<(), Bad> {
         let order = bounded(row.cell(self.places.order));
-        if order.is_empty() || TOTALS.contains(&order.to_lowercase().as_str()) {
+        let is_total = TOTALS.contains(&order.to_lowercase().as_str());
+        if order.is_empty() || is_total {
             self.report.without_id += 1;
+            self.report.nameless += u64::from(!is_total && self.is_sale(row));
             return Ok(());
         }
         self.date(row)?;
@@ -215,6 +219,15 @@ impl Reading<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether it says whose, or when; so does every row of a report that never does.
+    fn is_sale(&self, row: Row<'_>) -> bool {
+        let Places {
+            affiliate, date, ..
+        } = self.places;
+        let mut told = [affiliate, date].into_iter().flatten().peekable();
+        told.peek().is_none() || told.any(|at| !row.cell(at).is_empty())
     }
 
     fn amount(&self, row: Row<'_>) -> Result<Option<Money>, Bad> {

@@ -110,17 +110,17 @@ pub(super) async fn run(
     settle(action, moved.len(), &refused, (as_json, out))
 }
 
-/// Does it with these; what moved, and what did not.
+/// Does it with these, where they still stand in such a state; what moved, and what did not.
 pub(super) async fn all(
     (action, reason, actor): (Action, Reason, Actor),
-    ids: Vec<PostbackId>,
+    (ids, from): (Vec<PostbackId>, Vec<State>),
     ledger: &Ledger,
     hand: &Hand,
 ) -> Result<(Vec<Moved>, Vec<Refusal>), Error> {
     let steer = Steer {
         which: Which::These(ids),
         action,
-        from: action.usual(),
+        from,
         reason,
         actor,
         send_after: hand.send_after.clone(),

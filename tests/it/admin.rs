@@ -3,6 +3,7 @@
 mod steering;
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,8 +43,8 @@ async fn get_from(admin: Admin, path: &str) -> String {
     ask(admin, &format!("GET {path}"), "").await
 }
 
-/// The whole answer to `METHOD PATH`, asked by alice with her token.
-async fn ask(admin: Admin, line: &str, body: &str) -> String {
+/// What comes of a visit to the listener, which ends with it.
+async fn served<T>(admin: Admin, visit: impl AsyncFnOnce(SocketAddr) -> T) -> T {
     let mut own = Settings::open(Address::Tcp("127.0.0.1:0".parse().unwrap()));
     own.tokens = vec![Token {
         name: "alice".parse().unwrap(),
@@ -55,21 +56,36 @@ async fn ask(admin: Admin, line: &str, body: &str) -> String {
     };
     let admin = Arc::new(admin);
     let shutdown = CancellationToken::new();
-    let asking = async {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let length = body.len();
-        let request = format!(
-            "{line} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {length}\r\n\r\n{body}"
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
+    let visiting = async {
+        let seen = visit(address).await;
         shutdown.cancel();
-        answer
+        seen
     };
-    let (served, answer) = tokio::join!(serve(Some(listener), admin, shutdown.clone()), asking);
+    let (served, seen) = tokio::join!(serve(Some(listener), admin, shutdown.clone()), visiting);
     served.unwrap();
-    answer
+    seen
+}
+
+/// A connection by which alice has asked for `METHOD PATH`, with her token.
+async fn asking(address: SocketAddr, line: &str, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let length = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+/// The whole answer.
+async fn ask(admin: Admin, line: &str, body: &str) -> String {
+    served(admin, async |address| {
+        let mut answer = String::new();
+        let mut stream = asking(address, line, body).await;
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    })
+    .await
 }
 
 #[tokio::test]

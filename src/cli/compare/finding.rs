@@ -59,6 +59,9 @@ pub struct Finding {
     pub answer: Option<Answer>,
     /// It is so near the end of what the list covers that another list may have it.
     pub edge: bool,
+    /// Nothing is known here by the id that it is listed under.
+    #[serde(skip)]
+    pub unseen: bool,
     /// What differs, or what is known, in words.
     pub note: String,
 }

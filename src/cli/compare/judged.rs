@@ -29,9 +29,10 @@ impl<'a> Ours<'a> {
         ours
     }
 
+    /// All of them: what one is claimed to be may change while the ledger is read.
     pub(super) fn ids(&self) -> impl Iterator<Item = PostbackId> + '_ {
-        let told = self.counted.iter().chain(&self.open);
-        told.map(|postback| postback.id)
+        let listed = self.counted.iter().chain(&self.open).chain(&self.uncounted);
+        listed.map(|postback| postback.id)
     }
 
     /// Those that the list's rows must be: what the network may have, or else what it should not.
@@ -61,7 +62,11 @@ impl<'a> Judged<'a> {
     ) -> Result<(), Error> {
         let meant = self.ours.meant();
         if meant.is_empty() {
-            return take(self.finding(Kind::Unknown, None, self.known(named)));
+            let unseen = named.orders.is_empty() && named.known.is_empty();
+            return take(Finding {
+                unseen,
+                ..self.finding(Kind::Unknown, None, self.known(named))
+            });
         }
         if self.row.counted == 0 {
             return self.refused(agreed, take);
@@ -71,9 +76,9 @@ impl<'a> Judged<'a> {
             None if self.ours.counted.is_empty() => {}
             None => agreed.same += 1,
         }
-        // Of fewer rows than postbacks nobody can say whose they are.
-        let enough = usize::try_from(self.row.counted).is_ok_and(|rows| rows >= meant.len());
-        for open in self.ours.open.iter().filter(|_| enough) {
+        // Another affiliate's row says nothing of what this one is owed.
+        let answers = enough(self.row.counted, &meant) && self.affiliates(&meant).is_none();
+        for open in self.ours.open.iter().filter(|_| answers) {
             take(self.answered(open, Answer::Counted))?;
         }
         Ok(())
@@ -85,8 +90,18 @@ impl<'a> Judged<'a> {
             let note = format!("{} here, not counted there", postback.state);
             take(self.finding(Kind::Differing, Some(postback), note))?;
         }
+        let answers = enough(self.row.refused, &self.ours.meant());
         for open in &self.ours.open {
-            take(self.answered(open, Answer::Refused))?;
+            let finding = match answers {
+                true => self.answered(open, Answer::Refused),
+                false => {
+                    let (told, rows) = (self.ours.meant().len(), self.row.refused);
+                    let note =
+                        format!("{told} orders here go by this id, {rows} rows there, not counted");
+                    self.finding(Kind::Differing, Some(open), note)
+                }
+            };
+            take(finding)?;
         }
         if self.ours.counted.is_empty() && self.ours.open.is_empty() {
             agreed.refused += 1;
@@ -133,14 +148,18 @@ impl<'a> Judged<'a> {
                 _ => "the amount: unknown here".to_owned(),
             });
         }
-        if let [postback] = meant
-            && let Some(ours) = postback.values.get(self.scope.affiliate)
-            && let Some(theirs) = self.row.affiliate.one()
-            && ours != theirs
-        {
+        if let Some((ours, theirs)) = self.affiliates(meant) {
             notes.push(format!("the affiliate: {ours} here, {theirs} there"));
         }
         (!notes.is_empty()).then(|| (Kind::Differing, notes.join("; ")))
+    }
+
+    /// Whose it is here and there, where that is not the same.
+    fn affiliates<'p>(&'p self, meant: &[&'p Postback]) -> Option<(&'p str, &'p str)> {
+        let [postback] = meant else { return None };
+        let ours = postback.values.get(self.scope.affiliate)?;
+        let theirs = self.row.affiliate.one()?;
+        (ours != theirs).then_some((ours.as_str(), theirs))
     }
 
     /// The state of what the network should not have, if there is nothing that it should.
@@ -193,6 +212,11 @@ impl<'a> Judged<'a> {
         }
         words.join("; ")
     }
+}
+
+/// Whether there is a row for each; of fewer nobody can say whose they are.
+fn enough(rows: u32, meant: &[&Postback]) -> bool {
+    usize::try_from(rows).is_ok_and(|rows| rows >= meant.len())
 }
 
 /// What postbacks are worth together.

@@ -9,7 +9,7 @@ use crate::cli::say::{Error, inert};
 use crate::ledger::{Action, IDS, LIST, Ledger, Named, PostbackFilter};
 use crate::money::Money;
 use crate::name::NetworkName;
-use crate::postback::{Postback, PostbackId};
+use crate::postback::{Postback, PostbackId, State};
 use crate::steering;
 
 /// Decisions that are looked up at once.
@@ -23,6 +23,8 @@ pub(super) struct Ready {
     pub(super) action: Action,
     pub(super) reason: Reason,
     pub(super) amount: Option<Money>,
+    /// Where it stood when it was looked up.
+    pub(super) state: State,
 }
 
 /// Decisions that are being looked up.
@@ -121,6 +123,7 @@ impl<'a> Resolving<'a> {
             action: decision.action,
             reason: decision.reason.clone(),
             amount: postback.amount,
+            state: postback.state,
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::cli::steer::{self, Hand};
 use crate::clock::Time;
 use crate::ledger::{Action, Deed, Ledger};
 use crate::name::NetworkName;
-use crate::postback::PostbackId;
+use crate::postback::{PostbackId, State};
 use crate::steering;
 
 /// What is to be settled.
@@ -31,10 +31,13 @@ pub(super) struct Settling<'a> {
     resend: Vec<PostbackId>,
     /// Not sent again, as the report may not cover it.
     uncovered: u64,
+    /// Rows whose order nobody can name: each may be one that seems not to be there.
+    nameless: u64,
 }
 
 /// What the operator asks for.
 #[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Asked {
     /// Take down what the report answers: what is unclear is accepted, or rejected, as the report has it
     #[arg(long)]
@@ -42,6 +45,9 @@ pub struct Asked {
     /// Send again what is unclear and not in the report
     #[arg(long)]
     pub resend: bool,
+    /// With --resend: also where rows of the report have no order id, or one that nothing is known by
+    #[arg(long, requires = "resend")]
+    pub force: bool,
     /// With --settle or --resend: do it. Without it what would be done is shown, and nothing is done
     #[arg(long)]
     pub yes: bool,
@@ -72,6 +78,10 @@ struct Settled {
     rejected: Vec<PostbackId>,
     resent: Vec<PostbackId>,
     uncovered: u64,
+    /// Not sent again, as a row that names no order of ours may be theirs.
+    withheld: u64,
+    #[serde(skip)]
+    nameless: u64,
     refused: Vec<String>,
 }
 
@@ -85,11 +95,13 @@ impl<'a> Settling<'a> {
             reject: Vec::new(),
             resend: Vec::new(),
             uncovered: 0,
+            nameless: report.nameless,
         }
     }
 
     /// Takes down what is asked for of a finding.
     pub(super) fn take(&mut self, finding: &Finding) {
+        self.nameless += u64::from(finding.unseen);
         let Some(id) = finding.postback else { return };
         let &Asked { settle, resend, .. } = self.asked;
         match (finding.kind, finding.answer) {
@@ -105,13 +117,14 @@ impl<'a> Settling<'a> {
 
     /// Whether the report's own rows show that it would have what was entered then.
     fn covers(&self, at: Option<Time>) -> bool {
-        let within = |dates: Span, at: Time| at >= dates.begins && at.plus(EDGE) < dates.ends;
+        let within =
+            |dates: Span, at: Time| at >= dates.begins.plus(EDGE) && at.plus(EDGE) < dates.ends;
         at.is_some_and(|at| self.dates.is_none_or(|dates| within(dates, at)))
     }
 
     /// Does it, or shows it; how many are settled.
     pub(super) async fn run(
-        self,
+        mut self,
         ledger: &Ledger,
         hand: &Hand,
         form: Form,
@@ -127,7 +140,13 @@ impl<'a> Settling<'a> {
             .map(|()| 0);
         }
         let asked = self.asked;
-        let settled = match asked.reason.as_ref().filter(|_| asked.yes) {
+        let doubtful = self.nameless > 0 && !asked.force;
+        let withheld = match doubtful {
+            true => std::mem::take(&mut self.resend).len(),
+            false => 0,
+        };
+        let nameless = self.nameless;
+        let mut settled = match asked.reason.as_ref().filter(|_| asked.yes) {
             Some(reason) => self.done(reason, ledger, hand).await?,
             None => Settled {
                 accepted: self.accept,
@@ -137,6 +156,8 @@ impl<'a> Settling<'a> {
                 ..Settled::default()
             },
         };
+        settled.withheld = u64::try_from(withheld).unwrap_or(u64::MAX);
+        settled.nameless = nameless;
         match form {
             Form::Json => close(out, Some(&settled))?,
             Form::Words | Form::Csv => settled.tell(out)?,
@@ -160,7 +181,9 @@ impl<'a> Settling<'a> {
             (Action::Resend, self.resend, &mut settled.resent),
         ] {
             let order = (action, reason.clone(), actor.clone());
-            let (moved, refused) = steer::all(order, ids, ledger, hand).await?;
+            // Whatever has come of it since it was compared stands.
+            let from = vec![State::Unclear];
+            let (moved, refused) = steer::all(order, (ids, from), ledger, hand).await?;
             done.extend(moved.iter().map(|moved| moved.postback.id));
             let words = refused
                 .iter()
@@ -195,6 +218,14 @@ impl Settled {
                 out,
                 "{} not in the report are not sent again: they are so near the end of what it covers that another may have them.",
                 self.uncovered
+            )?;
+        }
+        if self.withheld > 0 {
+            writeln!(
+                out,
+                "{} not in the report are not sent again: {} rows of it have no order id, or one that nothing is known by, as \
+                 where a spreadsheet has rewritten it, and may be theirs. Look at these rows; --force sends all the same.",
+                self.withheld, self.nameless
             )?;
         }
         for words in &self.refused {

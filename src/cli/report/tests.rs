@@ -48,6 +48,7 @@ fn columns_are_found_by_the_names_that_networks_use() {
         assert_eq!((listed.line, listed.worth), (2, usd("25.00")), "{head}");
         assert_eq!(listed.affiliate.one(), Some("7"), "{head}");
         assert_eq!((report.rows, report.without_id), (2, 2), "{head}");
+        assert_eq!(report.nameless, 0, "{head}");
         let dates = report.dates.unwrap();
         assert_eq!(dates.begins.to_string(), "2026-11-23T09:00:00Z");
         assert!(report.amounts && report.affiliates);

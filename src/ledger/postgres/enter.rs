@@ -102,7 +102,9 @@ async fn again(db: &Connection, id: i64, new: &New) -> Result<Again, Error> {
         _ => Vec::new(),
     };
     let mut fold = fold((&known.order, &known.shopper), &owed, candidate);
-    fold.order.aliases = keep_aliases(db, &known, candidate, &mut fold.notes).await?;
+    if fold.aside.is_none() {
+        fold.order.aliases = keep_aliases(db, &known, candidate, &mut fold.notes).await?;
+    }
     if known.seen <= i64::from(SIGHTINGS) {
         keep_sighting(db, known.id, new, &fold.notes).await?;
     }

@@ -143,7 +143,9 @@ fn again(
         _ => Vec::new(),
     };
     let mut fold = fold((&known.order, &known.shopper), &owed, candidate);
-    fold.order.aliases = keep_aliases(db, known.id, &known.order, candidate, &mut fold.notes)?;
+    if fold.aside.is_none() {
+        fold.order.aliases = keep_aliases(db, known.id, &known.order, candidate, &mut fold.notes)?;
+    }
     if known.seen < i64::from(SIGHTINGS) {
         keep_sighting(db, known.id, (&candidate.sighting, texts), &fold.notes)?;
     }

@@ -1,12 +1,12 @@
 //! Steering by the listener: what the commands do, with the answers that programs read.
 
 use refgate::admin::{Admin, View};
-use refgate::ledger::{Pause, Story};
+use refgate::ledger::{BATCH, LIST, Pause, PostbackFilter, Story};
 use refgate::order::Doubt;
 use refgate::postback::{PostbackId, State};
 use serde_json::{Value, json};
 
-use super::{ask, spool};
+use super::{ask, asking, served, spool};
 use crate::support::office::{ASPIRE, Office};
 use crate::support::sale::{aspire, candidate};
 
@@ -18,22 +18,25 @@ impl Desk {
         Self(Office::open(ASPIRE).await)
     }
 
-    async fn ask(&self, line: &str, body: &Value) -> (u16, Value) {
+    fn admin(&self) -> Admin {
         let Self(office) = self;
         let admin = Admin::new(
             Default::default(),
             office.ledger.clone(),
             spool(office.dir.path()),
         );
-        let view = View {
+        admin.showing(View {
             deliver: Some(office.ready()),
             ..View::default()
-        };
+        })
+    }
+
+    async fn ask(&self, line: &str, body: &Value) -> (u16, Value) {
         let body = match body {
             Value::Null => String::new(),
             body => body.to_string(),
         };
-        let answer = ask(admin.showing(view), line, &body).await;
+        let answer = ask(self.admin(), line, &body).await;
         assert!(!answer.contains(['\u{1b}', '\u{202e}']), "{answer:?}");
         let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
         let body = answer.split_once("\r\n\r\n").unwrap().1;
@@ -113,6 +116,39 @@ async fn a_filter_shows_what_it_would_do_until_it_is_meant() {
             State::Dead
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_begun_is_done_whole_though_nobody_waits_for_the_answer() {
+    let desk = Desk::open().await;
+    for id in 0..2 * BATCH + 1 {
+        let sale = candidate(&id.to_string(), Some("25.00"));
+        desk.0.ledger.enter(sale).await.unwrap();
+    }
+    let hold = json!({"filter": {"state": "due"}, "reason": "all", "yes": true}).to_string();
+    let in_state = async |state| {
+        let filter = PostbackFilter {
+            states: vec![state],
+            ..PostbackFilter::default()
+        };
+        desk.0.ledger.postbacks(filter, LIST).await.unwrap().len()
+    };
+    served(desk.admin(), async |address| {
+        let line = "POST /postbacks/hold";
+        let stream = asking(address, line, &hold).await;
+        while in_state(State::Held).await == 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(stream);
+        let all = async {
+            while in_state(State::Due).await > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(20);
+        tokio::time::timeout(patience, all).await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -241,10 +277,9 @@ async fn what_is_held_is_listed_and_strangers_words_do_nothing() {
         held[0]["cause"], "\u{1b}[2J\u{202e}no",
         "it is the same value"
     );
-    let one = desk
-        .ask("GET /held?doubt=too_many&state=due", &Value::Null)
-        .await
-        .1;
+    let due = desk.ask("GET /held?state=due", &Value::Null).await;
+    assert_eq!(due.0, 400, "{}", due.1);
+    let one = desk.ask("GET /held?doubt=too_many", &Value::Null).await.1;
     assert_eq!(one.as_array().unwrap().len(), 1);
     assert_eq!(one[0]["order"]["id"], "1003");
     let listed = desk.ask(

@@ -74,6 +74,19 @@ async fn an_id_that_is_used_again_is_an_order_of_its_own_once_held() {
 }
 
 #[tokio::test]
+async fn its_other_ids_are_its_own_and_not_the_first_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = sale::open(dir.path(), Role::Run).unwrap();
+    ledger.enter(of_visit(7, "25.00", 0)).await.unwrap();
+    let mut second = of_visit(8, "9.95", 1);
+    second.order.aliases = vec!["T-9".parse().unwrap()];
+    ledger.enter(second).await.unwrap();
+    let named = ledger.story("T-9".to_owned()).await.unwrap();
+    let named: Vec<_> = named.iter().map(|it| it.order.key.to_string()).collect();
+    assert_eq!(named, ["demo.aside/1001"]);
+}
+
+#[tokio::test]
 async fn what_stands_aside_is_told_by_the_shops_own_id_once_it_is_released() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = sale::open(dir.path(), Role::Run).unwrap();

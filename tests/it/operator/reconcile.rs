@@ -297,7 +297,7 @@ async fn it_settles_what_the_report_answers_when_it_is_told_to() {
     let books = Books::of(&ORDERS).await;
     books.enter("no", "15.00", State::Unclear).await;
     let report = format!("{REPORT}no,15.00,123456,rejected\n");
-    let said = books.said(&report, "--settle --resend").await;
+    let said = books.said(&report, "--settle --resend --force").await;
     assert!(
         said.contains("Would be settled: 1 accepted, 1 rejected, 1 resent. Nothing was done."),
         "{said}"
@@ -330,7 +330,17 @@ async fn it_settles_what_the_report_answers_when_it_is_told_to() {
     assert_eq!(last.cause.as_deref(), Some("the network has it: november"));
     assert_eq!(last.actor.as_ref().unwrap().as_str(), "bob");
 
+    // Nobody here knows `theirs`: it may be the one that is gone, with its id written otherwise.
     let json = books.json(&report, "--resend --yes --reason asked").await;
+    let settled = &json["settled"];
+    assert_eq!(
+        (&settled["resent"], &settled["withheld"]),
+        (&serde_json::json!([]), &1.into())
+    );
+    assert_eq!(books.state("gone").await, State::Unclear);
+    let json = books
+        .json(&report, "--resend --force --yes --reason asked")
+        .await;
     assert_eq!(json["settled"]["done"], true);
     assert_eq!(json["settled"]["resent"], serde_json::json!([8]));
     assert_eq!(books.state("gone").await, State::Due);
@@ -341,17 +351,19 @@ async fn what_the_report_may_not_cover_is_not_sent_again() {
     let books = Books::of(&[("gone", "90.00", State::Unclear)]).await;
     let near = "--since 2026-11-24T12:00:00Z --until 2026-11-29T00:00:00Z";
     let empty = "order,amount\n";
-    let report = "order,amount,date\nx,1.00,2026-11-23\nx,1.00,2026-11-25 12:00\n";
+    let ends = "order,amount,date\nx,1.00,2026-11-23\nx,1.00,2026-11-25 12:00\n";
+    let begins = "order,amount,date\nx,1.00,2026-11-24 12:00\nx,1.00,2026-11-28\n";
     for (report, period) in [
         (empty, near),
         (
             empty,
             "--since 2026-11-22T00:00:00Z --until 2026-11-25T12:00:00Z",
         ),
-        (report, PERIOD),
-        (report, ""),
+        (ends, PERIOD),
+        (ends, ""),
+        (begins, PERIOD),
     ] {
-        let words = format!("{period} --resend --yes --reason x");
+        let words = format!("{period} --resend --force --yes --reason x");
         let (said, exit) = books.told(report, &words, false).await;
         assert!(
             said.contains("1 not in the report are not sent again"),
@@ -363,6 +375,48 @@ async fn what_the_report_may_not_cover_is_not_sent_again() {
     }
     let (_, exit) = books.told(empty, "", false).await;
     assert!(exit.unwrap().starts_with("of which time is the report?"));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_again_while_a_row_may_be_its_own() {
+    for (rows, sent) in [
+        ("1.00123E+11,25.00,1,2026-11-24\n", false),
+        (",25.00,1,2026-11-24\n", false),
+        (",25.00,,\nTotal,25.00,,\n", true),
+        ("", true),
+    ] {
+        let books = Books::of(&[
+            ("100123456789", "25.00", State::Unclear),
+            ("same", "30.00", State::Accepted),
+        ])
+        .await;
+        let report = format!(
+            "order,amount,aff_id,date\nsame,30.00,123456,2026-11-23\n{rows}same,,123456,2026-11-28\n"
+        );
+        let said = books.said(&report, "--resend --yes --reason x").await;
+        let state = books.state("100123456789").await;
+        assert_eq!(
+            state,
+            if sent { State::Due } else { State::Unclear },
+            "{rows}"
+        );
+        let told = "1 not in the report are not sent again: 1 rows of it have no order id";
+        assert_eq!(said.contains(told), !sent, "{rows}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn another_affiliates_row_answers_nothing() {
+    let books = Books::of(&[("open", "80.00", State::Unclear)]).await;
+    let report = "order,amount,aff_id\nopen,80.00,9\n";
+    let said = books
+        .said(report, "--settle --resend --yes --reason x")
+        .await;
+    assert!(
+        said.contains("the affiliate: 123456 here, 9 there"),
+        "{said}"
+    );
+    assert_eq!(books.state("open").await, State::Unclear);
 }
 
 #[tokio::test]
@@ -411,6 +465,11 @@ async fn one_id_of_two_namespaces_is_two_orders() {
     let words = "2 orders here go by this id, 1 rows there; the amount";
     assert!(said.contains(words), "{said}");
     assert!(said.contains("Would be settled: 0 accepted"), "{said}");
+    let refused = "order,amount,status\n1001,30.00,rejected\n";
+    let said = squeezed(&books.said(refused, "--settle").await);
+    let words = "2 orders here go by this id, 1 rows there, not counted";
+    assert!(said.contains(words), "{said}");
+    assert!(said.contains("0 accepted, 0 rejected"), "{said}");
     // A row that the network refused, as its second, is none of them.
     let both = format!("{one}1001,25.00,pending\n1001,25.00,duplicate\n");
     let (said, _) = books

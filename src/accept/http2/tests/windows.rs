@@ -180,7 +180,7 @@ fn an_upload_waits_for_its_taker() {
             client.data(stream, &[7; 16_384], false);
         }
     }
-    client.begin(9, &request("POST", "/"));
+    client.begin(9, &request("POST", "/keep"));
     client.data(9, &[7], false);
     assert_eq!(client.fate(), Fate::Goaway(Code::FlowControl));
 }
