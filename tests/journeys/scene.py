@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
+import urllib.request
 
 from network import Network
 from suite import free_port, wait_until
@@ -45,8 +46,17 @@ class Scene:
             "FAKETIME_TIMESTAMP_FILE": self.offset_file, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
         self.config = os.path.join(HERE, "proxy.yaml")
         suite.start("refgate", [self.refgate, "--config", self.config, "run"], self.admin, self.environment)
+        # It listens before its ledger is made.
+        wait_until("refgate is well", self.is_well, 30)
         # What is sent while the clock runs ahead of its leases would be taken for lost.
         self.tool("pause", "aspire", "--reason", "the clock is about to jump")
+
+    def is_well(self):
+        try:
+            with urllib.request.urlopen("http://127.0.0.1:%d/healthz" % self.admin, timeout=10) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
 
     def tool(self, *words):
         done = subprocess.run([self.refgate, "--config", self.config, *words], env=self.environment, capture_output=True, text=True,
