@@ -7,14 +7,19 @@
 //! A piece has no savepoint of its own, which would copy every page that it changes.
 //! Where one fails the transaction is undone, and each piece is run again by itself,
 //! so that a bad one fails alone. A step that is refused must have changed nothing.
+//!
+//! Until the file can be opened, where that was not possible at the start, work is refused at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
 
 use super::error::Error;
 use super::owner::Lock;
@@ -24,6 +29,19 @@ const QUEUE: usize = 1024;
 
 /// Most pieces of work in one commit.
 const GROUP: usize = 256;
+
+/// From one try to open the file to the next.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// How the thread comes by its connection.
+pub(super) struct Opening {
+    /// The connection, or why there is none yet.
+    pub(super) first: Result<Connection, Error>,
+    /// Tries anew, soon done.
+    pub(super) again: Again,
+}
+
+type Again = Box<dyn FnMut() -> Result<Connection, Error> + Send>;
 
 /// Whether work changes the ledger. A group that only reads takes no write lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,27 +111,43 @@ pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     commits: Arc<AtomicU64>,
+    away: watch::Receiver<Option<Error>>,
 }
 
 impl Writer {
-    /// Starts the thread. The lock, if any, lives as long as the connection.
+    /// Starts the thread. The lock, if any, lives as long as it, and so longer than the connection.
     ///
     /// # Errors
     /// The system starts no thread.
-    pub(super) fn start(connection: Connection, lock: Option<Lock>) -> std::io::Result<Self> {
-        let (jobs, queue) = mpsc::channel(QUEUE);
+    pub(super) fn start(opening: Opening, lock: Option<Lock>) -> std::io::Result<Self> {
+        let (jobs, mut queue) = mpsc::channel(QUEUE);
         let commits = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&commits);
+        let Opening { first, again } = opening;
+        let (telling, away) = watch::channel(first.as_ref().err().map(away_by));
+        let waiting = match &first {
+            Ok(_) => None,
+            Err(_) => Some(Builder::new_current_thread().enable_time().build()?),
+        };
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || {
-                watched(|| run(connection, queue, &counted));
-                drop(lock);
+                watched(|| {
+                    let opened = match waiting {
+                        None => first.ok(),
+                        Some(runtime) => runtime.block_on(opened(again, &mut queue, &telling)),
+                    };
+                    if let Some(connection) = opened {
+                        run(connection, queue, &counted);
+                    }
+                });
+                drop((telling, lock));
             })?;
         Ok(Self {
             jobs: Some(jobs),
             thread: Some(thread),
             commits,
+            away,
         })
     }
 
@@ -122,9 +156,20 @@ impl Writer {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// Whether the thread has ended, unasked.
-    pub(super) fn is_closed(&self) -> bool {
-        self.jobs.as_ref().is_none_or(mpsc::Sender::is_closed)
+    /// Why the file is not open yet, while that is so.
+    pub(super) fn away(&self) -> watch::Receiver<Option<Error>> {
+        self.away.clone()
+    }
+
+    /// Whether there is a file to be looked into beside the thread.
+    ///
+    /// # Errors
+    /// [`Error::Away`]; [`Error::Closed`] if the thread has ended, unasked.
+    pub(super) fn is_there(&self) -> Result<(), Error> {
+        if self.jobs.as_ref().is_none_or(mpsc::Sender::is_closed) {
+            return Err(Error::Closed);
+        }
+        self.away.borrow().clone().map_or(Ok(()), Err)
     }
 
     /// Runs `work` on the writer's thread, perhaps several times. Its changes are durable when this
@@ -170,6 +215,37 @@ pub(super) fn watched(run: impl FnOnce()) {
             "the ledger's writer panicked: orders go into the spool and no postback is sent until a restart"
         );
     }
+}
+
+/// The connection, when there is one: until then whatever is asked is refused. None if nobody can ask any more.
+async fn opened(
+    mut again: Again,
+    queue: &mut mpsc::Receiver<Job>,
+    away: &watch::Sender<Option<Error>>,
+) -> Option<Connection> {
+    let mut group = Vec::with_capacity(GROUP);
+    loop {
+        let next = Instant::now() + AGAIN;
+        // Cancel-safe: what is not received stays queued.
+        while let Ok(count) = timeout_at(next, queue.recv_many(&mut group, GROUP)).await {
+            if count == 0 {
+                return None;
+            }
+            let fault = away.borrow().clone().unwrap_or(Error::Closed);
+            tell_all(&mut group, &Err(fault));
+        }
+        match again() {
+            Ok(connection) => {
+                away.send_replace(None);
+                return Some(connection);
+            }
+            Err(fault) => away.send_replace(Some(away_by(&fault))),
+        };
+    }
+}
+
+fn away_by(fault: &Error) -> Error {
+    Error::Away(Arc::new(fault.clone()))
 }
 
 fn run(mut connection: Connection, mut queue: mpsc::Receiver<Job>, commits: &AtomicU64) {
@@ -274,8 +350,11 @@ mod tests {
         assert!(text.contains("ERROR"), "{text}");
         assert!(text.contains("the ledger's writer panicked"), "{text}");
 
-        let connection = Connection::open_in_memory().unwrap();
-        let writer = Writer::start(connection, None).unwrap();
+        let opening = Opening {
+            first: Ok(Connection::open_in_memory().unwrap()),
+            again: Box::new(|| Err(Error::Closed)),
+        };
+        let writer = Writer::start(opening, None).unwrap();
         let panics = |_: &Connection| -> Result<(), Error> { panic!("a fault of ours") };
         let first = writer.call(Kind::Write, panics, |_| {}).await;
         assert!(matches!(first, Err(Error::Closed)), "{first:?}");
