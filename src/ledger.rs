@@ -99,7 +99,7 @@ pub use pause::Pause;
 pub use retire::{RETIRED, Retired, Retiring};
 pub use session::{Known, Session, Written};
 pub use settings::Settings;
-pub use steer::{Action, BATCH, Moved, Refusal, Steer, Steered, Which};
+pub use steer::{Action, BATCH, Moved, Refusal, Steer, Steered, Stopped, Which};
 pub use story::{
     Counts, Durability, Entered, Seen, Settlement, Story, Told, Transition, Unsettled,
 };

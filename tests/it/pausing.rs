@@ -106,7 +106,22 @@ fn assert_paused(status: &str) {
 fn pausing_needs_no_reload_and_is_seen_everywhere() {
     let shop = ordinary();
     let (daemon, admin) = start(&shop);
-    let reason = "a wrong offer id \u{1b}[31m";
+    for (reason, words) in [
+        (
+            "a wrong offer id \u{1b}[31m",
+            "a control character in a reason",
+        ),
+        (" ", "an empty reason"),
+    ] {
+        let output = daemon.command(&["pause", "aspire", "--reason", reason]);
+        assert_eq!(output.status.code(), Some(64), "{}", self::words(&output));
+        assert!(
+            self::words(&output).contains(words),
+            "{}",
+            self::words(&output)
+        );
+    }
+    let reason = "a wrong offer id";
     let said = told(
         &daemon,
         &["pause", "aspire", "--actor", "anna", "--reason", reason],
@@ -121,7 +136,7 @@ fn pausing_needs_no_reload_and_is_seen_everywhere() {
     );
     assert!(
         again.contains("is paused already, since 20")
-            && again.contains("by anna: a wrong offer id \\"),
+            && again.contains("by anna: a wrong offer id."),
         "{again}"
     );
 
