@@ -33,6 +33,7 @@ mod keep;
 mod known;
 mod open;
 mod pauses;
+mod place;
 mod retire;
 mod send;
 mod sessions;
@@ -93,10 +94,10 @@ impl Sqlite {
         // Written out here, as the writer's time is everybody's.
         let texts = super::texts::Texts::of(&candidate)?;
         let marker = self.marker.clone();
-        let work = move |db: &Connection| enter::enter(db, &marker, (&candidate, &texts));
+        let work = move |db: &Connection| place::enter(db, &marker, (&candidate, &texts));
         let after = move |entered: &Entered| match entered {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
-            Entered::Again(_) | Entered::Known(..) => {}
+            Entered::Again(_) | Entered::Known(..) | Entered::NoPlace(_) => {}
         };
         self.writer.call(Kind::Write, work, after).await
     }
