@@ -33,6 +33,7 @@ mod keep;
 mod known;
 mod open;
 mod pauses;
+mod place;
 mod retire;
 mod send;
 mod sessions;
@@ -100,10 +101,10 @@ impl Sqlite {
         // Written out here, as the writer's time is everybody's.
         let texts = super::texts::Texts::of(&candidate)?;
         let key = self.key.clone();
-        let work = move |db: &Connection| enter::enter(db, key.of(db)?, (&candidate, &texts));
+        let work = move |db: &Connection| place::enter(db, key.of(db)?, (&candidate, &texts));
         let after = move |entered: &Entered| match entered {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
-            Entered::Again(_) | Entered::Known(..) => {}
+            Entered::Again(_) | Entered::Known(..) | Entered::NoPlace(_) => {}
         };
         self.writer.call(Kind::Write, work, after).await
     }

@@ -103,24 +103,27 @@ fn assert_paused(status: &str) {
 }
 
 #[test]
-fn pausing_needs_no_reload_and_is_seen_everywhere() {
-    let shop = ordinary();
-    let (daemon, admin) = start(&shop);
-    for (reason, words) in [
+fn a_pause_without_a_proper_reason_is_refused() {
+    let (daemon, _admin) = start(&ordinary());
+    for (reason, expected) in [
         (
-            "a wrong offer id \u{1b}[31m",
+            "a wrong offer \u{1b}[31m",
             "a control character in a reason",
         ),
         (" ", "an empty reason"),
     ] {
         let output = daemon.command(&["pause", "aspire", "--reason", reason]);
-        assert_eq!(output.status.code(), Some(64), "{}", self::words(&output));
-        assert!(
-            self::words(&output).contains(words),
-            "{}",
-            self::words(&output)
-        );
+        let said = words(&output);
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        assert!(said.contains(expected), "{said}");
     }
+    assert_eq!(daemon.end(), Some(0));
+}
+
+#[test]
+fn pausing_needs_no_reload_and_is_seen_everywhere() {
+    let shop = ordinary();
+    let (daemon, admin) = start(&shop);
     let reason = "a wrong offer id";
     let said = told(
         &daemon,
