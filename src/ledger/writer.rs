@@ -7,41 +7,29 @@
 //! A piece has no savepoint of its own, which would copy every page that it changes.
 //! Where one fails the transaction is undone, and each piece is run again by itself,
 //! so that a bad one fails alone. A step that is refused must have changed nothing.
-//!
-//! Until the file can be opened, where that was not possible at the start, work is refused at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, timeout_at};
 
 use super::error::Error;
 use super::owner::Lock;
+use opening::opened;
+
+pub(super) use opening::Opening;
+
+mod opening;
 
 /// Work that waits for the writer; more waits with its sender.
 const QUEUE: usize = 1024;
 
 /// Most pieces of work in one commit.
 const GROUP: usize = 256;
-
-/// From one try to open the file to the next.
-const AGAIN: Duration = Duration::from_millis(500);
-
-/// How the thread comes by its connection.
-pub(super) struct Opening {
-    /// The connection, or why there is none yet.
-    pub(super) first: Result<Connection, Error>,
-    /// Tries anew, soon done.
-    pub(super) again: Again,
-}
-
-type Again = Box<dyn FnMut() -> Result<Connection, Error> + Send>;
 
 /// Whether work changes the ledger. A group that only reads takes no write lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +112,7 @@ impl Writer {
         let commits = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&commits);
         let Opening { first, again } = opening;
-        let (telling, away) = watch::channel(first.as_ref().err().map(away_by));
+        let (telling, away) = watch::channel(first.as_ref().err().map(opening::away_by));
         let waiting = match &first {
             Ok(_) => None,
             Err(_) => Some(Builder::new_current_thread().enable_time().build()?),
@@ -217,37 +205,6 @@ pub(super) fn watched(run: impl FnOnce()) {
     }
 }
 
-/// The connection, when there is one: until then whatever is asked is refused. None if nobody can ask any more.
-async fn opened(
-    mut again: Again,
-    queue: &mut mpsc::Receiver<Job>,
-    away: &watch::Sender<Option<Error>>,
-) -> Option<Connection> {
-    let mut group = Vec::with_capacity(GROUP);
-    loop {
-        let next = Instant::now() + AGAIN;
-        // Cancel-safe: what is not received stays queued.
-        while let Ok(count) = timeout_at(next, queue.recv_many(&mut group, GROUP)).await {
-            if count == 0 {
-                return None;
-            }
-            let fault = away.borrow().clone().unwrap_or(Error::Closed);
-            tell_all(&mut group, &Err(fault));
-        }
-        match again() {
-            Ok(connection) => {
-                away.send_replace(None);
-                return Some(connection);
-            }
-            Err(fault) => away.send_replace(Some(away_by(&fault))),
-        };
-    }
-}
-
-fn away_by(fault: &Error) -> Error {
-    Error::Away(Arc::new(fault.clone()))
-}
-
 fn run(mut connection: Connection, mut queue: mpsc::Receiver<Job>, commits: &AtomicU64) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.blocking_recv_many(&mut group, GROUP) > 0 {
@@ -332,119 +289,4 @@ fn tell_all(jobs: &mut Vec<Job>, outcome: &Result<(), Error>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Mutex;
-
-    // One test: `tracing` remembers per place of the code whether the first who came there listened.
-    #[tokio::test]
-    async fn a_panic_is_told_at_once_and_by_every_call_after_it() {
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let written = Log(Arc::clone(&log));
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || written.clone())
-            .finish();
-        tracing::subscriber::with_default(subscriber, || watched(|| panic!("a fault of ours")));
-        let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
-        assert!(text.contains("ERROR"), "{text}");
-        assert!(text.contains("the ledger's writer panicked"), "{text}");
-
-        let opening = Opening {
-            first: Ok(Connection::open_in_memory().unwrap()),
-            again: Box::new(|| Err(Error::Closed)),
-        };
-        let writer = Writer::start(opening, None).unwrap();
-        let panics = |_: &Connection| -> Result<(), Error> { panic!("a fault of ours") };
-        let first = writer.call(Kind::Write, panics, |_| {}).await;
-        assert!(matches!(first, Err(Error::Closed)), "{first:?}");
-        let second = writer.call(Kind::Read, |_| Ok(()), |()| {}).await;
-        let second = second.unwrap_err();
-        assert!(second.to_string().contains("restart"), "{second}");
-    }
-
-    /// What comes back to the sender of a job, and the job: it notes `number`, and then ends with `error`, if any.
-    fn job(number: i64, error: Option<Error>) -> (Job, oneshot::Receiver<Result<i64, Error>>) {
-        let (reply, answer) = oneshot::channel();
-        let work = move |db: &Connection| {
-            db.execute("INSERT INTO notes VALUES (?1)", [number])?;
-            error.clone().map_or(Ok(number), Err)
-        };
-        let job = Work {
-            kind: Kind::Write,
-            work,
-            after: |_: &i64| {},
-            done: None,
-            reply,
-        };
-        (Box::new(job), answer)
-    }
-
-    fn noted(connection: &Connection) -> i64 {
-        let sum = "SELECT coalesce(sum(number), 0) FROM notes";
-        connection.query_row(sum, [], |row| row.get(0)).unwrap()
-    }
-
-    #[test]
-    fn a_piece_of_work_that_fails_does_so_alone_and_nothing_of_it_stays() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        connection
-            .execute_batch("CREATE TABLE notes (number INTEGER NOT NULL)")
-            .unwrap();
-        let commits = AtomicU64::new(0);
-        let fault = Error::Row {
-            column: "notes.number",
-            source: Arc::new(std::io::Error::other("a fault of the row")),
-        };
-        let (mut jobs, answers): (Vec<_>, Vec<_>) = [None, Some(fault), None]
-            .into_iter()
-            .zip([1, 10, 100])
-            .map(|(error, number)| job(number, error))
-            .unzip();
-        commit(&mut connection, &mut jobs, &commits);
-        let mut answers = answers
-            .into_iter()
-            .map(|answer| answer.blocking_recv().unwrap());
-        assert_eq!(answers.next().unwrap().unwrap(), 1);
-        let failed = answers.next().unwrap();
-        assert!(matches!(failed, Err(Error::Row { .. })), "{failed:?}");
-        assert_eq!(answers.next().unwrap().unwrap(), 100);
-        assert_eq!(noted(&connection), 101);
-        assert_eq!(commits.load(Ordering::Relaxed), 2);
-        assert!(connection.is_autocommit());
-    }
-
-    #[test]
-    fn work_that_goes_well_is_one_commit() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        connection
-            .execute_batch("CREATE TABLE notes (number INTEGER NOT NULL)")
-            .unwrap();
-        let commits = AtomicU64::new(0);
-        let (mut jobs, answers): (Vec<_>, Vec<_>) =
-            [1, 10, 100].map(|n| job(n, None)).into_iter().unzip();
-        commit(&mut connection, &mut jobs, &commits);
-        assert!(jobs.is_empty());
-        for answer in answers {
-            answer.blocking_recv().unwrap().unwrap();
-        }
-        assert_eq!(
-            (noted(&connection), commits.load(Ordering::Relaxed)),
-            (111, 1)
-        );
-    }
-
-    #[derive(Clone)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-}
+mod tests;
