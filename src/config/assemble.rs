@@ -35,7 +35,10 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let mut networks = networks::read(root);
     let webhooks = webhooks::read(root, &mut networks);
     let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
-    let (holds, exclude) = (held::read(root, &networks.recorded), exclude::read(root));
+    let (holds, exclude) = (
+        held::read(root, &networks.recorded, &webhooks),
+        exclude::read(root),
+    );
     let rules = rules::read(root, &known);
     let (ledger, keep) = (ledger::read(root), ledger::keep(root));
     let name = root.get("name").and_then(|name| configuration_name(&name));
