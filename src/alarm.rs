@@ -117,7 +117,7 @@ alarms! {
     VisitShared = "visit_shared", Urgent, Lasts::Minutes(1440);
     /// Somebody tries order ids one after the other. Subject: the store.
     IdEnumeration = "id_enumeration", Warning, Lasts::Minutes(1440);
-    /// One order id was used for two orders: the later one is held. Subject: the store.
+    /// One order id was used for two orders: the later one is held, or has no place any more and is only in the log. Subject: the store.
     IdReused = "id_reused", Urgent, Lasts::Minutes(1440);
     /// A network is paused after a run of rejections. Subject: the network.
     DestinationPaused = "destination_paused", Urgent, Lasts::UntilGone;

@@ -130,7 +130,7 @@ events! {
     OrderEntered = "orders_entered";
     /// An order that is already known was seen again.
     OrderSeenAgain = "orders_seen_again";
-    /// A confirmation named a known order with another amount, later, from another visit: it was entered aside, as a second one of that id.
+    /// A confirmation named a known order with another amount, later, from another visit: it was entered aside, as a second one of that id, or had no place there.
     IdReused = "ids_reused";
     /// A confirmation was of an order that is known without its row: imported, or older than the retention. No new order.
     OrderKnown = "orders_known";

@@ -124,6 +124,18 @@ impl Namespace {
         Some(Self(aside.into()))
     }
 
+    /// The namespace in which these ids are claimed: `main` of `main.aside2`, and of itself.
+    pub fn claimed(&self) -> Self {
+        self.place()
+            .map_or_else(|| self.clone(), |(name, _place)| Self(name.into()))
+    }
+
+    /// Whether orders stand here that claim no id of `other`.
+    pub fn is_aside_of(&self, other: &Self) -> bool {
+        self.place()
+            .is_some_and(|(name, _place)| name == other.as_str())
+    }
+
     /// Of one that stands aside, the name without that, and its place: 1 for `main.aside`.
     fn place(&self) -> Option<(&str, u8)> {
         let (name, place) = self.as_str().rsplit_once(Self::ASIDE)?;
@@ -162,6 +174,14 @@ mod tests {
         assert_eq!(names.len(), 9, "{names:?}");
         assert_eq!(names[..2], ["main.aside", "main.aside2"]);
         assert_eq!(names[8], "main.aside9");
+        for name in &names {
+            assert_eq!(orders(name).claimed(), orders("main"));
+            assert!(orders(name).is_aside_of(&orders("main")) && !orders(name).is_aside_of(&place));
+        }
+        for own in ["main", "main.aside1", "main.aside.eu"] {
+            assert_eq!(orders(own).claimed(), orders(own));
+            assert!(!orders(own).is_aside_of(&orders("main")));
+        }
         for usable in ["main", "main.aside1", "main.aside22", "main.aside.eu"] {
             assert!(orders(usable).is_usable(), "{usable}");
         }

@@ -52,6 +52,10 @@ fn report(imported: &Imported) -> Report {
             Entered::New(order) => format!("order {} entered", order.key),
             Entered::Completed(order) => format!("order {} completed", order.key),
             Entered::Again(order) => format!("order {} was known", order.key),
+            Entered::NoPlace(order) => {
+                let id = &order.key;
+                format!("order {id} not entered: too many orders go by its id")
+            }
             Entered::Known(order, known) => {
                 let (key, since, how) = (&order.key, known.since, known.source.as_str());
                 format!("order {key} is known since {since} ({how}): no new order")

@@ -46,6 +46,7 @@ mod keep;
 mod known;
 mod owed;
 mod pauses;
+mod place;
 mod reader;
 mod retire;
 mod schema;
@@ -154,7 +155,7 @@ impl Postgres {
     ) -> Result<Entered, Error> {
         let after = move |entered: &Entered| match entered {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
-            Entered::Again(_) | Entered::Known(..) => {}
+            Entered::Again(_) | Entered::Known(..) | Entered::NoPlace(_) => {}
         };
         let (entry, answer) = Entry::new(New::of(candidate)?, after);
         self.queue(Box::new(entry)).await?;

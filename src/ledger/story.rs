@@ -25,6 +25,9 @@ pub enum Entered {
     Again(Order),
     /// The order is known without its row: nothing of the sighting was kept. The order as the sighting tells it.
     Known(Order, KnownOrder),
+    /// The order is another one than those that go by its id, and there is no place left for it: it was noted with one of
+    /// them and is in the ledger no further. The order as the sighting tells it.
+    NoPlace(Order),
 }
 
 impl Entered {
@@ -34,17 +37,27 @@ impl Entered {
             Self::New(order)
             | Self::Completed(order)
             | Self::Again(order)
-            | Self::Known(order, _) => order,
+            | Self::Known(order, _)
+            | Self::NoPlace(order) => order,
         }
     }
 }
 
 /// What a sighting of a known id is.
 pub(super) enum Again {
-    /// One more of that order.
+    /// One more of that order, or nothing further.
     This(Box<Entered>),
     /// One of another order, still to be entered.
     Another(Box<Candidate>),
+}
+
+impl Again {
+    /// What there is no place for, by the id that it has in the shop.
+    pub(super) fn no_place(candidate: &Candidate) -> Self {
+        let mut order = candidate.order.clone();
+        order.key.namespace = order.key.namespace.claimed();
+        Self::This(Entered::NoPlace(order).into())
+    }
 }
 
 /// How an attempt ended, and what becomes of its postback.

@@ -2,19 +2,55 @@
 //!
 //! A shop may count anew, and so one id may be two orders. The first one stays whose it is; the later one stands aside, in a
 //! namespace of its own, held until the operator has looked. There a visit is asked for as well: what one
-//! shopper bought is not lost behind what stands there already of another.
+//! shopper bought is not lost behind what stands there already of another. Whoever has an order aside has that one: a
+//! later look of his claims the id no more, or the operator who releases it would have it paid twice.
 
 use super::{Candidate, Doubt, NewPostback, OPEN, Order, SALE, Standing};
 use crate::name::Namespace;
 
-/// The candidate as an order of its own, where the one that goes by its id is another one; nothing if it is not, or if there
-/// is no place left.
-pub(super) fn aside(existing: &Order, candidate: &Candidate) -> Option<Candidate> {
-    let namespace = existing.key.namespace.aside()?;
-    if existing.key.namespace.is_aside() {
-        return is_others(existing, candidate).then(|| moved(candidate, namespace));
+impl Candidate {
+    /// The same where its id is claimed; nothing if it stands there.
+    pub fn claiming(&self) -> Option<Self> {
+        let namespace = &self.order.key.namespace;
+        namespace
+            .is_aside()
+            .then(|| moved(self, namespace.claimed()))
     }
-    is_reused(existing, candidate).then(|| held(moved(candidate, namespace), existing))
+
+    /// Whether `order` is the same buyer's: of this visit, or of one with the very same click, as those of two hosts
+    /// between which it was handed over.
+    pub fn is_by_buyer_of(&self, order: &Order) -> bool {
+        let visit = self.order.visit;
+        let clicks = self.order.click.as_ref().zip(order.click.as_ref());
+        (visit.is_some() && visit == order.visit)
+            || clicks.is_some_and(|(one, other)| one.is(other))
+    }
+}
+
+/// What a sighting of a known id is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// One more of the order that goes by it.
+    This,
+    /// An order of its own, aside.
+    Aside(Box<Candidate>),
+    /// An order of its own, for which there is no place left.
+    NoPlace,
+}
+
+/// What the candidate is beside the order that goes by its id.
+pub(super) fn whose(existing: &Order, candidate: &Candidate) -> Whose {
+    let namespace = &existing.key.namespace;
+    let is_known = match namespace.is_aside() {
+        true => !is_others(existing, candidate),
+        false => !is_reused(existing, candidate),
+    };
+    match namespace.aside() {
+        _ if is_known => Whose::This,
+        None => Whose::NoPlace,
+        Some(next) if namespace.is_aside() => Whose::Aside(moved(candidate, next).into()),
+        Some(first) => Whose::Aside(held(moved(candidate, first), existing).into()),
+    }
 }
 
 /// Whether another order may have the id: another visit, to whose click it would be owed, sees another amount, when
@@ -32,10 +68,9 @@ fn is_reused(existing: &Order, candidate: &Candidate) -> bool {
     differs && is_others(existing, candidate) && sighting.at.since(existing.at) > OPEN
 }
 
-/// Whether it would be owed to another visit than the one that is known.
+/// Whether it would be owed to another buyer than the one that is known.
 fn is_others(existing: &Order, candidate: &Candidate) -> bool {
-    let visit = candidate.order.visit;
-    visit.is_some() && visit != existing.visit
+    candidate.order.visit.is_some() && !candidate.is_by_buyer_of(existing)
 }
 
 fn moved(candidate: &Candidate, namespace: Namespace) -> Candidate {

@@ -5,7 +5,7 @@
 //! the same shopper, and organic for good then. What a sighting contradicts is noted beside it for
 //! the operator.
 
-use super::aside::aside;
+use super::aside::{Whose, whose};
 use crate::name::NetworkName;
 use crate::order::{Candidate, Doubt, NewPostback, Order, SALE, Standing};
 use crate::session::Mark;
@@ -23,6 +23,8 @@ pub struct Fold {
     pub told: Vec<NewPostback>,
     /// The sighting as one of an order of its own, if it is of another one.
     pub aside: Option<Box<Candidate>>,
+    /// Whether it is of another one that has no place any more.
+    pub no_place: bool,
     /// What in the sighting contradicts the order, in words.
     pub notes: Vec<String>,
 }
@@ -36,24 +38,28 @@ pub fn fold(
 ) -> Fold {
     let mut notes = contradictions(existing, candidate);
     let credit = credit((existing, shopper), candidate);
-    let aside = match &credit {
-        Some(_) => None,
-        None => aside(existing, candidate),
+    let whose = match &credit {
+        Some(_) => Whose::This,
+        None => whose(existing, candidate),
     };
-    let completed = match &aside {
-        Some(_) => None,
-        None => complete((existing, owed), candidate, &mut notes),
+    let completed = match &whose {
+        Whose::This => complete((existing, owed), candidate, &mut notes),
+        Whose::Aside(_) | Whose::NoPlace => None,
     };
     let credited = completed.is_none() && credit.is_some();
     let (order, completed) = match completed {
         Some((order, postbacks)) => (order, Some(postbacks)),
         None => (credit.unwrap_or_else(|| existing.clone()), None),
     };
-    if let Some(aside) = &aside {
+    if let Whose::Aside(aside) = &whose {
         let namespace = &aside.order.key.namespace;
         notes.push(format!(
             "it is another order's, of another visit, which stands in {namespace}"
         ));
+    } else if whose == Whose::NoPlace {
+        notes.push(
+            "it is another order's, of another visit, for which there is no place".to_owned(),
+        );
     } else if let (false, None, Some(click)) = (credited, &existing.click, &candidate.order.click) {
         let network = &click.network;
         notes.push(format!(
@@ -65,7 +71,11 @@ pub fn fold(
         order,
         completed,
         credited,
-        aside: aside.map(Box::new),
+        no_place: whose == Whose::NoPlace,
+        aside: match whose {
+            Whose::Aside(aside) => Some(aside),
+            Whose::This | Whose::NoPlace => None,
+        },
         notes,
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tracing::{debug, error, info, warn};
+use tracing::{error, warn};
 
 use super::guard::Guard;
 use super::returns::Returns;
@@ -18,7 +18,11 @@ use crate::cause::Causes;
 use crate::clock::Time;
 use crate::event::{Counters, Event};
 use crate::ledger::{self, Entered, Ledger};
-use crate::order::{Candidate, Doubt, Order, Standing};
+use crate::order::Candidate;
+
+mod told;
+
+use told::Words;
 
 /// Orders under way at once; a further one goes to the log.
 pub const BACKLOG: usize = 4096;
@@ -163,17 +167,11 @@ impl Recorder {
         let mut told = HashSet::new();
         let mut away = self.ledger.away();
         loop {
-            if let Some(away) = &mut away
-                && away.wait_for(Option::is_none).await.is_err()
-            {
+            if away.wait_for(Option::is_none).await.is_err() {
                 return;
             }
             self.recover(&mut told).await;
             // An order that was refused at the last moment comes into the spool after this.
-            let Some(away) = &mut away else {
-                tokio::time::sleep(AGAIN).await;
-                continue;
-            };
             if let Ok(Err(_closed)) = tokio::time::timeout(AGAIN, away.changed()).await {
                 return;
             }
@@ -209,60 +207,6 @@ impl Recorder {
         let words = format!("the ledger did not take an order: {}", Causes(error));
         let alarms = self.counters.alarms();
         alarms.raise(Alarm::LedgerFails, "", &words, Time::now());
-    }
-
-    fn entered(&self, entered: Entered) -> Recorded {
-        let words = Words::of(entered.order());
-        let Words {
-            id,
-            store,
-            amount,
-            standing,
-            affiliate,
-        } = &words;
-        match &entered {
-            Entered::New(order) | Entered::Completed(order) => {
-                let new = matches!(entered, Entered::New(_));
-                self.counters.add(if new {
-                    Event::OrderEntered
-                } else {
-                    Event::OrderSeenAgain
-                });
-                if let Standing::Held(doubt) = order.standing {
-                    self.counters.add(Event::OrderHeld);
-                    let why = &order.why;
-                    warn!(order.id = %id, store, amount, standing, affiliate, why, "order held");
-                    if new && doubt == Doubt::IdReused {
-                        self.reused(order);
-                    }
-                } else if new {
-                    info!(order.id = %id, store, amount, standing, affiliate, "order seen");
-                } else {
-                    info!(order.id = %id, store, amount, standing, affiliate, "order completed");
-                }
-            }
-            Entered::Again(_) => {
-                self.counters.add(Event::OrderSeenAgain);
-                debug!(order.id = %id, store, amount, standing, affiliate, "order seen again");
-            }
-            Entered::Known(_, known) => {
-                self.counters.add(Event::OrderKnown);
-                let (since, how) = (known.since.to_string(), known.source.as_str());
-                info!(order.id = %id, store, since, how, "no new order: it is known");
-            }
-        }
-        Recorded::Entered(Box::new(entered))
-    }
-
-    fn reused(&self, order: &Order) {
-        self.counters.add(Event::IdReused);
-        let words = format!(
-            "order {} is the second one of its id: if the shop counts anew, give its stores other `orders`, because every such \
-             order is held",
-            order.key
-        );
-        let alarms = self.counters.alarms();
-        alarms.raise(Alarm::IdReused, order.store.as_str(), &words, order.at);
     }
 
     async fn spool(&self, candidate: &Candidate, cause: &Cause) -> (Recorded, Option<PathBuf>) {
@@ -339,60 +283,6 @@ impl Recorder {
             "order only logged: put `sealed` into a file NAME.order in the spool and run `refgate import`"
         );
         Recorded::Logged
-    }
-}
-
-/// What the log says of an order.
-struct Words {
-    id: String,
-    store: String,
-    amount: String,
-    standing: &'static str,
-    affiliate: String,
-}
-
-impl Words {
-    fn of(order: &Order) -> Self {
-        let amount = order
-            .amount
-            .map_or_else(|| "unknown".to_owned(), |amount| amount.to_string());
-        let affiliate = order.click.as_ref().map(|click| {
-            let values = click
-                .values
-                .iter()
-                .map(|(name, value)| format!(" {name}={value}"));
-            format!("{}{}", click.network, values.collect::<String>())
-        });
-        Self {
-            id: order.key.to_string(),
-            store: order.store.to_string(),
-            amount,
-            standing: match order.standing {
-                Standing::Credited => "credited",
-                Standing::Organic => "organic",
-                Standing::Held(doubt) => held(doubt),
-            },
-            affiliate: affiliate.unwrap_or_default(),
-        }
-    }
-}
-
-const fn held(doubt: Doubt) -> &'static str {
-    match doubt {
-        Doubt::Unreadable => "held: unreadable",
-        Doubt::Differs => "held: differs",
-        Doubt::CurrencyContradicts => "held: currency contradicts",
-        Doubt::NoRate => "held: no rate",
-        Doubt::OverMaxAmount => "held: over max_amount",
-        Doubt::NotPositive => "held: not positive",
-        Doubt::Unproven => "held: unproven",
-        Doubt::TooYoung => "held: click too young",
-        Doubt::TooMany => "held: too many orders",
-        Doubt::IdReused => "held: id reused",
-        Doubt::ManyNetworks => "held: visit in many hands",
-        Doubt::Blocked => "held: blocked",
-        Doubt::Shadow => "held: shadow",
-        Doubt::Operator => "held: by the operator",
     }
 }
 

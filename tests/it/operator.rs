@@ -2,6 +2,8 @@
 
 mod brought;
 mod decisions;
+mod halfway;
+mod meanwhile;
 mod reconcile;
 mod shadow;
 mod steering;

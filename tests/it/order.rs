@@ -48,6 +48,7 @@ fn a_second_order_of_an_id_is_held_and_whoever_hears_of_credits_hears_that_it_is
     let mut seen = candidate("1001", Some("19.00"));
     seen.sighting.at = later(3600);
     seen.order.visit = Some(VisitId(8));
+    seen.order.click.as_mut().unwrap().at = later(60);
     let webhook = |event: &str| NewPostback {
         destination: "books".parse().unwrap(),
         event: event.to_owned(),

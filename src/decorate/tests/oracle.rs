@@ -14,15 +14,16 @@ use super::super::{links::Insertions, refresh};
 use super::*;
 use crate::hand_over::url::Insertion;
 
-const SELECTOR: &str =
-    "a[href],area[href],form,button[formaction],input[formaction],meta[http-equiv],template";
+const SELECTOR: &str = "a[href],area[href],form,button[formaction],input[formaction],meta[http-equiv],template,svg,math";
 
 /// What `lol_html` makes of a page.
 #[derive(Debug, Default)]
 struct Found {
     around: Around,
     insertions: Insertions,
-    /// Whether a form or a template ended with an element around it, which is not so in browsers.
+    /// Whether a form or a template ended with an element around it, which is not so in browsers; or
+    /// `<svg>` or `<math>` did, which is so there, and which the decorator does not see: it leaves out what
+    /// follows.
     is_implied: bool,
 }
 
@@ -53,6 +54,9 @@ pub(super) fn decorated(page: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn start(shared: &Rc<RefCell<Found>>, element: &mut Element<'_, '_>) {
+    if matches!(element.tag_name().as_str(), "svg" | "math") {
+        return on_end(shared, element, |_| {});
+    }
     if element.namespace_uri() != "http://www.w3.org/1999/xhtml" {
         return;
     }

@@ -1,11 +1,11 @@
-//! Entering: a candidate is one more sighting of an order that is known, or becomes a new one.
+//! Entering: one more sighting of an order that is known. New ones: [`first`](super::first); which of the two:
+//! [`place`](super::place).
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::connection::Connection;
-use super::first::{New, first};
-use super::known;
+use super::first::New;
 use super::send::{Change, note};
 use crate::ledger::error::Error;
 use crate::ledger::row::{self, Columns as _, OrderRow, money_words, standing_words, to_json};
@@ -19,45 +19,6 @@ use crate::postback::State;
 /// What the postbacks of an order wait for when its amount could not be read.
 const UNREADABLE: &str = "unreadable";
 
-/// By itself, after those that are new.
-pub(super) async fn enter(db: &Connection, new: &New) -> Result<Entered, Error> {
-    let mut aside: Option<New> = None;
-    loop {
-        let new = aside.as_ref().unwrap_or(new);
-        let Some(id) = known(db, new).await? else {
-            return unknown(db, new).await;
-        };
-        match again(db, id, new).await? {
-            Again::This(entered) => return Ok(*entered),
-            Again::Another(another) => aside = Some(New::of(*another)?),
-        }
-    }
-}
-
-async fn unknown(db: &Connection, new: &New) -> Result<Entered, Error> {
-    if let Some(known) = known::of(db, new).await? {
-        return Ok(Entered::Known(new.candidate.order.clone(), known));
-    }
-    let entered = first(db, &[new]).await?.into_iter().flatten().next();
-    // Another replica has entered it at this moment; whoever looks again finds it.
-    entered.ok_or_else(moved)
-}
-
-/// The order that goes by the candidate's id, or by another of its ids: the first of them that is known.
-async fn known(db: &Connection, new: &New) -> Result<Option<i64>, Error> {
-    let namespace = new.candidate.order.key.namespace.as_str();
-    let ids: Vec<&str> = new.ids.iter().map(OrderId::as_str).collect();
-    let sql = "SELECT number, order_id FROM aliases WHERE namespace = $1 AND number = ANY ($2)";
-    let rows = db.rows(sql, &[&namespace, &ids]).await?;
-    let mut found: Vec<(Option<usize>, i64)> = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let number = row.text("number")?;
-        let place = ids.iter().position(|id| *id == number);
-        found.push((place, row.number("order_id")?));
-    }
-    Ok(found.into_iter().min().map(|(_place, id)| id))
-}
-
 /// An order with its aliases.
 pub(super) async fn order(db: &Connection, id: i64) -> Result<OrderRow, Error> {
     let sql = format!("SELECT {} FROM orders WHERE id = $1", row::ORDER);
@@ -66,7 +27,7 @@ pub(super) async fn order(db: &Connection, id: i64) -> Result<OrderRow, Error> {
 }
 
 /// Another replica did something to the order at this moment: whoever looks again finds what.
-fn moved() -> Error {
+pub(super) fn moved() -> Error {
     let kind = std::io::ErrorKind::AlreadyExists;
     Error::Contended(Arc::new(std::io::Error::from(kind)))
 }
@@ -88,7 +49,7 @@ async fn with_aliases(
 }
 
 /// Counts the sighting first: from then on the order is this transaction's.
-async fn again(db: &Connection, id: i64, new: &New) -> Result<Again, Error> {
+pub(super) async fn again(db: &Connection, id: i64, new: &New) -> Result<Again, Error> {
     let candidate = &new.candidate;
     let sql = format!(
         "UPDATE orders SET seen = seen + 1 WHERE id = $1 RETURNING {}",
@@ -102,7 +63,7 @@ async fn again(db: &Connection, id: i64, new: &New) -> Result<Again, Error> {
         _ => Vec::new(),
     };
     let mut fold = fold((&known.order, &known.shopper), &owed, candidate);
-    if fold.aside.is_none() {
+    if fold.aside.is_none() && !fold.no_place {
         fold.order.aliases = keep_aliases(db, &known, candidate, &mut fold.notes).await?;
     }
     if known.seen <= i64::from(SIGHTINGS) {
@@ -110,6 +71,9 @@ async fn again(db: &Connection, id: i64, new: &New) -> Result<Again, Error> {
     }
     if let Some(aside) = fold.aside {
         return Ok(Again::Another(aside));
+    }
+    if fold.no_place {
+        return Ok(Again::no_place(candidate));
     }
     if fold.completed.is_none() && !fold.credited {
         return Ok(Again::This(Entered::Again(fold.order).into()));

@@ -16,11 +16,13 @@ use crate::ledger::error::Error;
 use crate::ledger::row::{Columns as _, money_words, standing_words, to_json};
 use crate::ledger::story::Entered;
 use crate::ledger::texts::Texts;
+use crate::name::Namespace;
 use crate::order::{Candidate, Order, OrderId};
 
 /// Enters the orders that go by none of their ids yet, and are not known without their row; the others it passes over.
 /// Who makes the same order at this moment is waited for. All replicas take the orders' locks in one order, then the
 /// aliases' in one. The ids are looked up one by one: a plan that was made for a small table must not read all of a large one.
+/// Where an order stands aside by one of them, or near it by its namespace's name, whose that is is found out by itself.
 const ORDERS: &str = "INSERT INTO orders (namespace, number, at, store, rule, amount, currency, working, standing, doubt,
     why, network, click, visit, proof, open_until, shopper, seen)
   SELECT o.namespace, o.number, o.at, o.store, o.rule, o.amount, o.currency, o.working, o.standing, o.doubt,
@@ -31,11 +33,14 @@ const ORDERS: &str = "INSERT INTO orders (namespace, number, at, store, rule, am
     AS o (namespace, number, at, store, rule, amount, currency, working, standing, doubt, why, network, click, visit,
       proof, open_until, shopper, place)
   WHERE o.place NOT IN (SELECT ids.place
-    FROM unnest($18::bigint[], $19::text[], $20::text[], $21::text[]) AS ids (place, namespace, number, mark)
+    FROM unnest($18::bigint[], $19::text[], $20::text[], $21::text[], $22::text[])
+      AS ids (place, namespace, number, mark, aside)
     WHERE (SELECT aliases.order_id FROM aliases
         WHERE aliases.namespace = ids.namespace AND aliases.number = ids.number) IS NOT NULL
       OR (SELECT known_orders.at FROM known_orders
-        WHERE known_orders.namespace = ids.namespace AND known_orders.mark = ids.mark) IS NOT NULL)
+        WHERE known_orders.namespace = ids.namespace AND known_orders.mark = ids.mark) IS NOT NULL
+      OR (SELECT count(*) FROM aliases
+        WHERE aliases.number = ids.number AND substr(aliases.namespace, 1, length(ids.aside)) = ids.aside) > 0)
   ORDER BY o.place
   ON CONFLICT (namespace, number) DO NOTHING RETURNING id, namespace, number";
 
@@ -89,14 +94,28 @@ impl New {
     }
 }
 
-/// Enters those that are new, in this order; none for each that is known, with its row or without. No two of them may go by one id.
+/// Enters those that are new, in this order; none for each that is known, with its row or without, and for each beside which
+/// one may stand aside. No two of them may go by one id.
 pub(super) async fn first(db: &Connection, group: &[&New]) -> Result<Vec<Option<Entered>>, Error> {
+    enter(db, group, true).await
+}
+
+/// The same of one, beside which no order stands aside that is its own.
+pub(super) async fn first_of(db: &Connection, new: &New) -> Result<Option<Entered>, Error> {
+    Ok(enter(db, &[new], false).await?.into_iter().flatten().next())
+}
+
+async fn enter(
+    db: &Connection,
+    group: &[&New],
+    look_aside: bool,
+) -> Result<Vec<Option<Entered>>, Error> {
     if group.is_empty() {
         return Ok(Vec::new());
     }
     let mut orders = Orders::default();
     for (place, new) in (1..).zip(group) {
-        orders.push(db, place, new)?;
+        orders.push(db, (place, look_aside), new)?;
     }
     let rows = orders.enter(db).await?;
     let mut made = HashMap::with_capacity(rows.len());
@@ -155,10 +174,17 @@ struct Ids<'a> {
     namespaces: Vec<&'a str>,
     numbers: Vec<&'a str>,
     marks: Vec<String>,
+    /// How the namespaces begin in which the same order may stand; none: it is known not to.
+    asides: Vec<Option<String>>,
 }
 
 impl<'a> Orders<'a> {
-    fn push(&mut self, db: &Connection, place: i64, new: &'a New) -> Result<(), Error> {
+    fn push(
+        &mut self,
+        db: &Connection,
+        (place, look_aside): (i64, bool),
+        new: &'a New,
+    ) -> Result<(), Error> {
         let (order, texts) = (&new.candidate.order, &new.texts);
         let (amount, currency) = money_words(order.amount);
         let (standing, doubt) = standing_words(&order.standing)?;
@@ -181,7 +207,10 @@ impl<'a> Orders<'a> {
         self.ends.push(order.open_until.map(Time::millis));
         self.shoppers.push(texts.shopper.as_deref());
         let namespace = &order.key.namespace;
+        let look_aside = look_aside && order.visit.is_some();
         for id in &new.ids {
+            let aside = look_aside.then(|| format!("{namespace}{}", Namespace::ASIDE));
+            self.ids.asides.push(aside);
             self.ids.places.push(place);
             self.ids.namespaces.push(namespace.as_str());
             self.ids.numbers.push(id.as_str());
@@ -215,6 +244,7 @@ impl<'a> Orders<'a> {
             &self.ids.namespaces,
             &self.ids.numbers,
             &self.ids.marks,
+            &self.ids.asides,
         ];
         db.rows(ORDERS, given).await
     }

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use tokio::sync::oneshot;
 
 use super::connection::Connection;
-use super::enter;
 use super::first::New;
+use super::place;
 use crate::ledger::error::Error;
 use crate::ledger::story::Entered;
 
@@ -147,7 +147,7 @@ where
     fn run<'a>(&'a mut self, db: &'a Connection, pace: Pace) -> Local<'a, Result<bool, Error>> {
         Box::pin(async move {
             if pace == Pace::Alone {
-                self.done = Some(enter::enter(db, &self.new).await?);
+                self.done = Some(place::enter(db, &self.new).await?);
             }
             Ok(self.done.is_some())
         })

@@ -266,12 +266,15 @@ async fn transact(connection: &Connection, jobs: &mut [Job]) -> Result<(), Error
     connection.commit().await
 }
 
-/// Enters the orders that are new, together. One that goes by an id of one before it is left for later.
+/// Enters the orders that are new, together. One that goes by an id of one before it, or claims none, is left for later.
 async fn enter_new(connection: &Connection, jobs: &mut [Job]) -> Result<(), Error> {
     let (mut ids, mut places, mut group) = (HashSet::new(), Vec::new(), Vec::new());
     for (place, job) in jobs.iter().enumerate() {
         let Some(new) = job.order() else { continue };
         let namespace = &new.candidate.order.key.namespace;
+        if namespace.is_aside() {
+            continue;
+        }
         // All of them, also where the first is there already.
         let taken = new.ids.iter().filter(|id| !ids.insert((namespace, *id)));
         if taken.count() == 0 {

@@ -1,12 +1,10 @@
-//! Entering: a candidate becomes a new order, or one more sighting of one.
+//! Entering: a candidate becomes a new order, or one more sighting of one. Which of the two: [`place`](super::place).
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::known;
 use super::send::{Change, note};
 use crate::clock::Time;
 use crate::ledger::error::Error;
-use crate::ledger::known::Marker;
 use crate::ledger::row::{self, OrderRow, money_words, standing_words, to_json};
 use crate::ledger::stand::Stand;
 use crate::ledger::story::{Again, Entered};
@@ -18,45 +16,6 @@ use crate::postback::State;
 
 /// What the postbacks of an order wait for when its amount could not be read.
 const UNREADABLE: &str = "unreadable";
-
-pub(super) fn enter(
-    db: &Connection,
-    marker: &Marker,
-    (candidate, texts): (&Candidate, &Texts),
-) -> Result<Entered, Error> {
-    if let Some(known) = known(db, candidate)? {
-        return match again(db, &known, candidate, texts)? {
-            Again::This(entered) => Ok(*entered),
-            Again::Another(aside) => {
-                let texts = Texts::of(&aside)?;
-                enter(db, marker, (&aside, &texts))
-            }
-        };
-    }
-    match known::of(db, marker, candidate)? {
-        Some(known) => Ok(Entered::Known(candidate.order.clone(), known)),
-        None => first(db, candidate, texts),
-    }
-}
-
-/// The order that goes by the candidate's id, or by another of its ids.
-fn known(db: &Connection, candidate: &Candidate) -> Result<Option<OrderRow>, Error> {
-    let key = &candidate.order.key;
-    let ids = std::iter::once(&key.id).chain(candidate.order.aliases.iter().take(ALIASES));
-    let sql = "SELECT order_id FROM aliases WHERE namespace = ?1 AND number = ?2";
-    let mut find = db.prepare_cached(sql)?;
-    for id in ids {
-        let found: Option<i64> = find
-            .query_row(params![key.namespace.as_str(), id.as_str()], |row| {
-                row.get(0)
-            })
-            .optional()?;
-        if let Some(id) = found {
-            return order(db, id).map(Some);
-        }
-    }
-    Ok(None)
-}
 
 /// An order with its aliases.
 pub(super) fn order(db: &Connection, id: i64) -> Result<OrderRow, Error> {
@@ -73,7 +32,11 @@ pub(super) fn order(db: &Connection, id: i64) -> Result<OrderRow, Error> {
     Ok(found)
 }
 
-fn first(db: &Connection, candidate: &Candidate, texts: &Texts) -> Result<Entered, Error> {
+pub(super) fn first(
+    db: &Connection,
+    candidate: &Candidate,
+    texts: &Texts,
+) -> Result<Entered, Error> {
     let Candidate {
         order,
         sighting,
@@ -131,7 +94,7 @@ fn first(db: &Connection, candidate: &Candidate, texts: &Texts) -> Result<Entere
     Ok(Entered::New(entered))
 }
 
-fn again(
+pub(super) fn again(
     db: &Connection,
     known: &OrderRow,
     candidate: &Candidate,
@@ -143,7 +106,7 @@ fn again(
         _ => Vec::new(),
     };
     let mut fold = fold((&known.order, &known.shopper), &owed, candidate);
-    if fold.aside.is_none() {
+    if fold.aside.is_none() && !fold.no_place {
         fold.order.aliases = keep_aliases(db, known.id, &known.order, candidate, &mut fold.notes)?;
     }
     if known.seen < i64::from(SIGHTINGS) {
@@ -153,6 +116,9 @@ fn again(
         .execute([known.id])?;
     if let Some(aside) = fold.aside {
         return Ok(Again::Another(aside));
+    }
+    if fold.no_place {
+        return Ok(Again::no_place(candidate));
     }
     if fold.completed.is_none() && !fold.credited {
         return Ok(Again::This(Entered::Again(fold.order).into()));

@@ -82,6 +82,28 @@ def an_id_that_was_burnt(scene):
     return scene.outcome(order, "demo.aside"), scene.honest()
 
 
+def more_orders_of_one_id_than_have_a_place(scene):
+    """Given an order that was credited to its buyer's affiliate.
+    When ten other visits see its id an hour later with another amount.
+    Then nine of them are held aside, each once, and the tenth is no order: the operator is told, urgently, and the log
+    has what he needs to enter it by hand."""
+    buyer, order = scene.visitor().at_the_checkout("/?affiliate_id=111"), scene.old_order()
+    outcome = scene.credited(buyer, buyer.is_given(order), "111")
+    scene.later(hours=1)
+    for partner in range(301, 311):
+        visitor = scene.visitor()
+        visitor.clicks("/?affiliate_id=%d" % partner)
+        for _reload in range(2):
+            visitor.looks(order, "?price=$12.00")
+    stand = [one["click"]["values"]["affiliate_id"] for one in scene.orders() if one["key"]["id"] == order]
+    scene.suite.equal("the first and nine more stand", sorted(stand), ["111", *map(str, range(301, 310))])
+    said = [line for line in scene.log().splitlines() if "order not entered" in line and "demo/" + order in line]
+    scene.suite.claim("the log has the tenth", said and all("ERROR" in line and "affiliate_id=310" in line and "12.00"
+                                                           in line for line in said), said)
+    scene.suite.claim("the operator is told", "id_reused" in scene.alarms(), scene.alarms)
+    return "no order" if "310" not in stand else "held", outcome
+
+
 def staging_with_a_copy_of_the_ledger(scene):
     """Given a copy of the shop's ledger on another machine, where postbacks may be due in it.
     When a configuration of another name is run on it.

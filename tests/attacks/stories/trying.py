@@ -48,6 +48,31 @@ def ids_tried_after_a_checkout_step(scene):
     return aside(scene, tried[PER_VISIT:]), given_one(scene, tried[-1])
 
 
+def a_second_look_when_the_hour_is_over(scene):
+    """Given a visit that opened more than ten confirmations after a checkout step, so that the last ones are held aside.
+    When it opens one of those again an hour later, and the operator releases what was held, and once more after that.
+    Then it is the order that it was: one, told once, and no second one that claims the id. Another of them is free for
+    whoever is given it."""
+    cheat, tried = scene.visitor(), ids(scene, PER_VISIT + 2)
+    cheat.at_the_checkout("/?affiliate_id=999")
+    for number in tried:
+        cheat.thanks = cheat.looks(number)
+    for number in tried[:PER_VISIT]:
+        scene.credited(cheat, number, "999")
+    held, free = tried[PER_VISIT:]
+    scene.later(minutes=61)
+    cheat.looks(held)
+    scene.suite.equal("it is no second order", scene.outcome(held), "no order")
+    story = scene.story(held, "demo.aside")
+    scene.suite.equal("it was seen twice", story["seen"], 2)
+    outcome = scene.outcome(held, "demo.aside")
+    scene.does("held", "release", str(story["postbacks"][0]["postback"]["id"]), "--actor", "anna", "--reason", "he says so")
+    scene.owe(held, "999", "49.00")
+    cheat.looks(held)
+    scene.suite.equal("it is still one", scene.outcome(held), "no order")
+    return outcome, given_one(scene, free)
+
+
 def ids_tried_from_one_address(scene):
     """Given somebody who follows a link anew for each confirmation that he opens, so that each is another visit.
     When he opens more than thirty in an hour from one address.

@@ -80,6 +80,38 @@ fn whoever_tries_ids_takes_none_from_those_who_buy() {
 }
 
 #[test]
+fn whoever_was_too_many_has_that_order_when_he_looks_again_and_it_is_told_once() {
+    let mut front = front("guard: { ids_per_visit: 1 }\n");
+    let ours = front.click();
+    let theirs = cookie(&front.ask(get("/?affiliate_id=7", ""))).unwrap();
+    for id in [1, 2] {
+        looks(&front, &ours, id, "203.0.113.7");
+    }
+    front.settled("1", State::Accepted);
+    // What the guard has seen is forgotten, as it is after an hour.
+    front.restart();
+    looks(&front, &ours, 2, "203.0.113.7");
+    let [(namespace, order)] = &orders(&front, "2")[..] else {
+        panic!("one order, aside")
+    };
+    assert_eq!(namespace, "test.aside");
+    assert_eq!(order.standing, Standing::Held(Doubt::TooMany));
+    let seen = front.story("2").unwrap().seen;
+    assert_eq!(seen, 2, "{}", order.why);
+    // It was somebody else's: he is told of, and the one aside is still to be looked at.
+    looks(&front, &theirs, 2, "203.0.113.8");
+    front.calls(2);
+    let both = orders(&front, "2");
+    let standings: Vec<_> = both.iter().map(|(_, order)| &order.standing).collect();
+    let held = Standing::Held(Doubt::TooMany);
+    assert_eq!(standings, [&Standing::Credited, &held]);
+    // The buyer of the first one is too many by now: it is no other order.
+    looks(&front, &ours, 3, "203.0.113.7");
+    looks(&front, &ours, 1, "203.0.113.7");
+    assert_eq!(orders(&front, "1").len(), 1);
+}
+
+#[test]
 fn an_address_that_tries_ids_is_held_whatever_cookie_it_shows() {
     let front = front("guard: { ids_per_address: 2 }\n");
     for id in 1..=3 {

@@ -10,7 +10,7 @@ use refgate::postback::State;
 use refgate::visit::Visit;
 use rusqlite::Connection;
 
-use crate::support::front::{Front, get};
+use crate::support::front::{Front, cookie, get};
 use crate::support::shop::{HTML, Shop, page, path, thanks};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -193,4 +193,37 @@ fn an_id_with_another_amount_and_visit_later_is_another_order_held_aside_once() 
     let alarms = front.alarms();
     assert!(alarms.iter().any(|it| it.alarm == Alarm::IdReused));
     assert_eq!(front.calls(1).len(), 1, "the second one is not told");
+}
+
+#[test]
+fn an_order_for_which_no_place_is_left_is_loud() {
+    let front = front();
+    asks(&front, 1, Some(&front.click()), BROWSER);
+    age(&front, 1, HOUR);
+    let click = |partner| front.ask(get(&format!("/?affiliate_id={partner}"), ""));
+    let others: Vec<String> = (0..10).filter_map(|it| cookie(&click(it))).collect();
+    for (turn, cookie) in (1..).zip(&others) {
+        front.ask(get(
+            "/done/1",
+            &format!("Cookie: {cookie}\r\nX-Amount: 1\r\n"),
+        ));
+        assert_eq!(front.count(Event::IdReused), turn);
+    }
+    assert_eq!(front.orders().len(), 10, "the id's and nine aside");
+    let alarms = front.alarms();
+    let alarm = alarms
+        .iter()
+        .find(|it| it.alarm == Alarm::IdReused)
+        .unwrap();
+    let words = "order test/1 is one more of its id than have a place, and is only in the log";
+    assert!(alarm.words.starts_with(words), "{}", alarm.words);
+    // Who has a place is no further order.
+    front.ask(get(
+        "/done/1",
+        &format!("Cookie: {}\r\nX-Amount: 1\r\n", others[8]),
+    ));
+    assert_eq!(front.count(Event::IdReused), 10);
+    let last = front.orders().into_iter().map(|order| order.key.namespace);
+    let stories = last.map(|it| it.to_string()).max();
+    assert_eq!(stories.as_deref(), Some("test.aside9"));
 }

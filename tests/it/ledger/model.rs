@@ -14,8 +14,9 @@ mod list;
 /// One deed.
 #[derive(Clone, Copy, Debug)]
 enum Deed {
-    /// An order is confirmed: its amount readable or not, called by the other of its ids or not.
-    Enter(u8, bool, bool),
+    /// An order is confirmed to a visit: its amount readable or not, called by the other of its ids or not, and claiming
+    /// its id or not.
+    Enter((u8, u8), (bool, bool, bool)),
     Claim(u8),
     Begin(usize),
     Settle(usize, State, u8),
@@ -42,8 +43,8 @@ fn deed() -> impl Strategy<Value = Deed> {
     ];
     let answers = vec![State::Accepted, State::Duplicate, State::Rejected];
     prop_oneof![
-        6 => (0..6_u8, any::<bool>(), any::<bool>())
-            .prop_map(|(number, readable, other)| Deed::Enter(number, readable, other)),
+        6 => ((0..6_u8, 0..3_u8), any::<[bool; 2]>(), prop::bool::weighted(0.7))
+            .prop_map(|(whose, [readable, other], claims)| Deed::Enter(whose, (readable, other, claims))),
         4 => (1..4_u8).prop_map(Deed::Claim),
         5 => any::<usize>().prop_map(Deed::Begin),
         3 => (any::<usize>(), prop::sample::select(ends), 0..90_u8)
@@ -64,9 +65,7 @@ fn deed() -> impl Strategy<Value = Deed> {
 impl List {
     async fn does(&mut self, ledger: &Ledger, deed: Deed) {
         match deed {
-            Deed::Enter(number, readable, other) => {
-                self.enter(ledger, number, (readable, other)).await;
-            }
+            Deed::Enter(whose, how) => self.enter(ledger, whose, how).await,
             Deed::Claim(limit) => self.claim(ledger, limit).await,
             Deed::Begin(which) => self.begin(ledger, which).await,
             Deed::Settle(which, end, wait) => self.settle(ledger, which, (end, wait)).await,

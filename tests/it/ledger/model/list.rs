@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use refgate::clock::Time;
 use refgate::ledger::{Action, Entered, Learned, Ledger, Pause, Settlement};
-use refgate::order::{Doubt, OrderId};
+use refgate::name::Namespace;
+use refgate::order::{Candidate, Doubt, OrderId, Standing};
 use refgate::postback::{AttemptId, Outcome, PostbackId, State, Verdict};
+use refgate::visit::VisitId;
 
 use crate::support::postgres;
 use crate::support::sale::{NOW, aspire, candidate, settlement, steer};
@@ -24,6 +26,40 @@ fn ids(number: u8, other: bool) -> [OrderId; 2] {
         ids.reverse();
     }
     ids
+}
+
+/// As another visit sees it.
+fn seen_by(visit: u8, mut seen: Candidate) -> Candidate {
+    let click = seen.order.click.as_mut().unwrap();
+    click
+        .values
+        .insert("affiliate_id".to_owned(), visit.to_string());
+    let id = VisitId(visit.into());
+    seen.order.visit = Some(id);
+    let theirs = seen.sighting.visit.as_mut().unwrap();
+    (theirs.id, theirs.clicks) = (id, vec![click.clone()]);
+    seen
+}
+
+/// As one who looks at too many.
+fn aside(mut seen: Candidate) -> Candidate {
+    let place: Namespace = namespace(1).parse().unwrap();
+    seen.sighting.key.namespace = place.clone();
+    seen.order.key.namespace = place;
+    seen.order.proof = None;
+    if seen.order.standing == Standing::Credited {
+        seen.order.standing = Standing::Held(Doubt::TooMany);
+        seen.postbacks[0].held = Some((Doubt::TooMany, "too many".to_owned()));
+    }
+    seen
+}
+
+fn namespace(place: usize) -> String {
+    match place {
+        0 => "demo".to_owned(),
+        1 => "demo.aside".to_owned(),
+        further => format!("demo.aside{further}"),
+    }
 }
 
 /// The ledgers of one process after another, or of two replicas at once.
@@ -72,6 +108,10 @@ enum How {
 struct Row {
     id: PostbackId,
     number: u8,
+    /// Whose it is.
+    visit: u8,
+    /// 0: it goes by its number; further ones stand aside.
+    place: usize,
     state: State,
     due: Option<Time>,
     lease: Option<Time>,
@@ -116,29 +156,38 @@ impl List {
     pub(super) async fn enter(
         &mut self,
         ledger: &Ledger,
-        number: u8,
-        (readable, other): (bool, bool),
+        (number, visit): (u8, u8),
+        (readable, other, claims): (bool, bool, bool),
     ) {
         let [id, alias] = ids(number, other);
-        let mut candidate = candidate(id.as_str(), readable.then_some("25.00"));
+        let candidate = seen_by(visit, candidate(id.as_str(), readable.then_some("25.00")));
+        let mut candidate = if claims { candidate } else { aside(candidate) };
         candidate.order.aliases = vec![alias];
         (candidate.sighting.at, candidate.order.at) = (self.now, self.now);
         let entered = ledger.enter(candidate).await.unwrap();
-        let (state, due) = match readable {
+        let (state, due) = match readable && claims {
             true => (State::Due, Some(self.now)),
             false => (State::Held, None),
         };
         let known = [true, false].map(|other| self.known.contains(&(number, other)));
-        let Some(row) = self.rows.iter_mut().find(|row| row.number == number) else {
+        let Some(which) = self.stands(number, visit) else {
             if known.contains(&true) {
                 assert!(matches!(entered, Entered::Known(..)), "{entered:?}");
                 return;
             }
             assert!(matches!(entered, Entered::New(_)), "{entered:?}");
-            let story = ledger.story(id.to_string()).await.unwrap().remove(0);
+            let of_it = self.rows.iter().filter(|row| row.number == number);
+            let taken = of_it.filter(|row| row.place > 0).count();
+            let place = if claims { 0 } else { taken + 1 };
+            let key = &entered.order().key;
+            assert_eq!(key.namespace.to_string(), namespace(place));
+            let stories = ledger.story(id.to_string()).await.unwrap();
+            let story = stories.iter().find(|story| story.order.key == *key);
             let row = Row {
-                id: story.postbacks[0].postback.id,
+                id: story.unwrap().postbacks[0].postback.id,
                 number,
+                visit,
+                place,
                 state,
                 due,
                 lease: None,
@@ -149,6 +198,14 @@ impl List {
             self.rows.push(row);
             return;
         };
+        let row = &mut self.rows[which];
+        let key = &entered.order().key;
+        assert_eq!(key.namespace.to_string(), namespace(row.place));
+        // What did not prove the credit before does not prove it now.
+        let (state, due) = match row.place {
+            0 => (State::Due, Some(self.now)),
+            _ => (State::Held, None),
+        };
         if row.doubtful && readable {
             assert!(matches!(entered, Entered::Completed(_)), "{entered:?}");
             (row.state, row.due) = (state, due);
@@ -156,6 +213,19 @@ impl List {
         } else {
             assert!(matches!(entered, Entered::Again(_)), "{entered:?}");
         }
+    }
+
+    /// Which order one more sighting of a number is: his own, wherever it stands, or the one that goes by it.
+    fn stands(&self, number: u8, visit: u8) -> Option<usize> {
+        let of_it = || {
+            self.rows
+                .iter()
+                .enumerate()
+                .filter(|(_, row)| row.number == number)
+        };
+        let own = of_it().find(|(_, row)| row.visit == visit);
+        let claimed = of_it().find(|(_, row)| row.place == 0);
+        own.or(claimed).map(|(which, _)| which)
     }
 
     pub(super) async fn claim(&mut self, ledger: &Ledger, limit: u8) {
@@ -322,7 +392,8 @@ impl List {
         let namespace = "demo".parse().unwrap();
         let learned = ledger.learn(namespace, vec![id], self.now).await.unwrap();
         let mut expected = Learned::default();
-        if self.rows.iter().any(|row| row.number == number) {
+        let is_it = |row: &Row| row.number == number && row.place == 0;
+        if self.rows.iter().any(is_it) {
             expected.orders = 1;
         } else if self.known.insert((number, other)) {
             expected.new = 1;
