@@ -16,14 +16,15 @@ impl Candidate {
             .is_aside()
             .then(|| moved(self, namespace.claimed()))
     }
+}
 
-    /// Whether `order` is the same buyer's: of this visit, or of one with the very same click, as those of two hosts
+impl Order {
+    /// Whether `other` is the same buyer's: of this visit, or of one with the very same click, as those of two hosts
     /// between which it was handed over.
-    pub fn is_by_buyer_of(&self, order: &Order) -> bool {
-        let visit = self.order.visit;
-        let clicks = self.order.click.as_ref().zip(order.click.as_ref());
-        (visit.is_some() && visit == order.visit)
-            || clicks.is_some_and(|(one, other)| one.is(other))
+    pub fn is_same_buyers(&self, other: &Self) -> bool {
+        let clicks = self.click.as_ref().zip(other.click.as_ref());
+        let is_click = clicks.is_some_and(|(one, other)| one.is(other));
+        is_click || (self.visit.is_some() && self.visit == other.visit)
     }
 }
 
@@ -70,7 +71,7 @@ fn is_reused(existing: &Order, candidate: &Candidate) -> bool {
 
 /// Whether it would be owed to another buyer than the one that is known.
 fn is_others(existing: &Order, candidate: &Candidate) -> bool {
-    candidate.order.visit.is_some() && !candidate.is_by_buyer_of(existing)
+    candidate.order.visit.is_some() && !candidate.order.is_same_buyers(existing)
 }
 
 fn moved(candidate: &Candidate, namespace: Namespace) -> Candidate {
