@@ -48,7 +48,8 @@
 //!
 //! The same tables in a schema `refgate` (`ledger/postgres/schema.sql`), the same verbs (`ledger/postgres.rs`). Leases
 //! end by time alone, the database's. A database that cannot be reached refuses work at once; it is the caller's to
-//! keep it ([`Ledger::away`] says when to come again).
+//! keep it ([`Ledger::away`] says when to come again). So does an SQLite file that is locked, or on a full or failing
+//! disk, when a run begins, until it can be opened.
 //!
 //! It does not judge: what an order is worth and to whom it is owed is `record`'s, what an answer means is `deliver`'s.
 
@@ -99,7 +100,7 @@ pub use pause::Pause;
 pub use retire::{RETIRED, Retired, Retiring};
 pub use session::{Known, Session, Written};
 pub use settings::Settings;
-pub use steer::{Action, BATCH, Moved, Refusal, Steer, Steered, Which};
+pub use steer::{Action, BATCH, Moved, Refusal, Steer, Steered, Stopped, Which};
 pub use story::{
     Counts, Durability, Entered, Seen, Settlement, Story, Told, Transition, Unsettled,
 };
@@ -150,7 +151,8 @@ impl Ledger {
     /// Opens the ledger. Blocks on the disk: for the start of the process.
     ///
     /// In [`Role::Run`] every lease of an earlier run on SQLite is ended, so [`Self::interrupted`]
-    /// returns each attempt that was open. A PostgreSQL server that cannot be reached is then no error.
+    /// returns each attempt that was open. A PostgreSQL server that cannot be reached is then no error, nor is an
+    /// SQLite file that is locked, or on a full or failing disk: see [`Self::away`].
     ///
     /// # Errors
     /// [`Error::InUse`] by another run, [`Error::Missing`] for a tool, a schema of

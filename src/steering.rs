@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::ledger::{Action, Error, LIST, Ledger, Moved, PostbackFilter, Refusal, Steered};
+use crate::cause::Causes;
+use crate::ledger::{
+    Action, Error, LIST, Ledger, Moved, PostbackFilter, Refusal, Steered, Stopped,
+};
 use crate::money::{Decimal, Money};
 use crate::postback::{Postback, PostbackId, State};
 
@@ -28,6 +31,91 @@ pub struct Report {
     pub postbacks: Vec<Moved>,
     /// Those with which it was not done.
     pub refused: Vec<Refused>,
+    /// How many a filter left out, as somebody had decided on them.
+    pub left_out: usize,
+    /// Why not all of it was done, where the ledger failed on the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopping>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// What moved.
+    pub moved: Vec<Moved>,
+    /// What did not.
+    pub refused: Vec<Refusal>,
+    /// Why it ended before its end, if it did.
+    pub stopped: Option<Stop>,
+}
+
+/// The ledger failed on the way. What was done by then is done.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// How many were not come to.
+    pub left: usize,
+    /// What the ledger said.
+    pub error: Error,
+}
+
+/// The same, as it is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stopping {
+    /// How many were not come to.
+    pub left: usize,
+    /// What the ledger said.
+    pub why: String,
+}
+
+impl Stop {
+    /// As it is told.
+    pub fn told(&self) -> Stopping {
+        Stopping {
+            left: self.left,
+            why: Causes(&self.error).to_string(),
+        }
+    }
+}
+
+impl Outcome {
+    /// What moved, what did not, and what was not come to.
+    pub fn of(done: Result<Vec<Steered>, Stopped>) -> Self {
+        let (steered, stopped) = match done {
+            Ok(steered) => (steered, None),
+            Err(Stopped {
+                steered,
+                left,
+                source: error,
+            }) => (steered, Some(Stop { left, error })),
+        };
+        let mut outcome = Self {
+            stopped,
+            ..Self::default()
+        };
+        for Steered { done, .. } in steered {
+            match done {
+                Ok(one) => outcome.moved.push(one),
+                Err(refusal) => outcome.refused.push(refusal),
+            }
+        }
+        outcome
+    }
+
+    /// How many it came to.
+    pub fn count(&self) -> usize {
+        self.moved.len() + self.refused.len()
+    }
+
+    /// The same; an error, if the ledger failed before anything came of it.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub fn begun(self) -> Result<Self, Error> {
+        match self.stopped {
+            Some(stop) if self.moved.is_empty() && self.refused.is_empty() => Err(stop.error),
+            _ => Ok(self),
+        }
+    }
 }
 
 /// One with which nothing was done.
@@ -41,7 +129,8 @@ pub struct Refused {
 
 impl Report {
     /// What was done.
-    pub fn of(action: Action, moved: &[Moved], refused: &[Refusal]) -> Self {
+    pub fn of(action: Action, outcome: &Outcome) -> Self {
+        let moved = &outcome.moved;
         let postbacks = moved.iter().map(|moved| &moved.postback);
         let unknown = postbacks.clone().filter(|one| one.amount.is_none());
         Self {
@@ -50,14 +139,17 @@ impl Report {
             count: moved.len(),
             totals: totals(postbacks.clone().map(|one| one.amount)),
             without_amount: unknown.count(),
-            postbacks: moved.to_vec(),
-            refused: refused
+            postbacks: moved.clone(),
+            refused: outcome
+                .refused
                 .iter()
                 .map(|refusal| Refused {
                     id: refusal.id(),
                     why: words(action, *refusal),
                 })
                 .collect(),
+            left_out: 0,
+            stopped: outcome.stopped.as_ref().map(Stop::told),
         }
     }
 
@@ -67,10 +159,13 @@ impl Report {
             was: postback.state,
             postback,
         });
-        let moved: Vec<Moved> = moved.collect();
+        let outcome = Outcome {
+            moved: moved.collect(),
+            ..Outcome::default()
+        };
         Self {
             done: false,
-            ..Self::of(action, &moved, &[])
+            ..Self::of(action, &outcome)
         }
     }
 }
@@ -93,16 +188,23 @@ pub async fn meant(
     ledger.postbacks(filter, LIST).await
 }
 
-/// What moved, and what did not.
-pub fn apart(steered: Vec<Steered>) -> (Vec<Moved>, Vec<Refusal>) {
-    let (mut moved, mut refused) = (Vec::new(), Vec::new());
-    for Steered { done, .. } in steered {
-        match done {
-            Ok(one) => moved.push(one),
-            Err(refusal) => refused.push(refusal),
-        }
+/// How many a filter leaves out of what is done from these states, as somebody decided on them.
+///
+/// # Errors
+/// The database's.
+pub async fn left_out(
+    filter: &PostbackFilter,
+    from: &[State],
+    ledger: &Ledger,
+) -> Result<usize, Error> {
+    if filter.decided != Some(false) {
+        return Ok(0);
     }
-    (moved, refused)
+    let filter = PostbackFilter {
+        decided: Some(true),
+        ..filter.clone()
+    };
+    Ok(meant(filter, from, ledger).await?.len())
 }
 
 /// Why not, and what the operator can do.

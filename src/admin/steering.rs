@@ -15,12 +15,12 @@ use crate::actor::{Actor, Reason};
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::deliver::Deliver;
-use crate::ledger::{self, Action, LIST, Pause, Steer, Which};
+use crate::ledger::{self, Action, LIST, Pause, PostbackFilter, Steer, Which};
 use crate::message::form;
 use crate::name::NetworkName;
 use crate::postback::{PostbackId, State};
 use crate::steering::which::Filter;
-use crate::steering::{Report, apart, meant};
+use crate::steering::{Outcome, Report, left_out, meant};
 
 /// Postbacks that are listed unless more are asked for.
 const LISTED: usize = 50;
@@ -51,6 +51,9 @@ struct Ask {
     /// Sent again also where the network has it.
     #[serde(default)]
     force: bool,
+    /// By a filter sent again also where somebody decided otherwise.
+    #[serde(default)]
+    decided: bool,
 }
 
 /// One text or several.
@@ -187,10 +190,15 @@ impl Admin {
             Action::Resend if ask.force => action.states().to_vec(),
             _ => action.usual(),
         };
-        let which = ask.which()?;
+        let which = ask.which(action)?;
+        let left_out = match &which {
+            Which::All(filter) => left_out(filter, &from, &self.ledger).await?,
+            Which::These(_) => 0,
+        };
         if let (Which::All(filter), false) = (&which, ask.yes) {
             let found = meant(filter.clone(), &from, &self.ledger).await?;
-            return ok(&Report::foretold(action, found));
+            let report = Report::foretold(action, found);
+            return ok(&Report { left_out, ..report });
         }
         let steer = Steer {
             which,
@@ -205,13 +213,18 @@ impl Admin {
                 .map(Deliver::send_after)
                 .unwrap_or_default(),
         };
-        let (moved, refused) = apart(self.ledger.steer(steer, Time::now()).await?);
-        let report = Report::of(action, &moved, &refused);
-        let status = match (moved.is_empty(), refused.is_empty()) {
-            (true, false) => StatusCode::CONFLICT,
+        let done = Outcome::of(self.ledger.steer(steer, Time::now()).await).begun()?;
+        let report = Report::of(action, &done);
+        let status = match (
+            &done.stopped,
+            done.moved.is_empty(),
+            done.refused.is_empty(),
+        ) {
+            (Some(_), _, _) => StatusCode::SERVICE_UNAVAILABLE,
+            (None, true, false) => StatusCode::CONFLICT,
             _ => StatusCode::OK,
         };
-        said(status, &report)
+        said(status, &Report { left_out, ..report })
     }
 
     /// The destination of that name; nobody pauses what he has misspelt.
@@ -232,7 +245,7 @@ impl Admin {
 
 impl Ask {
     /// Neither numbers nor a filter: nothing is done with all of them by mistake.
-    fn which(&self) -> Result<Which, Fault> {
+    fn which(&self, action: Action) -> Result<Which, Fault> {
         let mut pairs = Vec::new();
         for (name, texts) in &self.filter {
             match texts {
@@ -245,7 +258,10 @@ impl Ask {
         let filter = Filter::of(pairs).map_err(Fault::Asked)?;
         match (self.numbers.is_empty(), filter.is_empty()) {
             (false, true) => Ok(Which::These(self.numbers.clone())),
-            (true, false) => Ok(Which::All(filter.postbacks())),
+            (true, false) => Ok(Which::All(PostbackFilter {
+                decided: (action == Action::Resend && !self.decided).then_some(false),
+                ..filter.postbacks()
+            })),
             _ => Err(Fault::Asked(
                 "which postbacks? either `numbers` or a `filter`".to_owned(),
             )),

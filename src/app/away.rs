@@ -1,38 +1,50 @@
-//! The ledger's database, where it is one that can go away: the operator is told.
+//! The ledger's database, or file, while it is away: the operator is told.
 
 use std::sync::Arc;
 
-use tracing::info;
+use tokio::sync::watch::Receiver;
+use tracing::{info, warn};
 
-use crate::alarm::Alarm;
+use crate::alarm::{Alarm, Alarms};
 use crate::cause::Causes;
 use crate::clock::Time;
 use crate::event::{Counters, Event};
-use crate::ledger::Ledger;
+use crate::ledger::{Error, Ledger};
 
-/// Tells when the database goes away, and when it is back. Done where there is none.
+/// Tells when it goes away, and when it is back.
 pub(super) async fn watch(ledger: Ledger, counters: Arc<Counters>) {
-    let Some(mut away) = ledger.away() else {
-        return;
-    };
-    loop {
-        let Ok(why) = away.wait_for(Option::is_some).await else {
-            return;
-        };
-        let cause = why
-            .as_ref()
-            .map_or_else(String::new, |error| Causes(error).to_string());
-        drop(why);
+    let mut away = ledger.away();
+    while away.wait_for(Option::is_some).await.is_ok() {
         counters.add(Event::LedgerAway);
-        let words = format!(
-            "the ledger's database is away: orders go into the spool, no postback is sent; shoppers are served: {cause}"
-        );
-        let alarms = counters.alarms();
-        alarms.raise(Alarm::LedgerFails, "", &words, Time::now());
-        if away.wait_for(Option::is_none).await.is_err() {
+        if !is_back(&mut away, counters.alarms()).await {
             return;
         }
-        alarms.clear(Alarm::LedgerFails, "", Time::now());
+        counters.alarms().clear(Alarm::LedgerFails, "", Time::now());
         info!("the ledger's database is back: what the spool holds is entered");
+    }
+}
+
+/// Waits until it is back, and tells each cause meanwhile: what was locked may be found to be of no use. False: nobody
+/// will say that it is back.
+async fn is_back(away: &mut Receiver<Option<Error>>, alarms: &Alarms) -> bool {
+    let mut told = None;
+    loop {
+        let cause = away
+            .borrow_and_update()
+            .as_ref()
+            .map(|error| Causes(error).to_string());
+        let Some(cause) = cause else { return true };
+        if told.as_ref() != Some(&cause) {
+            let words = format!(
+                "the ledger's database is away: orders go into the spool, no postback is sent; shoppers are served: {cause}"
+            );
+            alarms.raise(Alarm::LedgerFails, "", &words, Time::now());
+            if told.replace(cause.clone()).is_some() {
+                warn!(cause, "the ledger's database is still away");
+            }
+        }
+        if away.changed().await.is_err() {
+            return false;
+        }
     }
 }

@@ -18,7 +18,7 @@ use crate::ledger::{Action, Deed, Ledger};
 use crate::money::Money;
 use crate::name::NetworkName;
 use crate::postback::{PostbackId, State};
-use crate::steering;
+use crate::steering::{self, Stop, Stopping};
 use read::Line;
 use resolve::{Ready, Resolving};
 
@@ -66,6 +66,12 @@ struct Report {
     refused: Vec<Refused>,
     /// Lines that ask for nothing.
     without_action: u64,
+    /// Why not all of it was done, where the ledger failed on the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<Stopping>,
+    /// The decisions that it came to.
+    #[serde(skip)]
+    count: usize,
 }
 
 /// What is done for one reason.
@@ -116,12 +122,11 @@ pub async fn run(
     };
     let actor = args.by.actor.clone();
     let actor = actor.unwrap_or_else(|| hand.actor.clone());
-    for group in grouped(ready) {
-        report
-            .apply(group, (args.yes, &actor), ledger, hand)
-            .await?;
-    }
+    let halted = report
+        .apply_all(ready, (args.yes, &actor), ledger, hand)
+        .await;
     report.refused.sort_by_key(|refused| refused.line);
+    let mut ended = Ok(());
     if args.yes {
         let deed = Deed {
             actor,
@@ -132,12 +137,13 @@ pub async fn run(
                 .map(|name| name.to_string_lossy().into_owned()),
             reason: Some(report.counts()),
         };
-        ledger.record(deed, hand.now).await?;
+        ended = steer::record(deed, halted, ledger, hand.now).await;
     }
     match as_json {
         true => json(out, &report)?,
         false => report.tell(unit(args), out)?,
     }
+    ended?;
     match report.refused.len() {
         0 => Ok(()),
         refused => {
@@ -197,7 +203,39 @@ fn grouped(ready: Vec<Ready>) -> Vec<(Action, Reason, Vec<Ready>)> {
     groups
 }
 
+/// Those that were found in each state.
+fn stood<'a>(ready: impl Iterator<Item = &'a Ready>) -> HashMap<State, Vec<PostbackId>> {
+    let mut stood: HashMap<State, Vec<PostbackId>> = HashMap::new();
+    for one in ready {
+        stood.entry(one.state).or_default().push(one.id);
+    }
+    stood
+}
+
 impl Report {
+    /// Does what is asked for, if it is to be done; what it ends with, where the ledger failed on the way.
+    async fn apply_all(
+        &mut self,
+        ready: Vec<Ready>,
+        who: (bool, &Actor),
+        ledger: &Ledger,
+        hand: &Hand,
+    ) -> Option<Error> {
+        let (of, mut begun) = (ready.len(), Vec::new());
+        for group in grouped(ready) {
+            begun.push(group.0);
+            if let Some(stop) = self.apply(group, who, ledger, hand).await {
+                let stop = Stop {
+                    left: of - self.count,
+                    ..stop
+                };
+                self.stopped = Some(stop.told());
+                return Some(steer::halted(&begun, self.count, stop));
+            }
+        }
+        None
+    }
+
     /// Does what one group asks for, if it is to be done.
     async fn apply(
         &mut self,
@@ -205,33 +243,40 @@ impl Report {
         (yes, actor): (bool, &Actor),
         ledger: &Ledger,
         hand: &Hand,
-    ) -> Result<(), Error> {
-        let mut lines: HashMap<PostbackId, Ready> =
+    ) -> Option<Stop> {
+        let lines: HashMap<PostbackId, Ready> =
             ready.into_iter().map(|one| (one.id, one)).collect();
-        let mut stood: HashMap<State, Vec<PostbackId>> = HashMap::new();
-        for one in lines.values().filter(|_| yes) {
-            stood.entry(one.state).or_default().push(one.id);
-        }
-        for (state, ids) in stood {
-            let order = (action, reason.clone(), actor.clone());
-            let (_, refused) = steer::all(order, (ids, vec![state]), ledger, hand).await?;
-            for refusal in refused {
-                // It has changed since it was looked up.
-                let line = lines.remove(&refusal.id()).map_or(0, |one| one.line);
-                let why = steering::words(action, refusal);
-                self.refused.push(Refused { line, why });
+        let (mut postbacks, mut stopped) = (Vec::new(), None);
+        if yes {
+            for (state, ids) in stood(lines.values()) {
+                let order = (action, reason.clone(), actor.clone());
+                let outcome = steer::all(order, (ids, vec![state]), ledger, hand).await;
+                self.count += outcome.count();
+                postbacks.extend(outcome.moved.iter().map(|moved| moved.postback.id));
+                for refusal in outcome.refused {
+                    // It has changed since it was looked up.
+                    let line = lines.get(&refusal.id()).map_or(0, |one| one.line);
+                    let why = steering::words(action, refusal);
+                    self.refused.push(Refused { line, why });
+                }
+                stopped = outcome.stopped;
+                if stopped.is_some() {
+                    break;
+                }
             }
+        } else {
+            postbacks.extend(lines.keys());
         }
-        let mut postbacks: Vec<PostbackId> = lines.keys().copied().collect();
         postbacks.sort_unstable();
+        let amounts = postbacks.iter().map(|id| lines.get(id)?.amount);
         self.actions.push(Group {
             action,
             reason,
             count: postbacks.len(),
-            totals: steering::totals(lines.values().map(|one| one.amount)),
+            totals: steering::totals(amounts),
             postbacks,
         });
-        Ok(())
+        stopped
     }
 
     /// `3 accepted, 1 cancelled`.
@@ -243,6 +288,9 @@ impl Report {
             if count > 0 {
                 counts.push(format!("{count} {}", action.done()));
             }
+        }
+        if let Some(stopped) = &self.stopped {
+            counts.push(format!("{} not come to", stopped.left));
         }
         match counts.as_slice() {
             [] => "nothing".to_owned(),

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::by::By;
 use super::say::{Error, inert, json};
+use super::steer;
 use crate::actor::Actor;
 use crate::clock::Time;
 use crate::ledger::{Deed, IDS, Learned, Ledger};
@@ -58,6 +59,8 @@ struct Report {
     learned: Learned,
     refused: u64,
     faults: Vec<String>,
+    /// Whether an error came before the file's end.
+    halted: bool,
 }
 
 /// Imports a file's ids.
@@ -72,40 +75,63 @@ pub async fn run(
     out: &mut dyn io::Write,
 ) -> Result<(), Error> {
     let namespace = namespace(args, import.stores)?;
-    let read = |source| Error::File {
-        path: args.file.clone(),
-        source,
+    let mut report = Report::default();
+    let learning = learn(args, (&namespace, import.now), ledger, &mut report).await;
+    let halted = match learning {
+        Err(error) if report.learned == Learned::default() => return Err(error),
+        learning => learning.err(),
     };
-    let file = File::open(&args.file).map_err(read)?;
-    let mut lines = Lines::new(BufReader::new(file), args.column.as_deref()).map_err(read)?;
-    let (mut report, mut more) = (Report::default(), true);
-    while more {
-        let mut ids = Vec::new();
-        more = lines.ids(&mut ids, &mut report).map_err(read)?;
-        if !ids.is_empty() {
-            report.learned += ledger.learn(namespace.clone(), ids, import.now).await?;
-        }
-    }
     let Learned { new, known, orders } = report.learned;
     let deed = Deed {
         actor: import.actor.clone(),
         verb: "import-known",
         subject: Some(namespace.to_string()),
         reason: Some(format!(
-            "{new} new, {known} known, {orders} in the ledger, from {}",
-            file_name(&args.file)
+            "{new} new, {known} known, {orders} in the ledger, from {}{}",
+            file_name(&args.file),
+            if halted.is_some() {
+                ", not to its end"
+            } else {
+                ""
+            }
         )),
     };
-    ledger.record(deed, import.now).await?;
+    report.halted = halted.is_some();
+    let ended = steer::record(deed, halted, ledger, import.now).await;
     if as_json {
         json(out, &report)?;
     } else {
         tell(&report, &namespace, out)?;
     }
+    ended?;
     match report.refused {
         0 => Ok(()),
         refused => Err(Error::NoIds(refused)),
     }
+}
+
+/// Has the ids of the file be known, some at a time. What it did until an error stands in the report.
+async fn learn(
+    args: &Args,
+    (namespace, now): (&Namespace, Time),
+    ledger: &Ledger,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let read = |source| Error::File {
+        path: args.file.clone(),
+        source,
+    };
+    let file = File::open(&args.file).map_err(read)?;
+    let mut lines = Lines::new(BufReader::new(file), args.column.as_deref()).map_err(read)?;
+    let mut more = true;
+    while more {
+        let mut ids = Vec::new();
+        more = lines.ids(&mut ids, report).map_err(read)?;
+        if !ids.is_empty() {
+            report.learned += ledger.learn(namespace.clone(), ids, now).await?;
+        }
+    }
+    Ok(())
 }
 
 fn tell(report: &Report, namespace: &Namespace, out: &mut dyn io::Write) -> Result<(), Error> {
@@ -117,6 +143,12 @@ fn tell(report: &Report, namespace: &Namespace, out: &mut dyn io::Write) -> Resu
         out,
         "{new} orders of {namespace} are known from now on; {known} were, {orders} are orders of the ledger"
     )?;
+    if report.halted {
+        writeln!(
+            out,
+            "The rest of the file was not come to: run it again, which changes nothing of what is known."
+        )?;
+    }
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use super::by::By;
 use super::say::{Error, inert, json};
-use crate::actor::Actor;
+use crate::actor::{Actor, Reason};
 use crate::clock::Time;
 use crate::deliver::Settings;
 use crate::ledger::{Ledger, Pause};
@@ -17,7 +17,7 @@ pub struct Args {
     pub name: NetworkName,
     /// Why, kept on record and shown as long as it is paused
     #[arg(long)]
-    pub reason: String,
+    pub reason: Reason,
     /// Who says so
     #[command(flatten)]
     pub by: By,
@@ -39,7 +39,7 @@ pub async fn run(
         destination: args.name.clone(),
         at: Time::now(),
         actor,
-        reason: args.reason.clone(),
+        reason: args.reason.to_string(),
     };
     let stands = ledger.pause(pause.clone()).await?;
     if as_json {

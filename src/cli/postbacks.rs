@@ -73,6 +73,9 @@ pub struct Again {
     /// Also one that the network has accepted, or called a duplicate
     #[arg(long)]
     pub force: bool,
+    /// With a filter: also what somebody decided, rejected or cancelled or refused or held it, by hand or by a rule of `held`
+    #[arg(long)]
+    pub decided: bool,
 }
 
 /// Which postbacks, where no reason needs to be given.
@@ -139,6 +142,7 @@ fn resend(again: &Again) -> Order<'_> {
             false => Action::Resend.usual(),
         },
         reason: again.reason.clone(),
+        decided: again.decided,
     }
 }
 
@@ -149,6 +153,7 @@ impl Freely {
             action,
             from: action.usual(),
             reason: self.reason.clone(),
+            decided: true,
         }
     }
 }
@@ -160,6 +165,7 @@ impl Reasoned {
             action,
             from: action.usual(),
             reason: self.reason.clone(),
+            decided: true,
         }
     }
 }

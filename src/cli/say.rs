@@ -25,6 +25,23 @@ pub enum Error {
     /// Postbacks are in states from which that is not done, or cannot be sent.
     #[error("{0}")]
     NotSteered(String),
+    /// The ledger failed on the way; what was done by then was told.
+    #[error(
+        "the ledger failed after {count} of {of} postbacks. What was done stays done, and {again}"
+    )]
+    Halted {
+        /// How many it came to.
+        count: usize,
+        /// Of how many.
+        of: usize,
+        /// What comes of running it again.
+        again: &'static str,
+        /// Why.
+        source: ledger::Error,
+    },
+    /// All of it was done and told, but it is not among the actions that the ledger keeps.
+    #[error("it is done, but the ledger does not keep a record of it")]
+    Unrecorded(#[source] ledger::Error),
     /// Neither numbers nor a filter: nothing is done with all of them by mistake.
     #[error("which postbacks? name their numbers, or state a filter like `--state held`")]
     WhichPostbacks,

@@ -10,12 +10,12 @@ use super::postbacks::table_of;
 use super::say::{Error, json};
 use crate::actor::{Actor, Reason};
 use crate::clock::Time;
-use crate::ledger::{Action, LIST, Ledger, Moved, Refusal, Steer, Which};
+use crate::ledger::{Action, Deed, LIST, Ledger, Moved, PostbackFilter, Refusal, Steer, Which};
 use crate::money::Money;
 use crate::name::NetworkName;
 use crate::postback::{Postback, PostbackId, State};
 use crate::steering::which::Filter;
-use crate::steering::{self, Report, apart, totals, words};
+use crate::steering::{self, Outcome, Report, Stop, totals, words};
 
 /// Postbacks shown of many.
 const SHOWN: usize = 20;
@@ -65,6 +65,8 @@ pub(super) struct Order<'a> {
     pub(super) action: Action,
     pub(super) from: Vec<State>,
     pub(super) reason: Reason,
+    /// Whether a filter means what somebody decided too.
+    pub(super) decided: bool,
 }
 
 /// Does it, or shows it.
@@ -78,14 +80,18 @@ pub(super) async fn run(
     let targets = order.targets;
     let which = match (targets.ids.as_slice(), targets.filter.is_empty()) {
         ([], true) => return Err(Error::WhichPostbacks),
-        ([], false) => Which::All(targets.filter.postbacks()),
+        ([], false) => Which::All(order.filter()),
         (ids, true) => Which::These(ids.to_vec()),
         (_, false) => return Err(Error::NumbersAndFilter),
+    };
+    let left_out = match &which {
+        Which::All(filter) => steering::left_out(filter, &order.from, ledger).await?,
+        Which::These(_) => 0,
     };
     if let Which::All(_) = &which
         && !targets.yes
     {
-        return foretell(&order, ledger, as_json, out).await;
+        return foretell(&order, (ledger, left_out), as_json, out).await;
     }
     let steer = Steer {
         which,
@@ -100,14 +106,25 @@ pub(super) async fn run(
         send_after: hand.send_after.clone(),
     };
     let action = steer.action;
-    let steered = ledger.steer(steer, hand.now).await?;
-    let (moved, refused) = apart(steered);
+    let done = Outcome::of(ledger.steer(steer, hand.now).await).begun()?;
     if as_json {
-        json(out, &Report::of(action, &moved, &refused))?;
+        let report = Report::of(action, &done);
+        json(out, &Report { left_out, ..report })?;
     } else {
-        tell(action, &moved, hand.now, out)?;
+        tell(action, &done.moved, hand.now, out)?;
+        tell_left_out(left_out, out)?;
     }
-    settle(action, moved.len(), &refused, (as_json, out))
+    settle(action, done, (as_json, out))
+}
+
+impl Order<'_> {
+    /// What its filter means.
+    fn filter(&self) -> PostbackFilter {
+        PostbackFilter {
+            decided: (!self.decided).then_some(false),
+            ..self.targets.filter.postbacks()
+        }
+    }
 }
 
 /// Does it with these, where they still stand in such a state; what moved, and what did not.
@@ -116,7 +133,7 @@ pub(super) async fn all(
     (ids, from): (Vec<PostbackId>, Vec<State>),
     ledger: &Ledger,
     hand: &Hand,
-) -> Result<(Vec<Moved>, Vec<Refusal>), Error> {
+) -> Outcome {
     let steer = Steer {
         which: Which::These(ids),
         action,
@@ -125,23 +142,24 @@ pub(super) async fn all(
         actor,
         send_after: hand.send_after.clone(),
     };
-    Ok(apart(ledger.steer(steer, hand.now).await?))
+    Outcome::of(ledger.steer(steer, hand.now).await)
 }
 
 /// What would be done, by a filter.
 async fn foretell(
     order: &Order<'_>,
-    ledger: &Ledger,
+    (ledger, left_out): (&Ledger, usize),
     as_json: bool,
     out: &mut dyn io::Write,
 ) -> Result<(), Error> {
-    let found = steering::meant(order.targets.filter.postbacks(), &order.from, ledger).await?;
+    let found = steering::meant(order.filter(), &order.from, ledger).await?;
     let action = order.action;
     let unknown = found.iter().filter(|postback| postback.amount.is_none());
     let unknown = unknown.count();
     let (due, count) = (action.becomes() == State::Due, found.len());
     if as_json {
-        return json(out, &Report::foretold(action, found));
+        let report = Report::foretold(action, found);
+        return json(out, &Report { left_out, ..report });
     }
     let sum = sum(found.iter());
     let most = if count == LIST {
@@ -160,7 +178,19 @@ async fn foretell(
     if due && unknown > 0 {
         writeln!(out, "{unknown} of them cannot be: their amount is unknown")?;
     }
+    tell_left_out(left_out, out)?;
     writeln!(out, "Nothing was done. With --yes it is.")?;
+    Ok(())
+}
+
+fn tell_left_out(count: usize, out: &mut dyn io::Write) -> Result<(), Error> {
+    if count > 0 {
+        writeln!(
+            out,
+            "{} left out, on which somebody decided: rejected, cancelled, refused or held by hand, or by a rule of `held`. --decided takes them too.",
+            many(count)
+        )?;
+    }
     Ok(())
 }
 
@@ -198,25 +228,68 @@ fn tell(action: Action, moved: &[Moved], now: Time, out: &mut dyn io::Write) -> 
 /// What was not done makes the command fail.
 fn settle(
     action: Action,
-    moved: usize,
-    refused: &[Refusal],
+    done: Outcome,
     (as_json, out): (bool, &mut dyn io::Write),
 ) -> Result<(), Error> {
-    match refused {
-        [] if moved == 0 && !as_json => {
+    let (moved, of) = (done.moved.len(), done.count());
+    match (done.refused.as_slice(), done.stopped) {
+        (refused, Some(stop)) => {
+            tell_refused(action, refused, (as_json, out))?;
+            Err(halted(&[action], of, stop))
+        }
+        ([], None) if moved == 0 && !as_json => {
             writeln!(out, "no postbacks")?;
             Ok(())
         }
-        [] => Ok(()),
-        [one] if moved == 0 => Err(Error::NotSteered(words(action, *one))),
-        many => {
-            for refusal in many.iter().filter(|_| !as_json) {
-                writeln!(out, "Not {}: {}", action.done(), words(action, *refusal))?;
-            }
-            let of = moved + many.len();
+        ([], None) => Ok(()),
+        ([one], None) if moved == 0 => Err(Error::NotSteered(words(action, *one))),
+        (many, None) => {
+            tell_refused(action, many, (as_json, out))?;
             let words = format!("not {}: {} of {of} postbacks", action.done(), many.len());
             Err(Error::NotSteered(words))
         }
+    }
+}
+
+fn tell_refused(
+    action: Action,
+    refused: &[Refusal],
+    (as_json, out): (bool, &mut dyn io::Write),
+) -> Result<(), Error> {
+    for refusal in refused.iter().filter(|_| !as_json) {
+        writeln!(out, "Not {}: {}", action.done(), words(action, *refusal))?;
+    }
+    Ok(())
+}
+
+/// What a command ends with when the ledger failed on the way, after so many of what was to be done by these actions.
+pub(super) fn halted(actions: &[Action], count: usize, stop: Stop) -> Error {
+    let again = match actions.contains(&Action::Resend) {
+        true => {
+            "running it again does the rest; what was sent again and is unclear, rejected or dead anew would be sent once more"
+        }
+        false => "running it again does the rest",
+    };
+    Error::Halted {
+        count,
+        of: count + stop.left,
+        again,
+        source: stop.error,
+    }
+}
+
+/// Keeps on record what was done by a command, halted or not; what it ends with.
+pub(super) async fn record(
+    deed: Deed,
+    halted: Option<Error>,
+    ledger: &Ledger,
+    now: Time,
+) -> Result<(), Error> {
+    match (halted, ledger.record(deed, now).await) {
+        (None, Ok(())) => Ok(()),
+        (None, Err(source)) => Err(Error::Unrecorded(source)),
+        // That it is not on record either has the same cause.
+        (Some(halted), _) => Err(halted),
     }
 }
 

@@ -80,7 +80,10 @@ pub(super) async fn expire(deliver: Deliver, now: Time) {
                     info!(count, done, rule = %rule.words, "what was held goes on by the operator's rule");
                 }
             }
-            Err(fault) => tell(&fault, "the ledger does not let what is held go on"),
+            Err(stopped) => tell(
+                &stopped.source,
+                "the ledger does not let what is held go on",
+            ),
         }
     }
 }

@@ -84,7 +84,7 @@ pub enum Error {
     /// Anything else that the database reports, among it a failing disk.
     #[error("the ledger's database failed")]
     Database(#[source] Cause),
-    /// PostgreSQL cannot be reached, or takes too long. Nothing was done.
+    /// PostgreSQL cannot be reached, or takes too long; or an SQLite file could not be opened yet. Nothing was done.
     #[error("the ledger's database is away")]
     Away(#[source] Cause),
     /// PostgreSQL went away, or took too long, while it committed: what was asked may be done.

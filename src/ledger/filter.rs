@@ -45,6 +45,8 @@ pub struct PostbackFilter {
     pub held_before: Option<Time>,
     /// One of these numbers; of any if there is none.
     pub numbers: Vec<PostbackId>,
+    /// Whether somebody decided that it stands as it does: the operator by hand, or a rule of his on what is held.
+    pub decided: Option<bool>,
 }
 
 /// What a condition is given.
@@ -62,6 +64,11 @@ pub(super) type Condition = (&'static str, Given);
 const VALUE: &str = "replace(postbacks.captured, ?, '') <> postbacks.captured";
 
 const ORDER: &str = "postbacks.order_id IN (SELECT order_id FROM aliases WHERE number = ?)";
+
+/// Of its changes the last one has an actor: no answer of a network, and no end of a schedule, has.
+const DECIDED: &str = "(SELECT transitions.actor FROM transitions
+    WHERE transitions.order_id = postbacks.order_id AND transitions.postback_id = postbacks.id
+    ORDER BY transitions.id DESC LIMIT 1)";
 
 const HELD_BEFORE: &str =
     "postbacks.state = 'held' AND (SELECT max(transitions.at) FROM transitions
@@ -88,6 +95,10 @@ impl PostbackFilter {
         .into_iter()
         .filter(|(_, words)| !words.is_empty())
         .map(|(column, words)| format!("{column} IN ({})", words.join(", ")))
+        .chain(self.decided.map(|decided| match decided {
+            true => format!("{DECIDED} IS NOT NULL"),
+            false => format!("{DECIDED} IS NULL"),
+        }))
         .collect()
     }
 

@@ -4,20 +4,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, Row};
-use tokio::sync::Notify;
+use rusqlite::{Connection, ErrorCode, Row};
+use tokio::sync::{Notify, watch};
 
 use super::Role;
 use super::custody::Custody;
 use super::error::Error;
 use super::filter::{OrderFilter, PostbackFilter};
-use super::known::{Deed, KnownOrder, Learned, Marker};
+use super::known::{Deed, KnownOrder, Learned};
 use super::owner;
 use super::row::Columns;
 use super::session::{Known, SWEPT, Session, Written};
 use super::story::{Counts, Durability, Entered, Settlement, Story, Told};
 use super::version::SteppedBack;
-use super::writer::{Kind, Writer};
+use super::writer::{Kind, Opening, Writer};
 use crate::clock::Time;
 use crate::name::{Namespace, NetworkName};
 use crate::order::{Candidate, Order, OrderId};
@@ -43,7 +43,7 @@ mod steer;
 pub(super) struct Sqlite {
     writer: Writer,
     aside: Aside,
-    marker: Marker,
+    key: known::Key,
 }
 
 /// Where long looks are taken: beside the writer, so that no order waits for them. One at a time.
@@ -51,6 +51,7 @@ pub(super) struct Sqlite {
 struct Aside(Arc<Mutex<PathBuf>>);
 
 impl Sqlite {
+    /// Opens it. In [`Role::Run`] a file that is locked, or on a full or failing disk, is no error: it is waited for.
     pub(super) fn open(
         path: &Path,
         role: Role,
@@ -62,18 +63,24 @@ impl Sqlite {
             Role::Run => Some(owner::own(&path)?),
             Role::Tool => None,
         };
-        let connection = open::open(&path, (role, now), custody)?;
-        let marker = known::marker(&connection)?;
-        let writer = Writer::start(connection, lock).map_err(|source| Error::Io {
+        let key = known::Key::default();
+        let first = open::open(&path, (role, now), custody)
+            .and_then(|opened| key.of(&opened).map(|_marker| opened));
+        let first = match first {
+            Err(fault) if role == Role::Tool || !passes(&fault) => return Err(fault),
+            first => first,
+        };
+        let (again, custody) = (path.clone(), custody.clone());
+        let opening = Opening {
+            first,
+            again: Box::new(move || open::again(&again, Time::now(), &custody)),
+        };
+        let writer = Writer::start(opening, lock).map_err(|source| Error::Io {
             path: path.clone(),
             source: Arc::new(source),
         })?;
         let aside = Aside(Arc::new(Mutex::new(path)));
-        Ok(Self {
-            writer,
-            aside,
-            marker,
-        })
+        Ok(Self { writer, aside, key })
     }
 
     /// Nobody may run on it meanwhile.
@@ -93,8 +100,8 @@ impl Sqlite {
     ) -> Result<Entered, Error> {
         // Written out here, as the writer's time is everybody's.
         let texts = super::texts::Texts::of(&candidate)?;
-        let marker = self.marker.clone();
-        let work = move |db: &Connection| place::enter(db, &marker, (&candidate, &texts));
+        let key = self.key.clone();
+        let work = move |db: &Connection| place::enter(db, key.of(db)?, (&candidate, &texts));
         let after = move |entered: &Entered| match entered {
             Entered::New(_) | Entered::Completed(_) => due.notify_one(),
             Entered::Again(_) | Entered::Known(..) | Entered::NoPlace(_) => {}
@@ -103,8 +110,8 @@ impl Sqlite {
     }
 
     pub(super) async fn known(&self, id: String) -> Result<Vec<KnownOrder>, Error> {
-        let marker = self.marker.clone();
-        self.read(move |db| known::find(db, &marker, &id)).await
+        let key = self.key.clone();
+        self.read(move |db| known::find(db, key.of(db)?, &id)).await
     }
 
     pub(super) async fn learn(
@@ -113,8 +120,8 @@ impl Sqlite {
         ids: Vec<OrderId>,
         now: Time,
     ) -> Result<Learned, Error> {
-        let marker = self.marker.clone();
-        self.write(move |db| known::learn(db, &marker, (&namespace, &ids), now))
+        let key = self.key.clone();
+        self.write(move |db| known::learn(db, key.of(db)?, (&namespace, &ids), now))
             .await
     }
 
@@ -235,6 +242,11 @@ impl Sqlite {
         self.writer.commits()
     }
 
+    /// Why the file is not open yet, while that is so.
+    pub(super) fn away(&self) -> watch::Receiver<Option<Error>> {
+        self.writer.away()
+    }
+
     #[cfg(test)]
     pub(super) async fn pragma(&self, pragma: &'static str) -> Result<(), Error> {
         self.read(move |db| Ok(db.execute_batch(pragma)?)).await
@@ -246,9 +258,7 @@ impl Sqlite {
         T: Send + 'static,
         W: FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     {
-        if self.writer.is_closed() {
-            return Err(Error::Closed);
-        }
+        self.writer.is_there()?;
         let aside = self.aside.clone();
         let look = move || {
             let path = aside.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -265,6 +275,7 @@ impl Sqlite {
         T: Send + 'static,
         W: FnOnce(&Path) -> Result<T, Error> + Send + 'static,
     {
+        self.writer.is_there()?;
         let path = {
             let path = self.aside.0.lock();
             path.unwrap_or_else(PoisonError::into_inner).clone()
@@ -288,6 +299,21 @@ impl Sqlite {
         W: FnMut(&Connection) -> Result<T, Error> + Send + 'static,
     {
         self.writer.call(Kind::Write, work, |_| {}).await
+    }
+}
+
+/// Whether it may be over soon, without anybody who changes the configuration. Whatever else keeps the file from being
+/// opened is refused at the start.
+fn passes(fault: &Error) -> bool {
+    match fault {
+        Error::Locked(_) | Error::Full(_) => true,
+        // Also what a full disk leads to where the file of the index of the log cannot grow.
+        Error::Database(cause) => {
+            let cause = cause.downcast_ref::<rusqlite::Error>();
+            let code = cause.and_then(rusqlite::Error::sqlite_error_code);
+            code == Some(ErrorCode::SystemIoFailure)
+        }
+        _ => false,
     }
 }
 

@@ -41,11 +41,11 @@ impl Ledger {
         }
     }
 
-    /// Why the database is away, while it is; nothing where the ledger is a file, which cannot be.
-    pub fn away(&self) -> Option<watch::Receiver<Option<Error>>> {
+    /// Why the database is away, while it is: not to be reached, or, where it is a file, not to be opened since the start.
+    pub fn away(&self) -> watch::Receiver<Option<Error>> {
         match &*self.engine {
-            Engine::Sqlite(_) => None,
-            Engine::Postgres(postgres) => Some(postgres.away()),
+            Engine::Sqlite(sqlite) => sqlite.away(),
+            Engine::Postgres(postgres) => postgres.away(),
         }
     }
 

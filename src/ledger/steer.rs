@@ -171,6 +171,18 @@ pub struct Steered {
     pub done: Result<Moved, Refusal>,
 }
 
+/// Why steering ended before its end. What was done by then is done.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("stopped after {} postbacks, {left} were not come to", steered.len())]
+pub struct Stopped {
+    /// What became of those that it came to.
+    pub steered: Vec<Steered>,
+    /// How many it did not come to.
+    pub left: usize,
+    /// Why.
+    pub source: Error,
+}
+
 /// A postback that was steered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Moved {
@@ -297,14 +309,18 @@ impl Ledger {
     /// Steers postbacks by the operator's word; what became of each, by their numbers. A claim on one that was
     /// `due` ends by it: whoever holds it cannot begin it any more.
     ///
-    /// In commits of [`BATCH`] each. An error in a later one leaves the earlier ones done.
+    /// In commits of [`BATCH`] each.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn steer(&self, steer: Steer, now: Time) -> Result<Vec<Steered>, Error> {
-        let ids = self.meant(&steer).await?;
+    /// The database's, with what the commits before it did.
+    pub async fn steer(&self, steer: Steer, now: Time) -> Result<Vec<Steered>, Stopped> {
+        let mut steered = Vec::new();
+        let ids = self.meant(&steer).await.map_err(|source| Stopped {
+            steered: Vec::new(),
+            left: 0,
+            source,
+        })?;
         let steer = Arc::new(steer);
-        let mut steered = Vec::with_capacity(ids.len());
         for (number, batch) in ids.chunks(BATCH).enumerate() {
             if number > 0 {
                 tokio::time::sleep(BREATH).await;
@@ -312,10 +328,20 @@ impl Ledger {
             let (steer, batch) = (Arc::clone(&steer), batch.to_vec());
             let due = Arc::clone(&self.due);
             let done = match &*self.engine {
-                Engine::Sqlite(sqlite) => sqlite.steer(steer, batch, now, due).await?,
-                Engine::Postgres(postgres) => postgres.steer(steer, batch, now, due).await?,
+                Engine::Sqlite(sqlite) => sqlite.steer(steer, batch, now, due).await,
+                Engine::Postgres(postgres) => postgres.steer(steer, batch, now, due).await,
             };
-            steered.extend(done);
+            match done {
+                Ok(done) => steered.extend(done),
+                Err(source) => {
+                    let left = ids.len() - steered.len();
+                    return Err(Stopped {
+                        steered,
+                        left,
+                        source,
+                    });
+                }
+            }
         }
         Ok(steered)
     }

@@ -14,10 +14,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::error::Error;
 use super::owner::Lock;
+use opening::opened;
+
+pub(super) use opening::Opening;
+
+mod opening;
 
 /// Work that waits for the writer; more waits with its sender.
 const QUEUE: usize = 1024;
@@ -93,27 +99,43 @@ pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     commits: Arc<AtomicU64>,
+    away: watch::Receiver<Option<Error>>,
 }
 
 impl Writer {
-    /// Starts the thread. The lock, if any, lives as long as the connection.
+    /// Starts the thread. The lock, if any, lives as long as it, and so longer than the connection.
     ///
     /// # Errors
     /// The system starts no thread.
-    pub(super) fn start(connection: Connection, lock: Option<Lock>) -> std::io::Result<Self> {
-        let (jobs, queue) = mpsc::channel(QUEUE);
+    pub(super) fn start(opening: Opening, lock: Option<Lock>) -> std::io::Result<Self> {
+        let (jobs, mut queue) = mpsc::channel(QUEUE);
         let commits = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&commits);
+        let Opening { first, again } = opening;
+        let (telling, away) = watch::channel(first.as_ref().err().map(opening::away_by));
+        let waiting = match &first {
+            Ok(_) => None,
+            Err(_) => Some(Builder::new_current_thread().enable_time().build()?),
+        };
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || {
-                watched(|| run(connection, queue, &counted));
-                drop(lock);
+                watched(|| {
+                    let opened = match waiting {
+                        None => first.ok(),
+                        Some(runtime) => runtime.block_on(opened(again, &mut queue, &telling)),
+                    };
+                    if let Some(connection) = opened {
+                        run(connection, queue, &counted);
+                    }
+                });
+                drop((telling, lock));
             })?;
         Ok(Self {
             jobs: Some(jobs),
             thread: Some(thread),
             commits,
+            away,
         })
     }
 
@@ -122,9 +144,20 @@ impl Writer {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// Whether the thread has ended, unasked.
-    pub(super) fn is_closed(&self) -> bool {
-        self.jobs.as_ref().is_none_or(mpsc::Sender::is_closed)
+    /// Why the file is not open yet, while that is so.
+    pub(super) fn away(&self) -> watch::Receiver<Option<Error>> {
+        self.away.clone()
+    }
+
+    /// Whether there is a file to be looked into beside the thread.
+    ///
+    /// # Errors
+    /// [`Error::Away`]; [`Error::Closed`] if the thread has ended, unasked.
+    pub(super) fn is_there(&self) -> Result<(), Error> {
+        if self.jobs.as_ref().is_none_or(mpsc::Sender::is_closed) {
+            return Err(Error::Closed);
+        }
+        self.away.borrow().clone().map_or(Ok(()), Err)
     }
 
     /// Runs `work` on the writer's thread, perhaps several times. Its changes are durable when this
@@ -256,116 +289,4 @@ fn tell_all(jobs: &mut Vec<Job>, outcome: &Result<(), Error>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Mutex;
-
-    // One test: `tracing` remembers per place of the code whether the first who came there listened.
-    #[tokio::test]
-    async fn a_panic_is_told_at_once_and_by_every_call_after_it() {
-        let log = Arc::new(Mutex::new(Vec::new()));
-        let written = Log(Arc::clone(&log));
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || written.clone())
-            .finish();
-        tracing::subscriber::with_default(subscriber, || watched(|| panic!("a fault of ours")));
-        let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
-        assert!(text.contains("ERROR"), "{text}");
-        assert!(text.contains("the ledger's writer panicked"), "{text}");
-
-        let connection = Connection::open_in_memory().unwrap();
-        let writer = Writer::start(connection, None).unwrap();
-        let panics = |_: &Connection| -> Result<(), Error> { panic!("a fault of ours") };
-        let first = writer.call(Kind::Write, panics, |_| {}).await;
-        assert!(matches!(first, Err(Error::Closed)), "{first:?}");
-        let second = writer.call(Kind::Read, |_| Ok(()), |()| {}).await;
-        let second = second.unwrap_err();
-        assert!(second.to_string().contains("restart"), "{second}");
-    }
-
-    /// What comes back to the sender of a job, and the job: it notes `number`, and then ends with `error`, if any.
-    fn job(number: i64, error: Option<Error>) -> (Job, oneshot::Receiver<Result<i64, Error>>) {
-        let (reply, answer) = oneshot::channel();
-        let work = move |db: &Connection| {
-            db.execute("INSERT INTO notes VALUES (?1)", [number])?;
-            error.clone().map_or(Ok(number), Err)
-        };
-        let job = Work {
-            kind: Kind::Write,
-            work,
-            after: |_: &i64| {},
-            done: None,
-            reply,
-        };
-        (Box::new(job), answer)
-    }
-
-    fn noted(connection: &Connection) -> i64 {
-        let sum = "SELECT coalesce(sum(number), 0) FROM notes";
-        connection.query_row(sum, [], |row| row.get(0)).unwrap()
-    }
-
-    #[test]
-    fn a_piece_of_work_that_fails_does_so_alone_and_nothing_of_it_stays() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        connection
-            .execute_batch("CREATE TABLE notes (number INTEGER NOT NULL)")
-            .unwrap();
-        let commits = AtomicU64::new(0);
-        let fault = Error::Row {
-            column: "notes.number",
-            source: Arc::new(std::io::Error::other("a fault of the row")),
-        };
-        let (mut jobs, answers): (Vec<_>, Vec<_>) = [None, Some(fault), None]
-            .into_iter()
-            .zip([1, 10, 100])
-            .map(|(error, number)| job(number, error))
-            .unzip();
-        commit(&mut connection, &mut jobs, &commits);
-        let mut answers = answers
-            .into_iter()
-            .map(|answer| answer.blocking_recv().unwrap());
-        assert_eq!(answers.next().unwrap().unwrap(), 1);
-        let failed = answers.next().unwrap();
-        assert!(matches!(failed, Err(Error::Row { .. })), "{failed:?}");
-        assert_eq!(answers.next().unwrap().unwrap(), 100);
-        assert_eq!(noted(&connection), 101);
-        assert_eq!(commits.load(Ordering::Relaxed), 2);
-        assert!(connection.is_autocommit());
-    }
-
-    #[test]
-    fn work_that_goes_well_is_one_commit() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        connection
-            .execute_batch("CREATE TABLE notes (number INTEGER NOT NULL)")
-            .unwrap();
-        let commits = AtomicU64::new(0);
-        let (mut jobs, answers): (Vec<_>, Vec<_>) =
-            [1, 10, 100].map(|n| job(n, None)).into_iter().unzip();
-        commit(&mut connection, &mut jobs, &commits);
-        assert!(jobs.is_empty());
-        for answer in answers {
-            answer.blocking_recv().unwrap().unwrap();
-        }
-        assert_eq!(
-            (noted(&connection), commits.load(Ordering::Relaxed)),
-            (111, 1)
-        );
-    }
-
-    #[derive(Clone)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-}
+mod tests;

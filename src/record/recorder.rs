@@ -167,17 +167,11 @@ impl Recorder {
         let mut told = HashSet::new();
         let mut away = self.ledger.away();
         loop {
-            if let Some(away) = &mut away
-                && away.wait_for(Option::is_none).await.is_err()
-            {
+            if away.wait_for(Option::is_none).await.is_err() {
                 return;
             }
             self.recover(&mut told).await;
             // An order that was refused at the last moment comes into the spool after this.
-            let Some(away) = &mut away else {
-                tokio::time::sleep(AGAIN).await;
-                continue;
-            };
             if let Ok(Err(_closed)) = tokio::time::timeout(AGAIN, away.changed()).await {
                 return;
             }

@@ -104,6 +104,7 @@ impl Filter {
             order: self.order.clone(),
             held_before: None,
             numbers: Vec::new(),
+            decided: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-"""The disk: full, read-only, failing, forbidden, and the ledger locked by somebody."""
+"""The disk: full, read-only, failing, forbidden, and the ledger locked by somebody; the start on a full disk or a locked ledger."""
 import errno
 import os
 import re
@@ -26,6 +26,9 @@ class Injected:
         self.control(*("enable name=%s,failinfo=%d" % call for call in self.calls.items()))
 
     def __exit__(self, *_):
+        self.end()
+
+    def end(self):
         self.control(*("disable name=%s" % name for name in self.calls))
 
     def control(self, *commands):
@@ -44,6 +47,10 @@ def tell(suite, scene):
     for number, (what, calls, where) in enumerate(FAULTS):
         fault(suite, scene, what, calls, where, str(1001 + number))
     locked(suite, scene)
+    scene.stop()
+    locked_at_the_start(suite, scene)
+    scene.stop()
+    full_at_the_start(suite, scene)
     scene.stop()
 
 
@@ -77,3 +84,34 @@ def locked(suite, scene):
     other.close()
     scene.told("after " + what)
     scene.calm("after " + what, ["ledger_fails", "orders_spooled"])
+
+
+def locked_at_the_start(suite, scene):
+    what = "a ledger that nobody else may look into at the start"
+    other = scene.database()
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    other.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('somebody', 'was here')")
+    scene.start()
+    started(suite, scene, what, "1011")
+    other.execute("ROLLBACK")
+    other.close()
+    scene.told("after " + what)
+    scene.calm("after " + what, ["ledger_fails", "orders_spooled"])
+
+
+def full_at_the_start(suite, scene):
+    what, calls = "a full disk at the start", {"posix/io/rw/pwrite": errno.ENOSPC}
+    enable = "\n".join("enable name=%s,failinfo=%d" % call for call in calls.items())
+    scene.start({"LD_PRELOAD": PRELOAD, "FIU_CTRL_FIFO": prefix(scene), "FIU_ENABLE": enable})
+    started(suite, scene, what, "1012")
+    Injected(scene, calls).end()
+    scene.told("after " + what)
+    scene.calm("after " + what, ["ledger_fails", "orders_spooled"])
+
+
+def started(suite, scene, what, order):
+    scene.served(what, order)
+    suite.equal("%s: the order is in the spool" % what, len(scene.spooled()), 1)
+    scene.alarmed(what, ["ledger_fails", "orders_spooled"])
+    suite.equal("%s: not healthy" % what, scene.ask("/healthz")[0], 503)

@@ -3,6 +3,7 @@
 
 mod body;
 mod disk;
+mod locked;
 mod network;
 
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! The operator's commands over the ledger.
 
 mod decisions;
+mod halfway;
+mod meanwhile;
 mod reconcile;
 mod shadow;
 mod steering;

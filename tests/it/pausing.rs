@@ -103,10 +103,28 @@ fn assert_paused(status: &str) {
 }
 
 #[test]
+fn a_pause_without_a_proper_reason_is_refused() {
+    let (daemon, _admin) = start(&ordinary());
+    for (reason, expected) in [
+        (
+            "a wrong offer \u{1b}[31m",
+            "a control character in a reason",
+        ),
+        (" ", "an empty reason"),
+    ] {
+        let output = daemon.command(&["pause", "aspire", "--reason", reason]);
+        let said = words(&output);
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+    assert_eq!(daemon.end(), Some(0));
+}
+
+#[test]
 fn pausing_needs_no_reload_and_is_seen_everywhere() {
     let shop = ordinary();
     let (daemon, admin) = start(&shop);
-    let reason = "a wrong offer id \u{1b}[31m";
+    let reason = "a wrong offer id";
     let said = told(
         &daemon,
         &["pause", "aspire", "--actor", "anna", "--reason", reason],
@@ -121,7 +139,7 @@ fn pausing_needs_no_reload_and_is_seen_everywhere() {
     );
     assert!(
         again.contains("is paused already, since 20")
-            && again.contains("by anna: a wrong offer id \\"),
+            && again.contains("by anna: a wrong offer id."),
         "{again}"
     );
 

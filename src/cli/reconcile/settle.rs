@@ -18,7 +18,7 @@ use crate::clock::Time;
 use crate::ledger::{Action, Deed, Ledger};
 use crate::name::NetworkName;
 use crate::postback::{PostbackId, State};
-use crate::steering;
+use crate::steering::{self, Stop, Stopping};
 
 /// What is to be settled.
 pub(super) struct Settling<'a> {
@@ -83,6 +83,9 @@ struct Settled {
     #[serde(skip)]
     nameless: u64,
     refused: Vec<String>,
+    /// Why not all of it was done, where the ledger failed on the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<Stopping>,
 }
 
 impl<'a> Settling<'a> {
@@ -146,15 +149,18 @@ impl<'a> Settling<'a> {
             false => 0,
         };
         let nameless = self.nameless;
-        let mut settled = match asked.reason.as_ref().filter(|_| asked.yes) {
-            Some(reason) => self.done(reason, ledger, hand).await?,
-            None => Settled {
-                accepted: self.accept,
-                rejected: self.reject,
-                resent: self.resend,
-                uncovered: self.uncovered,
-                ..Settled::default()
-            },
+        let (mut settled, ended) = match asked.reason.as_ref().filter(|_| asked.yes) {
+            Some(reason) => self.done(reason, ledger, hand).await,
+            None => {
+                let foretold = Settled {
+                    accepted: self.accept,
+                    rejected: self.reject,
+                    resent: self.resend,
+                    uncovered: self.uncovered,
+                    ..Settled::default()
+                };
+                (foretold, Ok(()))
+            }
         };
         settled.withheld = u64::try_from(withheld).unwrap_or(u64::MAX);
         settled.nameless = nameless;
@@ -162,12 +168,19 @@ impl<'a> Settling<'a> {
             Form::Json => close(out, Some(&settled))?,
             Form::Words | Form::Csv => settled.tell(out)?,
         }
+        ended?;
         let count = [&settled.accepted, &settled.rejected, &settled.resent];
         let count = count.into_iter().map(Vec::len).sum::<usize>();
         Ok(u64::try_from(if settled.done { count } else { 0 }).unwrap_or(0))
     }
 
-    async fn done(self, reason: &Reason, ledger: &Ledger, hand: &Hand) -> Result<Settled, Error> {
+    /// What was done, which is told whatever it ended with.
+    async fn done(
+        self,
+        reason: &Reason,
+        ledger: &Ledger,
+        hand: &Hand,
+    ) -> (Settled, Result<(), Error>) {
         let actor = self.asked.by.actor.clone();
         let actor = actor.unwrap_or_else(|| hand.actor.clone());
         let mut settled = Settled {
@@ -175,6 +188,8 @@ impl<'a> Settling<'a> {
             uncovered: self.uncovered,
             ..Settled::default()
         };
+        let mut left = self.accept.len() + self.reject.len() + self.resend.len();
+        let (of, mut halted, mut begun) = (left, None, Vec::new());
         for (action, ids, done) in [
             (Action::Accept, self.accept, &mut settled.accepted),
             (Action::Reject, self.reject, &mut settled.rejected),
@@ -183,12 +198,19 @@ impl<'a> Settling<'a> {
             let order = (action, reason.clone(), actor.clone());
             // Whatever has come of it since it was compared stands.
             let from = vec![State::Unclear];
-            let (moved, refused) = steer::all(order, (ids, from), ledger, hand).await?;
-            done.extend(moved.iter().map(|moved| moved.postback.id));
-            let words = refused
-                .iter()
-                .map(|refusal| steering::words(action, *refusal));
+            begun.push(action);
+            let outcome = steer::all(order, (ids, from), ledger, hand).await;
+            left -= outcome.count();
+            done.extend(outcome.moved.iter().map(|moved| moved.postback.id));
+            let words = outcome.refused.iter();
+            let words = words.map(|refusal| steering::words(action, *refusal));
             settled.refused.extend(words);
+            if let Some(stop) = outcome.stopped {
+                let stop = Stop { left, ..stop };
+                settled.stopped = Some(stop.told());
+                halted = Some(steer::halted(&begun, of - left, stop));
+                break;
+            }
         }
         let deed = Deed {
             actor,
@@ -196,8 +218,8 @@ impl<'a> Settling<'a> {
             subject: Some(self.network.to_string()),
             reason: Some(format!("{}: {reason}", settled.counts())),
         };
-        ledger.record(deed, hand.now).await?;
-        Ok(settled)
+        let ended = steer::record(deed, halted, ledger, hand.now).await;
+        (settled, ended)
     }
 }
 
@@ -205,9 +227,12 @@ impl Settled {
     /// `7 accepted, 1 rejected, 2 resent`.
     fn counts(&self) -> String {
         let (accepted, rejected) = (self.accepted.len(), self.rejected.len());
+        let resent = self.resent.len();
+        let stopped = self.stopped.as_ref();
+        let left = stopped.map(|stopped| format!(", {} not come to", stopped.left));
         format!(
-            "{accepted} accepted, {rejected} rejected, {} resent",
-            self.resent.len()
+            "{accepted} accepted, {rejected} rejected, {resent} resent{}",
+            left.unwrap_or_default()
         )
     }
 

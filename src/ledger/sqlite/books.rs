@@ -43,12 +43,12 @@ impl Sqlite {
         destination: NetworkName,
         ids: Vec<String>,
     ) -> Result<Vec<Named>, Error> {
-        let marker = self.marker.clone();
+        let key = self.key.clone();
         let work = move |db: &Connection| {
             let mut named = named(db, &destination, &ids)?;
             for (id, named) in ids.iter().zip(&mut named) {
                 if named.orders.is_empty() {
-                    named.known = known::find(db, &marker, id)?;
+                    named.known = known::find(db, key.of(db)?, id)?;
                 }
             }
             Ok(named)

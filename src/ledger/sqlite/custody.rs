@@ -58,8 +58,8 @@ impl Sqlite {
     }
 
     pub(in crate::ledger) async fn stands(&self, sought: Facts) -> Result<(Now, Recorded), Error> {
-        let marker = self.marker.clone();
-        self.look(move |db| Ok((stands(db, &marker, &sought)?, recorded(db)?)))
+        let key = self.key.clone();
+        self.look(move |db| Ok((stands(db, key.of(db)?, &sought)?, recorded(db)?)))
             .await
     }
 

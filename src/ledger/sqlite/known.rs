@@ -1,5 +1,7 @@
 //! Orders that are known without their row, by the marks of their ids.
 
+use std::sync::{Arc, OnceLock};
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::clock::Time;
@@ -10,7 +12,21 @@ use crate::ledger::{ALIASES, LIST};
 use crate::name::Namespace;
 use crate::order::{Candidate, OrderId};
 
-/// The key of this ledger's marks.
+/// The key of this ledger's marks. Read when it is first asked for, as the file may be opened later. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Key(Arc<OnceLock<Marker>>);
+
+impl Key {
+    pub(super) fn of(&self, db: &Connection) -> Result<&Marker, Error> {
+        if let Some(known) = self.0.get() {
+            return Ok(known);
+        }
+        let marker = marker(db)?;
+        Ok(self.0.get_or_init(|| marker))
+    }
+}
+
+/// The same, read now.
 pub(super) fn marker(db: &Connection) -> Result<Marker, Error> {
     let sql = "SELECT value FROM meta WHERE key = 'known_key'";
     let key: Option<String> = db.query_row(sql, [], |row| row.get(0)).optional()?;

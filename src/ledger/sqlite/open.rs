@@ -20,6 +20,9 @@ use crate::ledger::{APPLICATION, Role, SCHEMA};
 /// How long the writer waits for a lock that a command holds.
 const BUSY: Duration = Duration::from_secs(2);
 
+/// How long opening anew waits for one: whoever asks meanwhile waits too.
+const GLANCE: Duration = Duration::from_millis(20);
+
 /// Statements kept prepared: more than there are.
 const STATEMENTS: usize = 64;
 
@@ -60,6 +63,22 @@ pub(super) fn open(
     (role, now): (Role, Time),
     custody: &Custody,
 ) -> Result<Connection, Error> {
+    open_within(BUSY, path, (role, now), custody)
+}
+
+/// Opens for running what could not be opened at the start.
+pub(super) fn again(path: &Path, now: Time, custody: &Custody) -> Result<Connection, Error> {
+    let opened = open_within(GLANCE, path, (Role::Run, now), custody)?;
+    opened.busy_timeout(BUSY)?;
+    Ok(opened)
+}
+
+fn open_within(
+    wait: Duration,
+    path: &Path,
+    (role, now): (Role, Time),
+    custody: &Custody,
+) -> Result<Connection, Error> {
     match role {
         Role::Run => make_private(path)?,
         Role::Tool if !path.exists() => {
@@ -69,7 +88,7 @@ pub(super) fn open(
         }
         Role::Tool => {}
     }
-    let mut db = connect(path, role)?;
+    let mut db = connect_within(wait, path, role)?;
     if role == Role::Run {
         if number(&db, "user_version")? > 0 {
             custody::refuse_foreign(&db, custody)?;
@@ -84,10 +103,14 @@ pub(super) fn open(
 
 /// A connection to a file that is there, its settings proven.
 pub(super) fn connect(path: &Path, role: Role) -> Result<Connection, Error> {
+    connect_within(BUSY, path, role)
+}
+
+fn connect_within(wait: Duration, path: &Path, role: Role) -> Result<Connection, Error> {
     // Without CREATE: the file is there by now, and a directory in its place is refused.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
-    db.busy_timeout(BUSY)?;
+    db.busy_timeout(wait)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     if identify(&db, path, role)? {
         // So that what is free can be given back in small steps; only a new file can have it.

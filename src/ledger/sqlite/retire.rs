@@ -6,8 +6,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::Sqlite;
+use super::known::{self, Key};
 use super::open::{self, meta, put};
-use super::{Sqlite, known};
 use crate::clock::Time;
 use crate::ledger::Role;
 use crate::ledger::error::Error;
@@ -22,14 +23,15 @@ impl Sqlite {
         before: Time,
         from: Retiring,
     ) -> Result<Retired, Error> {
-        let marker = self.marker.clone();
-        self.blocking(move |path| retire(path, &marker, before, from))
+        let key = self.key.clone();
+        self.blocking(move |path| retire(path, &key, before, from))
             .await
     }
 }
 
-fn retire(path: &Path, marker: &Marker, before: Time, from: Retiring) -> Result<Retired, Error> {
+fn retire(path: &Path, key: &Key, before: Time, from: Retiring) -> Result<Retired, Error> {
     let mut db = open::connect(path, Role::Tool)?;
+    let marker = key.of(&db)?;
     // What is gone shall not stand in the file's free pages.
     db.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA secure_delete = ON")?;
     let step = db.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -293,3 +293,54 @@ async fn what_is_held_is_listed_and_strangers_words_do_nothing() {
         .1;
     assert_eq!(due.as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn what_was_done_before_the_ledger_failed_is_told() {
+    let desk = Desk::open().await;
+    for number in 0..=BATCH {
+        let sale = candidate(&format!("n{number}"), Some("25.00"));
+        desk.0.ledger.enter(sale).await.unwrap();
+    }
+    let file = rusqlite::Connection::open(desk.0.dir.path().join("refgate.db")).unwrap();
+    file.execute_batch(&format!(
+        "CREATE TRIGGER fails BEFORE UPDATE ON postbacks WHEN OLD.id > {BATCH}
+        BEGIN SELECT RAISE(ABORT, 'the disk says no'); END"
+    ))
+    .unwrap();
+    let hold = json!({"filter": {"state": "due"}, "reason": "stop", "yes": true});
+    let (status, report) = desk.ask("POST /postbacks/hold", &hold).await;
+    assert_eq!((status, &report["count"]), (503, &json!(BATCH)));
+    assert_eq!(report["stopped"]["left"], 1);
+    let why = report["stopped"]["why"].as_str().unwrap();
+    assert!(why.contains("the disk says no"), "{why}");
+    // Nothing comes of the rest.
+    let (status, report) = desk.ask("POST /postbacks/hold", &hold).await;
+    assert_eq!((status, report.get("count")), (503, None));
+    assert!(
+        report["error"]
+            .as_str()
+            .unwrap()
+            .contains("the disk says no")
+    );
+}
+
+#[tokio::test]
+async fn what_somebody_decided_is_sent_again_only_where_that_is_said() {
+    let desk = Desk::open().await;
+    let (one, other) = (desk.0.sell("1001").await, desk.0.sell("1002").await);
+    let cancel = json!({"numbers": [one, other], "reason": "sent back"});
+    desk.ask("POST /postbacks/cancel", &cancel).await;
+    let mut resend = json!({"filter": {"state": "dead"}, "reason": "so", "yes": true});
+    let (status, report) = desk.ask("POST /postbacks/resend", &resend).await;
+    assert_eq!(
+        (status, &report["count"], &report["left_out"]),
+        (200, &json!(0), &json!(2))
+    );
+    resend["decided"] = json!(true);
+    let (_status, report) = desk.ask("POST /postbacks/resend", &resend).await;
+    assert_eq!(
+        (&report["count"], &report["left_out"]),
+        (&json!(2), &json!(0))
+    );
+    assert_eq!(desk.state(one).await, State::Due);
+}

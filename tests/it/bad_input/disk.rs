@@ -13,17 +13,17 @@ use crate::support::front::{Front, assert_same, with};
 use crate::support::message::Message;
 use crate::support::shop::ordinary;
 
-const THANKS: &str = "/checkout/thank-you/7";
+pub(super) const THANKS: &str = "/checkout/thank-you/7";
 
 /// Another connection to the ledger that has done this.
-fn meddle(front: &Front, sql: &str) -> Connection {
+pub(super) fn meddle(front: &Front, sql: &str) -> Connection {
     let other = Connection::open(front.ledger_file()).unwrap();
     other.execute_batch(sql).unwrap();
     other
 }
 
 /// Buys; the page is the shop's.
-fn buy(front: &Front) -> Message {
+pub(super) fn buy(front: &Front) -> Message {
     let request = with(&front.click(), THANKS);
     let through = front.ask(&request);
     assert_same(&through, &front.direct(&request));

@@ -1,7 +1,7 @@
 //! Replicas in each other's way on PostgreSQL: no circle of locks where it can be helped, and whatever is refused
 //! because of others is run again. Without a server each test says that it did not run.
 
-use refgate::ledger::{Action, Entered, Error, Ledger, Role, Steer};
+use refgate::ledger::{Action, Entered, Ledger, Role, Steer};
 use refgate::postback::State;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -121,7 +121,7 @@ fn serialisation_failures(url: &str) {
 }
 
 /// Does this while it fails twice.
-async fn failing<T>(url: &str, deed: impl Future<Output = Result<T, Error>>) -> T {
+async fn failing<T, E: std::fmt::Debug>(url: &str, deed: impl Future<Output = Result<T, E>>) -> T {
     run(url, "ALTER SEQUENCE public.tries RESTART");
     let done = deed.await.unwrap();
     let tries = ask(url, "SELECT last_value::text FROM public.tries").remove(0);

@@ -8,6 +8,7 @@ use refgate::ledger::{
 use refgate::order::{Doubt, Standing};
 use refgate::postback::{Outcome, Postback, PostbackId, State, Verdict};
 
+use crate::support::postgres;
 use crate::support::sale::{LEASE, NOW, aspire, candidate, later, open, settlement, steer, usd};
 
 /// What each action makes of each state, as docs/operating.md draws it.
@@ -506,4 +507,74 @@ async fn many_are_steered_by_a_filter_in_several_commits() {
     assert_eq!(held.len(), count);
     let again = desk.0.steer(hold, NOW).await.unwrap();
     assert_eq!(again, [], "there is nothing left to hold");
+}
+
+#[tokio::test]
+async fn who_steers_is_told_what_was_done_before_the_ledger_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let desk = desk(&dir);
+    for number in 0..=BATCH {
+        desk.0
+            .enter(candidate(&format!("n{number}"), Some("25.00")))
+            .await
+            .unwrap();
+    }
+    // The last of them, which is in a commit of its own.
+    match postgres::of(dir.path()) {
+        Some(url) => postgres::run(
+            &url,
+            &format!("UPDATE refgate.postbacks SET cause = 'last' WHERE id > {BATCH};
+            ALTER TABLE refgate.postbacks ADD CHECK (cause <> 'held: asked' OR id <= {BATCH}) NOT VALID"),
+        ),
+        None => rusqlite::Connection::open(dir.path().join("refgate.db"))
+            .unwrap()
+            .execute_batch(&format!("CREATE TRIGGER fails BEFORE UPDATE ON postbacks WHEN OLD.id > {BATCH}
+                BEGIN SELECT RAISE(ABORT, 'no'); END"))
+            .unwrap(),
+    }
+    let hold = Steer {
+        which: Which::All(PostbackFilter::default()),
+        ..steer(Action::Hold, &[])
+    };
+    let stopped = desk.0.steer(hold, NOW).await.unwrap_err();
+    assert_eq!((stopped.steered.len(), stopped.left), (BATCH, 1));
+    assert!(stopped.steered.iter().all(|one| one.done.is_ok()));
+    assert!(
+        matches!(stopped.source, Error::Database(_)),
+        "{:?}",
+        stopped.source
+    );
+    let held = PostbackFilter::in_state(State::Held);
+    assert_eq!(desk.0.postbacks(held, 999).await.unwrap().len(), BATCH);
+}
+
+#[tokio::test]
+async fn what_somebody_decided_is_told_from_what_a_network_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let desk = desk(&dir);
+    let theirs = desk.brought("theirs", State::Rejected).await;
+    let ours = desk.brought("ours", State::Accepted).await;
+    desk.steer(steer(Action::Reject, &[ours])).await.unwrap();
+    let again = desk.brought("again", State::Accepted).await;
+    desk.steer(steer(Action::Reject, &[again])).await.unwrap();
+    desk.steer(steer(Action::Resend, &[again])).await.unwrap();
+    let claimed = desk.0.claim(&aspire(), later(9), LEASE, 9).await.unwrap();
+    let url = "http://x/".to_owned();
+    let attempt = desk.0.begin(again, url, later(9)).await.unwrap();
+    let end = settlement(&claimed[0], attempt, State::Rejected);
+    desk.0.settle(end).await.unwrap();
+    for (decided, expected) in [
+        (Some(true), vec![ours]),
+        (Some(false), vec![theirs, again]),
+        (None, vec![theirs, ours, again]),
+    ] {
+        let filter = PostbackFilter {
+            decided,
+            ..PostbackFilter::in_state(State::Rejected)
+        };
+        let found = desk.0.postbacks(filter, 9).await.unwrap();
+        let mut found: Vec<_> = found.iter().map(|one| one.id).collect();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{decided:?}");
+    }
 }

@@ -6,7 +6,7 @@ use refgate::postback::State;
 use serde_json::Value;
 
 use super::{ledger, said, typed};
-use crate::support::sale::{candidate, sqlite as open, usd};
+use crate::support::sale::{LEASE, NOW, aspire, candidate, settlement, sqlite as open, usd};
 
 async fn json(ledger: &Ledger, line: &str) -> Value {
     serde_json::from_str(&typed(ledger, line, true).await.unwrap()).unwrap()
@@ -229,4 +229,62 @@ async fn filters_choose_by_state_affiliate_order_and_time() {
         error.to_string().contains("like affiliate_id=123456"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn what_somebody_decided_is_not_sent_again_by_a_filter_unless_that_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = ledger(dir.path()).await;
+    // 1 is accepted by the network, 2 unclear, 3 held as unreadable; 4 is refused by the network.
+    ledger
+        .enter(candidate("1004", Some("40.00")))
+        .await
+        .unwrap();
+    let claimed = ledger.claim(&aspire(), NOW, LEASE, 9).await.unwrap();
+    let url = "https://network.example/".to_owned();
+    let attempt = ledger.begin(claimed[0].id, url, NOW).await.unwrap();
+    let end = settlement(&claimed[0], attempt, State::Rejected);
+    ledger.settle(end).await.unwrap();
+    said(&ledger, "postbacks reject 1 --reason refund").await;
+    said(&ledger, "postbacks cancel 2 --reason stock").await;
+
+    let line = "postbacks resend --state rejected --state dead";
+    let shown = said(&ledger, line).await;
+    assert!(
+        shown.contains("1 postback would be resent: 40.00 USD"),
+        "{shown}"
+    );
+    let words = "2 postbacks left out, on which somebody decided";
+    assert!(shown.contains(words), "{shown}");
+    assert!(shown.contains("--decided takes them too."), "{shown}");
+    let shown = json(&ledger, line).await;
+    assert_eq!(
+        (&shown["count"], &shown["left_out"]),
+        (&1.into(), &2.into())
+    );
+    let all = said(&ledger, &format!("{line} --decided")).await;
+    assert!(all.contains("3 postbacks would be resent"), "{all}");
+    assert!(!all.contains("left out"), "{all}");
+
+    let done = said(&ledger, &format!("{line} --yes")).await;
+    assert!(
+        done.contains("Postback 4 was rejected, and is due now."),
+        "{done}"
+    );
+    assert!(done.contains(words), "{done}");
+    assert_eq!(in_state(&ledger, State::Rejected).await, 1);
+    assert_eq!(in_state(&ledger, State::Dead).await, 1);
+    // Whoever names it means it.
+    said(&ledger, "postbacks resend 2").await;
+    // What is sent again is the network's to answer.
+    let claimed = ledger.claim(&aspire(), NOW, LEASE, 9).await.unwrap();
+    let url = "https://network.example/".to_owned();
+    let attempt = ledger.begin(claimed[0].id, url, NOW).await.unwrap();
+    let end = settlement(&claimed[0], attempt, State::Rejected);
+    ledger.settle(end).await.unwrap();
+    let shown = said(&ledger, line).await;
+    assert!(shown.contains("1 postback would be resent"), "{shown}");
+    assert!(shown.contains("1 postback left out"), "{shown}");
+    let done = said(&ledger, &format!("{line} --decided --yes")).await;
+    assert!(done.contains("2 postbacks resent"), "{done}");
 }

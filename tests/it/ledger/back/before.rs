@@ -71,7 +71,7 @@ fn states(story: &Story) -> Vec<(State, Option<Doubt>)> {
     postbacks.map(|one| (one.state, one.doubt)).collect()
 }
 
-/// `REFGATE_BEFORE` is a binary of version 2 (PostgreSQL: 1), built from the last commit that had it.
+/// `REFGATE_BEFORE` is a binary of version 2 (PostgreSQL: 1), built from the last commit that had it: 6116cd5.
 #[tokio::test]
 #[ignore = "needs a refgate of the version before: REFGATE_BEFORE"]
 async fn it_runs_on_what_this_one_wrote() {
