@@ -1,5 +1,6 @@
 //! Rivals of what is steered: see [`rival`].
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::connection::Connection;
@@ -46,8 +47,8 @@ impl Pairs {
         }
         let mut orders = BTreeMap::new();
         for id in self.0.iter().flat_map(|(ours, theirs)| [*ours, *theirs]) {
-            if !orders.contains_key(&id) {
-                orders.insert(id, order(db, id).await?.order);
+            if let Entry::Vacant(place) = orders.entry(id) {
+                place.insert(order(db, id).await?.order);
             }
         }
         let numbers: Vec<i64> = orders.keys().copied().collect();
