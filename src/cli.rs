@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 not done, 2 compared and not the same, 64 the configuration or the command is wrong
 //! (`EX_USAGE`).
 
+pub mod affiliates;
 pub mod alarms;
 pub mod ask;
 pub mod by;
@@ -105,6 +106,8 @@ enum Command {
     Key(key::Args),
     /// List the orders, newest first; import ids that are to be known
     Orders(orders::Args),
+    /// What each affiliate brought, and by how many visits: who buys by his own link shows there
+    Affiliates(affiliates::Args),
     /// Tell the whole story of an order: click, sightings, credit, postbacks, answers
     Explain(explain::Args),
     /// List postbacks, show one; resend, hold, release, cancel or accept them
@@ -240,6 +243,7 @@ impl Cli {
             }
             Command::Key(args) => key::run(args, self.json, out)?,
             Command::Orders(_)
+            | Command::Affiliates(_)
             | Command::Explain(_)
             | Command::Postbacks(_)
             | Command::Held(_)
@@ -279,7 +283,7 @@ impl Cli {
         out: &mut dyn Write,
     ) -> Result<(), say::Error> {
         let hand = steer::Hand {
-            send_after: settings.deliver.holds.send_after.clone(),
+            follows: settings.deliver.holds.follows.clone(),
             ..steer::Hand::of(env)
         };
         match &self.command {
@@ -296,6 +300,7 @@ impl Cli {
                 known::run(args, &import, ledger, self.json, out).await
             }
             Command::Orders(args) => orders::run(args, ledger, self.json, out).await,
+            Command::Affiliates(args) => affiliates::run(args, ledger, self.json, out).await,
             Command::Explain(args) => explain::run(args, ledger, self.json, out).await,
             Command::Postbacks(args) => postbacks::run(args, ledger, &hand, self.json, out).await,
             Command::Held(args) => held::run(args, ledger, &hand, self.json, out).await,

@@ -158,7 +158,7 @@ pub enum FoundBy {
     Request,
     /// The shop's session, which was seen with that visit at a checkout route.
     Session,
-    /// Nothing: the shop's session was seen with two visits.
+    /// Nothing: the shop's session was seen with two visits, or with one and without.
     SharedSession,
 }
 

@@ -6,6 +6,7 @@
 //! shop's own bytes, at once. Only the end of the message waits for the ledger,
 //! at most `hold`. Whatever fails on the way, the message goes out whole.
 
+mod lost;
 mod order;
 mod pump;
 mod relay;
@@ -172,10 +173,16 @@ impl Watcher {
             }
             Decision::Watched(watch) => watch,
         };
+        let mut is_stranger = false;
         let (visit, looks) = match whose(head) {
             Whose::Shopper(visit, address) => {
+                is_stranger = visit.is_none() && self.is_surely_stranger(head, watch.store());
+                let marks = match is_stranger {
+                    true => Vec::new(),
+                    false => self.shopper(&head.fields, watch.store(), address),
+                };
                 let looks = Looks {
-                    marks: self.shopper(&head.fields, watch.store(), address),
+                    marks,
                     address: Some(address),
                 };
                 (visit, Some(looks))
@@ -190,7 +197,7 @@ impl Watcher {
             return None;
         }
         let session = match (&visit, &looks) {
-            (None, Some(_)) => self.session(&head.fields, watch.store()),
+            (None, Some(_)) if !is_stranger => self.session(&head.fields, watch.store()),
             _ => Vec::new(),
         };
         let request = format!("{} {path}", head.method);

@@ -204,7 +204,7 @@ fn tell_sighting(seen: &Seen, out: &mut dyn io::Write) -> Result<(), Error> {
         FoundBy::SharedSession => {
             writeln!(
                 out,
-                "    no visit by the shop's session: it was seen with two"
+                "    no visit by the shop's session: it was seen with two, or with one and without"
             )?;
         }
     }

@@ -58,6 +58,9 @@ fn field(name: &Text<'_>, value: &Value<'_>, when: Option<&When>) -> Option<Read
         keep_out(name, &source.to_string());
     }
     let pattern = map.or("pattern", None, |value| pattern::search(value).map(Some));
+    if let Some(pattern) = &pattern {
+        keep_out(name, pattern.as_str());
+    }
     let pick = map.or("pick", Pick::Only, pick);
     let optional = map.or("optional", false, Value::flag);
     let minor_units = map.or("minor_units", false, Value::flag);

@@ -1,14 +1,18 @@
 //! What no rule may read: card numbers, security codes, passwords, bank accounts. What is read is kept.
 
 /// Words that mean one of these by themselves.
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 27] = [
     "accountnumber",
     "cardno",
     "cardnum",
     "cardnumber",
+    "cardpan",
+    "cardverificationvalue",
     "ccno",
     "ccnum",
     "ccnumber",
+    "ccv",
+    "ccv2",
     "creditcardnumber",
     "csc",
     "cvc",
@@ -23,11 +27,22 @@ const WORDS: [&str; 22] = [
     "passwort",
     "pwd",
     "securitycode",
+    "verificationvalue",
     "passphrase",
 ];
 
+/// Ends of words that do so, where names are written in one.
+const ENDS: [&str; 6] = [
+    "cardnumber",
+    "ccnumber",
+    "cvc",
+    "cvv",
+    "password",
+    "passwort",
+];
+
 /// Words that do so one after the other.
-const PAIRS: [(&str, &str); 12] = [
+const PAIRS: [(&str, &str); 15] = [
     ("account", "number"),
     ("card", "code"),
     ("card", "no"),
@@ -38,8 +53,11 @@ const PAIRS: [(&str, &str); 12] = [
     ("cc", "no"),
     ("cc", "num"),
     ("cc", "number"),
+    ("card", "verification"),
     ("pass", "word"),
+    ("payment", "pan"),
     ("security", "code"),
+    ("verification", "value"),
 ];
 
 /// The words of a name, selector, path or pattern by which it is one of these.
@@ -47,7 +65,11 @@ const PAIRS: [(&str, &str); 12] = [
 /// Names are taken apart where they are written apart (`card-number`, `card_number`, `cardNumber`), in any case.
 pub(super) fn sensitive(text: &str) -> Option<String> {
     let words = words(text);
-    let single = words.iter().find(|word| WORDS.contains(&word.as_str()));
+    let is_one = |word: &&String| {
+        let ends = |end: &&str| word.ends_with(end);
+        WORDS.contains(&word.as_str()) || ENDS.iter().any(ends)
+    };
+    let single = words.iter().find(is_one);
     let pair = words.windows(2).find_map(|pair| match pair {
         [one, other] => PAIRS
             .contains(&(one, other))
@@ -93,6 +115,12 @@ mod tests {
             "passWord",
             "IBAN:\\s*(\\w+)",
             "user.pwd",
+            "#ccv",
+            "#cardcvv",
+            "newpassword",
+            "#cardVerificationValue",
+            "input[name='credit_card[verification_value]']",
+            "$.payment.pan",
         ] {
             assert!(sensitive(text).is_some(), "{text}");
         }

@@ -103,7 +103,7 @@ impl Service {
                 }
             };
             let host = hosts::name(request.host);
-            if let (false, Some(path)) = (visitor.is_stranger(&head.fields), head.target.path()) {
+            if let Some(path) = head.target.path() {
                 let asked = observe::RequestHead {
                     host,
                     method: &head.method,

@@ -3,12 +3,15 @@
 //! So at a checkout route the shop's session is remembered with the visit, beside the request; a confirmation
 //! without a visit asks for it. Whatever fails costs that credit and nothing else.
 
+mod strangers;
+
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -53,11 +56,15 @@ pub struct Returns {
     ledger: Ledger,
     counters: Arc<Counters>,
     state: Arc<Mutex<State>>,
+    /// How many may be asked about at once that strangers came with.
+    asking: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     lately: Lately,
+    /// The sessions that strangers came with.
+    strangers: Lately,
     waiting: VecDeque<Pair>,
     /// Somebody writes what waits.
     writing: bool,
@@ -101,6 +108,7 @@ impl Returns {
             ledger,
             counters,
             state,
+            asking: Arc::new(Semaphore::new(WAITING)),
         }
     }
 
@@ -128,6 +136,7 @@ impl Returns {
             until: now.plus(sessions.memory),
         };
         let mut state = self.state();
+        state.strangers.forget(&strangers::key(key.0));
         let room = state.waiting.len() < WAITING;
         // So that it is written down again before its time is over.
         match state.lately.note(key, sessions.memory / 4, now) {
@@ -221,7 +230,8 @@ impl Returns {
                 for (pair, written) in pairs.iter().zip(written) {
                     self.counters.add(Event::SessionRemembered);
                     if written == Written::Shared {
-                        self.alarm(pair);
+                        let Pair { store, session, .. } = pair;
+                        self.alarm(store, "with two visits", session.visit.id, session.at);
                     }
                 }
             }
@@ -241,16 +251,15 @@ impl Returns {
         }
     }
 
-    fn alarm(&self, pair: &Pair) {
+    /// One session came with a visit, and with somebody else.
+    fn alarm(&self, store: &StoreName, with: &str, visit: VisitId, now: Time) {
         self.counters.add(Event::SessionShared);
-        let Pair { store, session, .. } = pair;
-        let visit = session.visit.id;
         let words = format!(
-            "one session of the shop's came with two visits: somebody shares sessions, or fixes them; \
+            "one session of the shop's came {with}: somebody shares sessions, or plants them; \
              nothing is credited by it: visit {visit}"
         );
         let alarms = self.counters.alarms();
-        alarms.raise(Alarm::SessionShared, store.as_str(), &words, session.at);
+        alarms.raise(Alarm::SessionShared, store.as_str(), &words, now);
     }
 }
 

@@ -8,7 +8,7 @@ use tracing::{Instrument, Span};
 use super::Watcher;
 use crate::capture::{cookies, navigation};
 use crate::clock::Time;
-use crate::message::Fields;
+use crate::message::{Fields, RequestHead as Head};
 use crate::observe::rule::is_one_of;
 use crate::observe::{Decision, RequestHead};
 use crate::order::FoundBy;
@@ -28,7 +28,8 @@ impl Watcher {
     }
 
     /// Where a request is to the checkout of a store whose sessions are remembered, notes whose `visit` its session came
-    /// with. It is written down beside the request, which waits for nothing. The clock is read only there.
+    /// with; or that it came with none, where a cookie of ours would have come too. It is written down beside the request,
+    /// which waits for nothing. The clock is read only there.
     pub fn note(
         &self,
         asked: &RequestHead<'_>,
@@ -46,13 +47,29 @@ impl Watcher {
         let Some(value) = cookies::only(asked.fields, &sessions.cookie) else {
             return;
         };
+        let (returns, of) = (self.recorder.returns(), (&store.name, sessions));
         let Some(visit) = visit(asked.fields) else {
+            if navigation::is_from_here(asked.fields)
+                && let Some(looking) = returns.note_stranger(of, value, now())
+            {
+                self.tracker.spawn(looking.instrument(Span::current()));
+            }
             return;
         };
-        let returns = self.recorder.returns();
-        if let Some(writing) = returns.note((&store.name, sessions), value, visit, now()) {
+        if let Some(writing) = returns.note(of, value, visit, now()) {
             self.tracker.spawn(writing.instrument(Span::current()));
         }
+    }
+
+    /// Whether a browser without a visit has none for sure: a page or script of this very origin asks, and a cookie of
+    /// ours would have come as the shop's did. Nobody else's visit is his then, whatever session he has.
+    pub(super) fn is_surely_stranger(&self, head: &Head, store: &Store) -> bool {
+        let has_session = || {
+            let sessions = self.record.returns.get(&store.name);
+            sessions.is_some_and(|it| cookies::only(&head.fields, &it.cookie).is_some())
+        };
+        navigation::is_from_here(&head.fields)
+            && (navigation::is_navigation(&head.method, &head.fields) || has_session())
     }
 
     /// By what the request's session is found, if its store's are remembered.

@@ -45,11 +45,12 @@ class Oscar(Scene):
         self.start(self.tap.port)
 
     def configuration(self):
-        """That of the suite `oscar`, with refgate's own defaults for how old a click must be."""
+        """That of the suite `oscar`, with refgate's own defaults for how old a click must be, and with the shop's session."""
         with open(os.path.join(HERE, "proxy.yaml"), encoding="utf-8") as file:
             text = file.read()
         for before, after in (("/aff_lsr?offer_id=1&", "/aspire?"), ("  min_click_age: 0s # no person buys here\n", ""),
-                              ("\nstores:", "\ntrusted_proxies: 127.0.0.1\n\nstores:")):
+                              ("\nstores:", "\ntrusted_proxies: 127.0.0.1\n\nstores:"),
+                              ("    checkout: [", "    session_cookie: sessionid\n    checkout: [")):
             if before not in text:
                 raise LookupError("no %r in oscar's proxy.yaml" % before)
             text = text.replace(before, after)

@@ -165,9 +165,12 @@ class Scene:
         text = self.ask("GET", "/metrics")[1]
         return next(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name + " "))
 
-    def alarms(self):
+    def alarms_in_full(self):
         status, text = self.ask("GET", "/alarms", Authorization="Bearer " + self.token)
-        return {alarm["alarm"] for alarm in json.loads(text)["alarms"]} if status == 200 else {"status %d" % status}
+        return json.loads(text)["alarms"] if status == 200 else [{"alarm": "status %d" % status, "subject": ""}]
+
+    def alarms(self):
+        return {alarm["alarm"] for alarm in self.alarms_in_full()}
 
     def log(self):
         return re.sub("\x1b\\[[0-9;]*m", "", "".join(map(self.suite.log, self.logs)))

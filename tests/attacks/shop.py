@@ -43,6 +43,7 @@ class Shop:
         self.numbers, self.views = itertools.count(1), set()
         self.texts, self.uploads = {}, {}
         self.thanks = ""  # a confirmation of the demo's shop
+        self.pixel = ""  # what its confirmations load from elsewhere
         shop = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -99,11 +100,13 @@ class Shop:
         number = spelled(path[len(THANKS):])
         path = THANKS + number
         given = self.pass_on(method, quote(path), headers, b"")
-        added = self.first_view(headers["Host"], number) + said(self.texts.get(number, {}))
-        if given.status == 200 and not (wishes or added):
+        texts = self.texts.get(number, {})
+        above, added = texts.get("above", ""), self.first_view(headers["Host"], number) + said(texts) + self.pixel
+        if given.status == 200 and not (wishes or above or added):
             return given
         text = plain(given) if given.status == 200 else self.confirmation(number)
-        return changed(text.replace("</main>", added + "</main>"), wishes)
+        text = text.replace("</main>", added + "</main>").replace("<main>", "<main>" + above)
+        return changed(text, wishes)
 
     def first_view(self, host, number):
         """The mark that one of the stores prints once."""

@@ -1,5 +1,6 @@
 //! The operator's commands over the ledger.
 
+mod brought;
 mod decisions;
 mod halfway;
 mod meanwhile;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use refgate::cli::say::Error;
 use refgate::cli::steer::Hand;
-use refgate::cli::{explain, held, import, orders, postbacks};
+use refgate::cli::{affiliates, explain, held, import, orders, postbacks};
 use refgate::click::Came;
 use refgate::ledger::{Ledger, Role};
 use refgate::order::{FoundBy, NewPostback};
@@ -26,6 +27,7 @@ use crate::support::sale::{LEASE, NOW, aspire, candidate, click, settlement, sql
 /// The commands as an operator types them.
 #[derive(Debug, clap::Parser)]
 enum Typed {
+    Affiliates(affiliates::Args),
     Orders(orders::Args),
     Explain(explain::Args),
     Postbacks(postbacks::Args),
@@ -44,6 +46,7 @@ async fn typed(ledger: &Ledger, line: &str, json: bool) -> Result<String, Error>
 
 async fn run(ledger: &Ledger, line: &str, json: bool, out: &mut Vec<u8>) -> Result<(), Error> {
     match parsed(line).unwrap() {
+        Typed::Affiliates(args) => affiliates::run(&args, ledger, json, out).await?,
         Typed::Orders(args) => orders::run(&args, ledger, json, out).await?,
         Typed::Explain(args) => explain::run(&args, ledger, json, out).await?,
         Typed::Postbacks(args) => {

@@ -92,11 +92,19 @@ class Suite:
         raise SystemExit(1 if self.failed or not self.passed else 0)
 
 
+given = set()
+
+
 def free_port():
-    """A port of 127.0.0.1 on which nothing listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of 127.0.0.1 on which nothing listens now; another one each time, as whoever asked before may not listen
+    yet."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in given:
+            given.add(port)
+            return port
 
 
 def listens(port):

@@ -40,7 +40,7 @@ impl Credit {
         let Some(visit) = &sighting.visit else {
             let words = match sighting.found_by {
                 FoundBy::SharedSession => {
-                    "no click came with it, and its session was seen with two visits"
+                    "no click came with it, and its session was seen with two visits, or with one and without"
                 }
                 FoundBy::Request | FoundBy::Session => "no click came with it",
             };

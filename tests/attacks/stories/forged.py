@@ -113,15 +113,40 @@ def a_gift_message_that_imitates_a_total(scene):
     return outcome + ", the shop's amount", scene.credited(shopper, shopper.buys(gift="For Ada, worth $5!"))
 
 
+def imitated(scene, markups, **paid):
+    """Buyers who write such markup before the shop's totals, and behind them; each with his order."""
+    buyers = []
+    for markup in markups:
+        for place in ("above", "raw"):
+            visitor = scene.visitor()
+            number = visitor.buys(**{place: markup}, **paid)
+            scene.suite.claim("%s: it is on the page" % place, markup in visitor.thanks.text)
+            buyers.append((visitor, number))
+    return buyers
+
+
 def markup_that_imitates_a_total(scene):
     """Given a shop that prints what its shoppers write as it is.
-    When somebody writes a second table of totals.
-    Then there are two amounts for one field, and the order is held."""
-    visitor = scene.visitor()
-    number = visitor.buys(raw='<table id="totals"><tr class="subtotal"><td>$4,999.00</td></tr></table>')
+    When somebody writes a second table of totals, with more or with less, before the shop's own or behind it.
+    Then there are two amounts for one field, and the order is held, whichever of the two is read first."""
+    markups = ['<table id="totals"><tr class="subtotal"><td>$%s</td></tr></table>' % amount
+               for amount in ("4,999.00", "0.01")]
+    numbers = [number for _visitor, number in imitated(scene, markups)]
     shopper = scene.visitor()
     honest = scene.credited(shopper, shopper.buys(raw="<b>Happy birthday</b>, all the best for $1"))
-    return scene.outcome(number), honest
+    return "; ".join(scene.outcomes(numbers)), honest
+
+
+def markup_beside_the_total(scene):
+    """Given a shop that prints what its shoppers write as it is, and a selector that says where the total stands.
+    When somebody writes a total that stands elsewhere: in a table of another name, in a comment, in a script, in a text.
+    Then the order is credited with the shop's own amount."""
+    row = '<tr class="subtotal"><td>$4,999.00</td></tr>'
+    markups = ["<table>%s</table>" % row, '<table class="totals" id="totals-2">%s</table>' % row,
+               '<!-- <table id="totals">%s</table> -->' % row, '<script>"<table id=totals>%s</table>"</script>' % row,
+               '<textarea><table id="totals">%s</table></textarea>' % row]
+    outcomes = {scene.credited(visitor, number) for visitor, number in imitated(scene, markups)}
+    return "; ".join(sorted(outcomes)) + ", the shop's amount", scene.honest()
 
 
 def markup_that_imitates_a_discount_below_zero(scene):

@@ -84,3 +84,27 @@ def a_run_of_rejections(scene):
     del scene.manners["strict"]
     scene.does("go", "strict", "--actor", "anna")
     return outcome, scene.credited(shopper, number, "4", "strict")
+
+
+def the_networks_own_pixel_on_the_page(scene):
+    """Given a shop whose confirmation still loads the network's own pixel, as before refgate was there.
+    When somebody buys.
+    Then refgate tells the network once, which is once too many with the pixel: the operator is told that it would be
+    counted twice, and by whom. A page that only has a link to the network alarms nobody."""
+    pixels = ['<img src="http://127.0.0.1:9/aff_l?offer_id=1" width="1">',
+              "<script>new Image().src = '//cdn.tracking.example/t.gif?id=' + 1;</script>"]
+    wait_until("no alarm of it stands", lambda: "pixel_on_page" not in scene.alarms())
+    shopper = scene.visitor()
+    scene.shop.pixel = '<a href="https://tracking.example/">Our partners</a><!-- %s -->' % pixels[0]
+    honest = scene.credited(shopper, shopper.buys())
+    scene.suite.claim("nobody is alarmed by a link", "pixel_on_page" not in scene.alarms(), scene.alarms)
+    outcomes = set()
+    for pixel in pixels:
+        scene.shop.pixel, shopper = pixel, scene.visitor()
+        number = shopper.buys()
+        scene.suite.claim("it is on the page", pixel in shopper.thanks.text)
+        outcomes.add(scene.credited(shopper, number))
+    scene.shop.pixel = ""
+    subjects = {alarm["subject"] for alarm in scene.alarms_in_full() if alarm["alarm"] == "pixel_on_page"}
+    scene.suite.equal("the operator is told which", subjects, {"us/127.0.0.1", "us/tracking.example"})
+    return "; ".join(sorted(outcomes)) + ", alarmed", honest

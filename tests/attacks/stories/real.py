@@ -3,6 +3,7 @@ import re
 
 from order import CONFIRMATION, buy
 from client import Shopper
+from suite import wait_until
 
 PATHS = ["/checkout%2fthank-you/", "/checkout//thank-you/", "/./checkout/thank-you/",
          "/x/../checkout/thank-you/", "/checkout/thank-you/;x", "/checkout/%2e/thank-you/", "/%63heckout%2fthank-you%2f"]
@@ -84,6 +85,32 @@ def a_confirmation_in_another_browser(scene):
     before = len(scene.orders())
     scene.suite.equal("the shop shows none", shown(friend.ask("GET", CONFIRMATION)), None)
     return "no order" if len(scene.orders()) == before else "an order", honest
+
+
+def a_session_planted_at_the_shop(scene):
+    """Given an affiliate who goes to the checkout over his own link, and plants the shop's session that he is given there
+    in the browser of somebody who came over no link.
+    When that one buys with it, and the affiliate, whose session it is too, opens the confirmation.
+    Then the order is nobody's, and the operator is told. Who buys in a session of his own is credited."""
+    thief, victim = scene.visitor(), scene.visitor()
+    thief.clicks("/?affiliate_id=999")
+    scene.later(60)
+    thief.fills()
+    form, before = thief.get("/checkout/"), scene.metric("refgate_sessions_remembered_total")
+    thief.post(form.url, {"csrfmiddlewaretoken": form.field("csrfmiddlewaretoken"), "options": "anonymous",
+                          "password": "", "username": "eve@example.org"})
+    wait_until("it is written down", lambda: scene.metric("refgate_sessions_remembered_total") > before)
+    scene.later(60)
+    victim.get("/")
+    victim.jar[b"sessionid"] = thief.jar[b"sessionid"]
+    number = victim.buys(link=None)
+    scene.suite.equal("the shop shows it to the affiliate", shown(thief.get(CONFIRMATION)), number)
+    wait_until("the operator is told", lambda: "session_shared" in alarms(scene))
+    return scene.outcome(number), scene.honest()
+
+
+def alarms(scene):
+    return scene.ask("GET", "/alarms")[1]
 
 
 def an_order_page_shared_by_link(scene):

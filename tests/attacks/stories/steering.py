@@ -1,10 +1,12 @@
 """Who may steer, and what strangers write where an operator reads it."""
+import csv
 import re
 from urllib.parse import quote
 
 FORMULA, TURNED = '=HYPERLINK("evil.example","5")', "5\u202e1000.00"
 FORGED = "2026-12-01T00:00:00Z INFO order released"
-# What a terminal or a spreadsheet would act on.
+# What a spreadsheet works out, or a terminal acts on.
+WORKED_OUT = ("=", "+", "-", "@", "\t", "\r")
 ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
@@ -36,7 +38,7 @@ def the_admin_listener_asked_by_strangers(scene):
 def texts_that_act_where_they_are_shown(scene):
     """Given ids that begin like a formula or turn the text's direction, and a network whose answers clear the screen
     and begin a line of their own.
-    When the operator reads orders, postbacks, the story of an order and the log.
+    When the operator reads orders, postbacks, the story of an order and the log, or takes them into a spreadsheet.
     Then nothing in them acts: it is escaped. Ids with control characters make no order at all."""
     scene.manners["aspire"] = lambda call: b"success=true;\x1b[2J\r\n%s\x9b31m" % FORGED.encode()
     cheat = scene.visitor("trusting")
@@ -53,12 +55,18 @@ def texts_that_act_where_they_are_shown(scene):
     del scene.manners["aspire"]
     shown = {" ".join(words): scene.does(*words) for words in (
         ["orders", "--limit", "1000"], ["postbacks", "list", "--limit", "1000"], ["held", "list"],
-        ["explain", FORMULA], ["--json", "explain", TURNED])}
+        ["explain", FORMULA], ["--json", "explain", TURNED], ["affiliates"], ["orders", "export"],
+        ["postbacks", "export"])}
     shown["the log"] = scene.log()
     for words, text in shown.items():
         scene.suite.equal("nothing acts in %s" % words, ACTS.findall(text), [])
         lines = [line for line in text.splitlines() if line.startswith(FORGED)]
         scene.suite.equal("no forged line in %s" % words, lines, [])
+    for words in ("orders export", "postbacks export"):
+        cells = [cell for row in csv.reader(shown[words].splitlines()) for cell in row]
+        scene.suite.claim("the formula is in %s" % words, any(FORMULA in cell for cell in cells))
+        scene.suite.equal("nothing is worked out in %s" % words,
+                          [cell for cell in cells if cell.startswith(WORKED_OUT)], [])
     return "inert", honest
 
 

@@ -1,5 +1,6 @@
 """Clicks that were not made by anybody who wanted to, and visits that are not one person's."""
 import base64
+import json
 
 
 def a_very_young_click(scene):
@@ -28,6 +29,22 @@ def a_click_right_after_a_checkout_step(scene):
     later.fills()
     scene.later(minutes=31)
     return outcome, scene.credited(later, later.buys("/?affiliate_id=222"), "222") + ", the second click"
+
+
+def traffic_that_is_self_made(scene):
+    """Given an affiliate who follows his own link and buys, again and again, as his own customer.
+    When the operator looks at what each affiliate brought.
+    Then the orders are credited, as somebody bought; but they are of one visit and a minute after its click, and that
+    stands in the figures. An affiliate who brought as many shoppers has as many visits there."""
+    himself, outcomes = scene.visitor(), set()
+    for _time in range(3):
+        outcomes.add(scene.credited(himself, himself.buys("/?affiliate_id=7007"), "7007"))
+    shoppers = [scene.visitor() for _one in range(3)]
+    honest = {scene.credited(shopper, shopper.buys("/?affiliate_id=7008"), "7008") for shopper in shoppers}
+    told = {line["affiliate"]: line for line in json.loads(scene.does("--json", "--log", "off", "affiliates"))}
+    figures = [[told[who][name] for name in ("orders", "visits", "most_of_one_visit")] for who in ("7007", "7008")]
+    scene.suite.equal("the figures tell them apart", figures, [[3, 1, 3], [3, 3, 1]])
+    return "; ".join(outcomes) + ", in the figures", "; ".join(honest)
 
 
 def a_blocked_partner(scene):

@@ -15,6 +15,10 @@ fn no_rule_reads_cards_codes_or_passwords() {
         ("note", "{ query: password, optional: true }"),
         ("note", "{ regex: 'IBAN: (\\w+)', optional: true }"),
         ("note", "{ header: X-CVV, optional: true }"),
+        (
+            "note",
+            "{ css: '#x', pattern: 'CVV: ([0-9]+)', optional: true }",
+        ),
     ] {
         let text = shipped_with(&format!(
             "rules:

@@ -99,6 +99,25 @@ fn nobody_else_is_and_nobody_who_came_by_his_click_later() {
     }
 }
 
+#[test]
+fn a_page_of_a_browser_that_would_have_sent_our_cookie_opens_nothing() {
+    let front = front();
+    let ours = visited(&front, HOUR, MINUTE);
+    let here =
+        "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+    let fetched =
+        "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\n";
+    let led =
+        "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+    for (id, how, credited) in [(1, here, false), (2, fetched, true), (3, led, true)] {
+        let first = asks(&front, id, None, &format!("{BROWSER}{how}"));
+        assert_eq!(first.open_until.is_some(), credited, "{id}");
+        let after = asks(&front, id, Some(&ours), &format!("{BROWSER}{here}"));
+        let is_credited = after.standing == Standing::Credited;
+        assert_eq!(is_credited, credited, "{id}: {}", after.why);
+    }
+}
+
 /// What is kept of who looked.
 fn shopper(front: &Front, id: u32) -> Option<String> {
     let db = Connection::open(front.ledger_file()).unwrap();

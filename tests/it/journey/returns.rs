@@ -332,6 +332,69 @@ fn a_ledger_that_takes_nothing_costs_the_credit_and_no_time() {
     assert_eq!(standing(&front, "2").0, Standing::Credited);
 }
 
+/// Asks for a page of the checkout with the session alone, with these fields.
+fn step_without_ours(front: &Front, session: &str, fields: &str) {
+    front.ask(get("/cart", &format!("Cookie: sid={session}\r\n{fields}")));
+}
+
+const FROM_HERE: &str = "Sec-Fetch-Site: same-origin\r\n";
+
+#[test]
+fn a_session_that_is_planted_with_somebody_who_has_no_visit_credits_nobody() {
+    let front = remembering("2h");
+    let thief = front.cookie_of(Duration::from_secs(3600));
+    checkout(&front, &thief, SESSION, "/checkout/pay");
+    checkout(&front, &thief, OTHER, "/checkout/pay");
+    // Cookies of ours might have stayed away: from another site, or by a browser that does not say.
+    step_without_ours(&front, OTHER, "Sec-Fetch-Site: cross-site\r\n");
+    step_without_ours(&front, OTHER, "");
+    step_without_ours(&front, SESSION, FROM_HERE);
+    front.counted(Event::SessionShared, 1);
+    front.ask(by_session("1", SESSION));
+    organic(&front, "1");
+    assert_eq!(standing(&front, "1").1, FoundBy::SharedSession);
+    // Nor when he goes on with it himself.
+    let newer = cookie(&front.ask(with(&thief, "/?affiliate_id=77"))).unwrap();
+    checkout(&front, &newer, SESSION, "/checkout/pay");
+    front.ask(by_session("2", SESSION));
+    organic(&front, "2");
+    front.ask(by_session("3", OTHER));
+    assert_eq!(standing(&front, "3").0, Standing::Credited);
+    assert_eq!(front.count(Event::SessionShared), 1);
+}
+
+#[test]
+fn a_session_is_not_parted_from_a_click_whose_cookie_may_be_on_its_way() {
+    let front = remembering("2h");
+    let ours = front.click();
+    // Before there was a visit, and in another tab a moment later.
+    step_without_ours(&front, SESSION, FROM_HERE);
+    checkout(&front, &ours, SESSION, "/checkout/pay");
+    step_without_ours(&front, SESSION, FROM_HERE);
+    step_without_ours(&front, OTHER, FROM_HERE);
+    front.ask(by_session("1", SESSION));
+    assert_eq!(standing(&front, "1").0, Standing::Credited);
+    assert_eq!(front.count(Event::SessionShared), 0);
+    assert_eq!(rows(&front), 1, "nothing is kept of one without a visit");
+}
+
+#[test]
+fn an_order_of_a_browser_that_surely_has_no_visit_is_nobodys_for_good() {
+    let front = remembering("2h");
+    let thief = front.cookie_of(Duration::from_secs(3600));
+    let stepped = cookie(&front.ask(with(&thief, "/cart"))).unwrap();
+    checkout(&front, &stepped, SESSION, "/checkout/pay");
+    // By a script of the shop's own page, with the session that was planted, and without our cookie.
+    let here = by_session("1", SESSION).replace("cross-site", "same-origin");
+    front.ask(&here);
+    organic(&front, "1");
+    assert_eq!(standing(&front, "1").1, FoundBy::Request);
+    // The thief has the session too, and looks.
+    front.ask(back("1", &format!("Cookie: sid={SESSION}; {stepped}\r\n")));
+    organic(&front, "1");
+    assert_eq!(front.count(Event::SessionFound), 0);
+}
+
 #[test]
 fn the_sessions_value_stands_nowhere() {
     let log = Log::default();
