@@ -91,7 +91,7 @@ macro_rules! alarms {
 }
 
 alarms! {
-    /// A rule matched a page and could not read everything that it needs. Subject: the store and the rule.
+    /// A rule matched a page and could not read everything that it needs, or the page could not be read at all. Subject: the store and the rule, or the store.
     RuleUnreadable = "rule_unreadable", Urgent, Lasts::Minutes(60);
     /// Shoppers pass the checkout and no order is seen. Subject: the store.
     NoOrders = "no_orders", Urgent, Lasts::UntilGone;

@@ -283,7 +283,7 @@ impl Cli {
         out: &mut dyn Write,
     ) -> Result<(), say::Error> {
         let hand = steer::Hand {
-            send_after: settings.deliver.holds.send_after.clone(),
+            follows: settings.deliver.holds.follows.clone(),
             ..steer::Hand::of(env)
         };
         match &self.command {

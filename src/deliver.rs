@@ -4,7 +4,7 @@
 //! at once. An attempt is committed before its first byte leaves, so that after a crash it is known
 //! that something may have been sent; what that means is decided in [`backoff`], without I/O.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::cause::Causes;
 use crate::clock::Time;
 use crate::current::Current;
 use crate::event::Counters;
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Follows, Ledger};
 use crate::name::NetworkName;
 use crate::postback::{Postback, PostbackId};
 
@@ -151,9 +151,9 @@ impl Deliver {
         standings
     }
 
-    /// How long after its order each destination is told at the earliest.
-    pub fn send_after(&self) -> HashMap<NetworkName, Duration> {
-        self.way.get().settings.holds.send_after.clone()
+    /// What follows of the operator's word by the configuration.
+    pub fn follows(&self) -> Follows {
+        self.way.get().settings.holds.follows.clone()
     }
 
     /// Delivers until `shutdown`; then what is due by now goes out and may finish within `drain`.

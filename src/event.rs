@@ -124,7 +124,7 @@ events! {
     BodyOverCap = "bodies_over_cap";
     /// A watched exchange without its shopper was not read to its end.
     ExchangeCutOff = "exchanges_cut_off";
-    /// Reading a copy panicked.
+    /// A confirmation could not be read, or a fault of ours came while its order was recorded.
     ObserverFailed = "observer_failed";
     /// A new order was entered.
     OrderEntered = "orders_entered";

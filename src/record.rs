@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::ledger::Webhook;
 use crate::money::{Currency, Decimal};
 use crate::name::{NetworkName, StoreName};
 use crate::observe::rule::PathPattern;
@@ -35,7 +36,6 @@ mod webhooks;
 pub use judge::judge;
 pub use recorder::{BACKLOG, PATIENCE, Recorded, Recorder};
 pub use returns::{Returns, Sessions};
-pub use webhooks::Webhook;
 
 /// How orders are judged and kept.
 #[derive(Clone, Debug)]

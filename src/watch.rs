@@ -6,6 +6,7 @@
 //! shop's own bytes, at once. Only the end of the message waits for the ledger,
 //! at most `hold`. Whatever fails on the way, the message goes out whole.
 
+mod lost;
 mod order;
 mod pump;
 mod relay;

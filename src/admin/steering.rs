@@ -206,11 +206,11 @@ impl Admin {
             from,
             reason: ask.reason,
             actor,
-            send_after: self
+            follows: self
                 .view
                 .deliver
                 .as_ref()
-                .map(Deliver::send_after)
+                .map(Deliver::follows)
                 .unwrap_or_default(),
         };
         let done = Outcome::of(self.ledger.steer(steer, Time::now()).await).begun()?;

@@ -1,8 +1,6 @@
 //! Steering from the command line: which postbacks, why and by whom; in bulk shown first, done with `--yes`.
 
-use std::collections::HashMap;
 use std::io;
-use std::time::Duration;
 
 use super::Environment;
 use super::by::By;
@@ -10,9 +8,10 @@ use super::postbacks::table_of;
 use super::say::{Error, json};
 use crate::actor::{Actor, Reason};
 use crate::clock::Time;
-use crate::ledger::{Action, Deed, LIST, Ledger, Moved, PostbackFilter, Refusal, Steer, Which};
+use crate::ledger::{
+    Action, Deed, Follows, LIST, Ledger, Moved, PostbackFilter, Refusal, Steer, Which,
+};
 use crate::money::Money;
-use crate::name::NetworkName;
 use crate::postback::{Postback, PostbackId, State};
 use crate::steering::which::Filter;
 use crate::steering::{self, Outcome, Report, Stop, totals, words};
@@ -27,8 +26,8 @@ pub struct Hand {
     pub actor: Actor,
     /// The time.
     pub now: Time,
-    /// How long after its order each destination is told at the earliest.
-    pub send_after: HashMap<NetworkName, Duration>,
+    /// What follows of it by the configuration.
+    pub follows: Follows,
 }
 
 impl Hand {
@@ -37,7 +36,7 @@ impl Hand {
         Self {
             actor: By::default().name(env),
             now: Time::now(),
-            send_after: HashMap::new(),
+            follows: Follows::default(),
         }
     }
 }
@@ -103,7 +102,7 @@ pub(super) async fn run(
             .actor
             .clone()
             .unwrap_or_else(|| hand.actor.clone()),
-        send_after: hand.send_after.clone(),
+        follows: hand.follows.clone(),
     };
     let action = steer.action;
     let done = Outcome::of(ledger.steer(steer, hand.now).await).begun()?;
@@ -140,7 +139,7 @@ pub(super) async fn all(
         from,
         reason,
         actor,
-        send_after: hand.send_after.clone(),
+        follows: hand.follows.clone(),
     };
     Outcome::of(ledger.steer(steer, hand.now).await)
 }

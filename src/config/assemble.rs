@@ -35,12 +35,12 @@ pub(super) fn settings(root: &Map<'_>, missing: Missing) -> Option<Settings> {
     let mut networks = networks::read(root);
     let webhooks = webhooks::read(root, &mut networks);
     let hand_over = hand_over::read(root, &known, &stores, (&cookie.name, &networks.captured));
-    let (holds, exclude) = (held::read(root, &networks.recorded), exclude::read(root));
+    let holds = held::read(root, &networks.recorded, &webhooks);
     let rules = rules::read(root, &known);
     let (ledger, keep) = (ledger::read(root), ledger::keep(root));
     let name = root.get("name").and_then(|name| configuration_name(&name));
     let (alarms, pixels) = alarms::read(root, (&known, &checkouts), networks.hosts());
-    let (guard, added) = (guard::read(root), added::read(root));
+    let (guard, added, exclude) = (guard::read(root), added::read(root), exclude::read(root));
     let spool = root.or("spool", root.cx.resolve("spool"), path);
     root.finish();
     warn(root, (&stores, &networks, &rules), cookie.parameter);

@@ -7,7 +7,7 @@ use super::reader::Map;
 use super::units::shown;
 use super::value::Value;
 use crate::deliver::{HoldRule, Holds};
-use crate::ledger::Action;
+use crate::ledger::{Action, Follows, Webhook};
 use crate::name::NetworkName;
 use crate::order::Doubt;
 use crate::record::Destination;
@@ -15,15 +15,22 @@ use crate::record::Destination;
 /// Shortest time: it is looked for once a minute.
 const LEAST: Duration = Duration::from_secs(60);
 
-/// Reads the rules, and what a release waits for.
-pub(super) fn read(root: &Map<'_>, networks: &HashMap<NetworkName, Destination>) -> Holds {
+/// Reads the rules, and what follows of a release.
+pub(super) fn read(
+    root: &Map<'_>,
+    networks: &HashMap<NetworkName, Destination>,
+    webhooks: &[Webhook],
+) -> Holds {
     let send_after = |(name, network): (&NetworkName, &Destination)| {
         let wait = network.timing.send_after;
         (!wait.is_zero()).then(|| (name.clone(), wait))
     };
     Holds {
         rules: rules(root),
-        send_after: networks.iter().filter_map(send_after).collect(),
+        follows: Follows {
+            send_after: networks.iter().filter_map(send_after).collect(),
+            webhooks: webhooks.to_vec(),
+        },
     }
 }
 

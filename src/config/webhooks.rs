@@ -6,10 +6,10 @@ use super::text::Text;
 use super::value::Value;
 use crate::deliver::template::Template;
 use crate::deliver::{self, Dedupe, Key};
+use crate::ledger::Webhook;
 use crate::name::NetworkName;
 use crate::order::STANDINGS;
 use crate::postback::Mode;
-use crate::record::Webhook;
 use crate::secret::Secret;
 
 const SECRET: &str =

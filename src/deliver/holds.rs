@@ -1,6 +1,5 @@
 //! Holds that end by the operator's rule: what has been held for long enough is released or refused.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -9,8 +8,7 @@ use tracing::info;
 use super::{Deliver, is_over, tell};
 use crate::actor::{Actor, Reason};
 use crate::clock::Time;
-use crate::ledger::{Action, PostbackFilter, Steer, Which};
-use crate::name::NetworkName;
+use crate::ledger::{Action, Follows, PostbackFilter, Steer, Which};
 use crate::order::Doubt;
 use crate::postback::State;
 
@@ -22,8 +20,8 @@ const LOOK: Duration = Duration::from_secs(60);
 pub struct Holds {
     /// The operator's rules, at most one for a doubt.
     pub rules: Vec<HoldRule>,
-    /// How long after its order each destination is told at the earliest: a release waits for that too.
-    pub send_after: HashMap<NetworkName, Duration>,
+    /// What follows of a release or a refusal, also of one by hand.
+    pub follows: Follows,
 }
 
 /// What becomes of that which has been held for one reason for so long.
@@ -70,7 +68,7 @@ pub(super) async fn expire(deliver: Deliver, now: Time) {
             from: vec![State::Held],
             reason: rule.words.clone(),
             actor: Actor::refgate(),
-            send_after: holds.send_after.clone(),
+            follows: holds.follows.clone(),
         };
         match deliver.ledger.steer(steer, now).await {
             Ok(steered) => {

@@ -122,7 +122,7 @@ async fn what_is_unclear_for_an_hour_is_an_alarm() {
         from: ledger::Action::Resend.usual(),
         reason: "asked".parse().unwrap(),
         actor: crate::actor::Actor::unknown(),
-        send_after: Default::default(),
+        follows: Default::default(),
     };
     deliver.ledger.steer(resend, Time::now()).await.unwrap();
     deliver.ask(ended.plus(minute * 1501)).await;

@@ -14,6 +14,7 @@ use super::send::{Ended, Post};
 use super::verdict::Judged;
 use crate::clock::Time;
 use crate::ledger::Story;
+use crate::order::Standing;
 use crate::postback::{Postback, Verdict};
 
 /// How the specification marks a secret; not everybody does.
@@ -79,9 +80,14 @@ fn id(postback: &Postback) -> String {
 /// What the ledger has of it that no later sighting changes.
 fn body(postback: &Postback, story: &Story) -> Value {
     let (order, standing) = (&story.order, &postback.event);
-    let click = order.click.as_ref();
-    let mut entries = story.history.iter().filter(|one| one.postback.is_none());
-    let entry = entries.find(|one| one.became == *standing);
+    // What was refused or cancelled keeps the click, and is owed to nobody.
+    let owed = standing != Standing::Organic.word();
+    let click = order.click.as_ref().filter(|_| owed);
+    let entries = story.history.iter().filter(|one| one.postback.is_none());
+    let mut entries = entries.filter(|one| one.became == *standing);
+    // One for each time that it came to stand so.
+    let entry = usize::try_from(postback.sequence);
+    let entry = entry.ok().and_then(|sequence| entries.nth(sequence));
     let amount = postback.amount;
     json!({
         "type": format!("order.{standing}"),

@@ -2,18 +2,17 @@
 //! same in every engine.
 //!
 //! An order's standing follows: it is credited from the moment that somebody is told, or is to be told, of it on the
-//! operator's word; and it is nobody's when every postback of it is dead without an attempt.
+//! operator's word; and it is nobody's when every postback of it is dead without an attempt. The webhooks that are told
+//! of such orders are told of it, each time that it comes to stand so.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Error, LIST, Ledger, PostbackFilter};
+use super::{Engine, Error, Follows, LIST, Ledger, PostbackFilter};
 use crate::actor::{Actor, Reason};
 use crate::clock::Time;
-use crate::name::NetworkName;
 use crate::order::Doubt;
 use crate::postback::{Postback, PostbackId, State};
 
@@ -158,8 +157,8 @@ pub struct Steer {
     pub reason: Reason,
     /// Who says so, kept beside it.
     pub actor: Actor,
-    /// How long after its order each destination is told at the earliest: a release waits for that too.
-    pub send_after: HashMap<NetworkName, Duration>,
+    /// What follows of it by the configuration.
+    pub follows: Follows,
 }
 
 /// What became of one postback.
@@ -239,7 +238,7 @@ impl Steer {
 
     /// When it is sent. What is sent again is asked for by name, and does not wait.
     fn due(&self, was: &Postback, now: Time) -> Time {
-        let wait = self.send_after.get(&was.destination);
+        let wait = self.follows.send_after.get(&was.destination);
         match (self.action, wait) {
             (Action::Release, Some(wait)) => was.at.plus(*wait).max(now),
             _ => now,
@@ -249,6 +248,11 @@ impl Steer {
     /// Whether the schedule begins anew.
     pub(super) fn anew(&self) -> bool {
         self.action == Action::Resend
+    }
+
+    /// Whether it may have made something due.
+    pub(super) fn makes_due(&self) -> bool {
+        self.action.becomes() == State::Due || !self.follows.webhooks.is_empty()
     }
 
     /// Why it is held then, if it is.

@@ -2,13 +2,17 @@
 //! where that fails too, into the log. Each step is counted and told.
 
 use std::collections::HashSet;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use super::guard::Guard;
 use super::returns::Returns;
@@ -71,6 +75,8 @@ enum Cause {
     Slow,
     #[error("{BACKLOG} orders are under way already")]
     Backlog,
+    #[error("recording it panicked")]
+    Panicked,
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
 }
@@ -131,22 +137,37 @@ impl Recorder {
     /// The ledger has [`PATIENCE`] in any case: with a shorter `hold` the page does not wait for the disk.
     ///
     /// It counts what becomes of the order, but not [`Event::HoldEnded`]: that is known where the page waits.
+    ///
+    /// Should it panic, nobody knows whether the ledger has the order: it goes into the spool, as entering it twice
+    /// changes nothing.
     pub async fn record(&self, candidate: Candidate, held_since: Instant) -> Recorded {
+        match caught(self.try_record(&candidate, held_since)).await {
+            Some(recorded) => recorded,
+            None => {
+                self.counters.add(Event::ObserverFailed);
+                error!(order.id = %candidate.order.key, "recording an order panicked");
+                self.spool(&candidate, &Cause::Panicked).await.0
+            }
+        }
+    }
+
+    async fn try_record(&self, candidate: &Candidate, held_since: Instant) -> Recorded {
+        debug!(order.id = %candidate.order.key, "an order is to be entered");
         let Ok(_place) = self.backlog.try_acquire() else {
-            return self.log(&candidate, &Cause::Backlog, None);
+            return self.log(candidate, &Cause::Backlog, None);
         };
         let deadline = held_since + self.hold.saturating_sub(self.hold / 5);
         let deadline = deadline.max(Instant::now() + PATIENCE);
-        let mut entering = std::pin::pin!(self.ledger.enter(candidate.clone()));
+        let mut entering = pin!(self.ledger.enter(candidate.clone()));
         match tokio::time::timeout_at(deadline, &mut entering).await {
             Ok(Ok(entered)) => return self.entered(entered),
             Ok(Err(error)) => {
                 self.failed(&error);
-                return self.spool(&candidate, &error.into()).await.0;
+                return self.spool(candidate, &error.into()).await.0;
             }
             Err(_elapsed) => {}
         }
-        let (spooled, file) = self.spool(&candidate, &Cause::Slow).await;
+        let (spooled, file) = self.spool(candidate, &Cause::Slow).await;
         match entering.await {
             Ok(entered) => {
                 self.forget(file).await;
@@ -284,6 +305,16 @@ impl Recorder {
         );
         Recorded::Logged
     }
+}
+
+/// What comes of it; nothing if it panics, which was told when it happened. It is not polled after that.
+async fn caught<T>(recording: impl Future<Output = T>) -> Option<T> {
+    let mut recording = pin!(recording);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| recording.as_mut().poll(cx)));
+        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
+    })
+    .await
 }
 
 #[cfg(test)]

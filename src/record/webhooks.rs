@@ -1,17 +1,8 @@
 //! What the operator's own webhooks are told: by where an order stands, whoever it is owed to.
 
+use crate::ledger::Webhook;
 use crate::money::Money;
-use crate::name::NetworkName;
 use crate::order::NewPostback;
-
-/// One webhook.
-#[derive(Clone, Debug)]
-pub struct Webhook {
-    /// Its name, which no network has.
-    pub name: NetworkName,
-    /// Of which orders it is told, of [`crate::order::STANDINGS`]: each is an event of its own.
-    pub on: Vec<&'static str>,
-}
 
 /// What each webhook would be told, for every standing: an order's own is known when it is entered.
 pub(super) fn quotes(webhooks: &[Webhook], amount: Option<Money>) -> Vec<NewPostback> {

@@ -55,8 +55,7 @@ impl Watcher {
         let store = Arc::clone(watch.store());
         let meant = || watch.response(response.head.status, &response.head.fields);
         let meant = catch_unwind(AssertUnwindSafe(meant)).unwrap_or_else(|_panic| {
-            self.counters.add(Event::ObserverFailed);
-            error!(store = %store.name, request, "asking the rules panicked: if there is an order in the response, it is lost");
+            self.lost(&store.name, &request, "asking the rules panicked");
             None
         });
         let Some(matched) = meant else {
@@ -105,13 +104,6 @@ impl Watcher {
         }
     }
 
-    /// The shopper has gone, and the exchange cannot go on without him.
-    pub(super) fn cut_off(&self, store: &Store, request: &str) {
-        self.counters.add(Event::ExchangeCutOff);
-        warn!(store = %store.name, request,
-            "the shopper went away, and the shop took too long or too many had gone: if there was an order in the answer, it is lost");
-    }
-
     /// Enters the order, and waits for it as long as `hold` allows; it goes on after that.
     async fn hold(self: &Arc<Self>, confirmation: Confirmation, body: Option<Bytes>) {
         let (store, request) = (
@@ -124,8 +116,7 @@ impl Watcher {
         match tokio::time::timeout(self.record.hold, entered).await {
             Ok(Ok(())) => {}
             Ok(Err(panic)) => {
-                self.counters.add(Event::ObserverFailed);
-                error!(%panic, "entering an order panicked");
+                self.lost(&store, &request, &format!("entering it panicked ({panic})"));
             }
             Err(_elapsed) => {
                 self.counters.add(Event::HoldEnded);
@@ -149,9 +140,7 @@ impl Watcher {
         let readings = match self.read(matched, body).await {
             Ok(readings) => readings,
             Err(error) => {
-                self.counters.add(Event::ObserverFailed);
-                error!(store = %store.name, request, %error,
-                    "a confirmation could not be read: if there was an order in it, it is lost");
+                self.lost(&store.name, &request, &error.to_string());
                 return;
             }
         };
@@ -186,8 +175,11 @@ impl Watcher {
             .collect();
         for recorded in recording {
             if let Err(panic) = recorded.await {
-                self.counters.add(Event::ObserverFailed);
-                error!(store = %store.name, request, %panic, "recording an order panicked");
+                self.lost(
+                    &store.name,
+                    &request,
+                    &format!("recording it panicked ({panic})"),
+                );
             }
         }
     }

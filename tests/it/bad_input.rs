@@ -5,6 +5,7 @@ mod body;
 mod disk;
 mod locked;
 mod network;
+mod panics;
 
 use std::time::Duration;
 

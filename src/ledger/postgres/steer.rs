@@ -13,10 +13,22 @@ use crate::ledger::error::Error;
 use crate::ledger::row::{self, Columns as _, to_word};
 use crate::ledger::steer::{Moved, Refusal, Steer, Steered};
 use crate::order::SALE;
-use crate::postback::{Postback, PostbackId, State};
+use crate::postback::{Postback, PostbackId};
 
 /// Its place in a group: after the orders, which it locks first too.
 const KEY: &str = "a~";
+
+/// Owes webhooks the event that orders have come to a standing, for the first time or once more.
+const TOLD: &str = "WITH told AS (
+    INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount, currency, state, at, due)
+    SELECT orders.id, webhook.name, $3::text, (SELECT count(*) - 1 FROM transitions
+        WHERE order_id = orders.id AND postback_id IS NULL AND became = $3::text),
+      '{}', orders.amount, orders.currency, 'due', $4::bigint, $4::bigint
+    FROM orders CROSS JOIN unnest($2::text[]) AS webhook (name) WHERE orders.id = ANY ($1)
+    ORDER BY orders.id, webhook.name RETURNING id, order_id
+  )
+  INSERT INTO transitions (order_id, postback_id, at, became)
+  SELECT order_id, id, $4::bigint, 'due' FROM told ORDER BY id";
 
 impl Postgres {
     /// One commit.
@@ -27,7 +39,7 @@ impl Postgres {
         now: Time,
         due: Arc<Notify>,
     ) -> Result<Vec<Steered>, Error> {
-        let again = steer.action.becomes() == State::Due;
+        let again = steer.makes_due();
         let work = async move |db: &Connection, pace| match pace {
             Pace::Together => Ok(None),
             Pace::Alone => all(db, &steer, &batch, now).await.map(Some),
@@ -152,5 +164,10 @@ async fn turn(
         WHERE id = ANY ($1)";
     db.run(sql, &[&turned, &became, &steer.before_why()])
         .await?;
+    let told = steer.follows.told(became);
+    if !told.is_empty() {
+        let params: Params<'_> = &[&turned, &told, &became, &at];
+        db.run(TOLD, params).await?;
+    }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 use tokio::sync::Notify;
 
-use super::send::{Change, note_by};
+use super::send::{Change, note, note_by};
 use super::{Sqlite, find};
 use crate::clock::Time;
 use crate::ledger::error::Error;
@@ -24,7 +24,7 @@ impl Sqlite {
         now: Time,
         due: Arc<Notify>,
     ) -> Result<Vec<Steered>, Error> {
-        let again = steer.action.becomes() == State::Due;
+        let again = steer.makes_due();
         let work = move |db: &Connection| {
             let steered = batch.iter().map(|id| {
                 let done = one(db, &steer, *id, now)?;
@@ -113,5 +113,34 @@ fn turn(db: &Connection, steer: &Steer, order: i64, now: Time) -> Result<(), Err
         became,
         cause: Some(&cause),
     };
-    note_by(db, &change, Some(&steer.actor))
+    note_by(db, &change, Some(&steer.actor))?;
+    for webhook in steer.follows.told(became) {
+        tell(db, order, (&webhook, became), now)?;
+    }
+    Ok(())
+}
+
+/// Owes a webhook the event that an order has come to this standing, for the first time or once more.
+fn tell(
+    db: &Connection,
+    order: i64,
+    (webhook, standing): (&str, &str),
+    now: Time,
+) -> Result<(), Error> {
+    let sql = "INSERT INTO postbacks (order_id, destination, event, sequence, captured, amount, currency, state, at, due)
+        SELECT id, ?2, ?3, (SELECT count(*) - 1 FROM transitions
+            WHERE order_id = orders.id AND postback_id IS NULL AND became = ?3),
+          '{}', amount, currency, 'due', ?4, ?4
+        FROM orders WHERE id = ?1";
+    db.prepare_cached(sql)?
+        .execute(params![order, webhook, standing, now.millis()])?;
+    let owed = Change {
+        order,
+        postback: Some(db.last_insert_rowid()),
+        at: now,
+        was: None,
+        became: State::Due.as_str(),
+        cause: None,
+    };
+    note(db, &owed)
 }

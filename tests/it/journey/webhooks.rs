@@ -198,3 +198,55 @@ fn without_deduplication_an_unclear_one_waits_for_the_operator() {
     assert_eq!(told.attempts.len(), 1);
     settled(&front, "100017", ("aspire", "sale"), State::Accepted);
 }
+
+#[test]
+fn what_becomes_of_a_held_order_by_the_operators_word_is_told_too() {
+    let receiver = receiver(&[200]);
+    let young = "cookie: { min_click_age: 1h }\n";
+    let more = config(&receiver, ", on: [credited, organic, held]");
+    let front = Front::with(&format!("{young}{more}"), ordinary());
+    let cookie = front.click();
+    for id in ["7", "8"] {
+        front.ask(with(&cookie, &format!("/checkout/thank-you/{id}")));
+        settled(&front, id, ("crm", "held"), State::Accepted);
+    }
+    let number = |id: &str| {
+        let told = settled(&front, id, ("aspire", "sale"), State::Held);
+        told.postback.id
+    };
+    let (good, bad) = (number("7"), number("8"));
+    front.held(&format!("held release {good} --reason known"));
+    settled(&front, "7", ("crm", "credited"), State::Accepted);
+    front.held(&format!("held refuse {bad} --reason made-up"));
+    settled(&front, "8", ("crm", "organic"), State::Accepted);
+    settled(&front, "7", ("aspire", "sale"), State::Accepted);
+    let told: Vec<_> = receiver.asked().iter().skip(2).map(read).collect();
+    let said: Vec<_> = told
+        .iter()
+        .map(|event| {
+            let data = &event["data"];
+            let of = |key: &str| data[key].clone();
+            (
+                event["type"].clone(),
+                of("order_id"),
+                of("network"),
+                of("why"),
+            )
+        })
+        .collect();
+    let words = |words: [&str; 3]| words.map(|word| json!(word));
+    let [credited, id, why] = words(["order.credited", "7", "released: known"]);
+    let [organic, other, because] = words(["order.organic", "8", "refused: made-up"]);
+    assert_eq!(
+        said,
+        [
+            (credited, id, json!("aspire"), why),
+            (organic, other, Value::Null, because),
+        ]
+    );
+    assert_eq!(
+        told[0]["data"]["click"],
+        json!({ "affiliate_id": "123456" })
+    );
+    assert_eq!(told[1]["data"]["click"], Value::Null);
+}

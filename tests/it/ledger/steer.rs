@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use refgate::ledger::{
-    Action, BATCH, Error, Ledger, PostbackFilter, Refusal, Role, Settlement, Steer, Story, Which,
+    Action, BATCH, Error, Follows, Ledger, PostbackFilter, Refusal, Role, Settlement, Steer, Story,
+    Which,
 };
 use refgate::order::{Doubt, Standing};
 use refgate::postback::{Outcome, Postback, PostbackId, State, Verdict};
@@ -324,7 +325,10 @@ async fn a_release_waits_for_send_after_and_a_resend_does_not() {
     for (action, due) in [(Action::Release, later(3600)), (Action::Resend, later(5))] {
         let id = desk.held(&format!("{action:?}")).await;
         let waits = Steer {
-            send_after: [(aspire(), Duration::from_secs(3600))].into(),
+            follows: Follows {
+                send_after: [(aspire(), Duration::from_secs(3600))].into(),
+                ..Follows::default()
+            },
             ..steer(action, &[id])
         };
         desk.steer(waits).await.unwrap();

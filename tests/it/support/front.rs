@@ -5,8 +5,10 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use clap::Parser as _;
 use refgate::alarm::Standing;
-use refgate::cli::explain;
+use refgate::cli::steer::Hand;
+use refgate::cli::{explain, held};
 use refgate::click::{Came, Click};
 use refgate::clock::Time;
 use refgate::config::Settings;
@@ -38,6 +40,12 @@ pub(crate) struct Front {
     _playing: Playing,
     /// Ledger and spool, which outlive the app.
     _dir: TempDir,
+}
+
+#[derive(Debug, clap::Parser)]
+struct Held {
+    #[command(flatten)]
+    args: held::Args,
 }
 
 /// The network's thread.
@@ -228,6 +236,23 @@ impl Front {
         self.look(async |ledger| {
             let told = explain::run(&args, &ledger, as_json, &mut out);
             told.await.unwrap();
+            Ok(())
+        });
+        String::from_utf8(out).unwrap()
+    }
+
+    /// What `refgate held` says, typed so.
+    pub(crate) fn held(&self, line: &str) -> String {
+        let hand = Hand {
+            actor: "anna".parse().unwrap(),
+            now: Time::now(),
+            follows: self.settings.deliver.holds.follows.clone(),
+        };
+        let typed = Held::try_parse_from(line.split(' ')).unwrap();
+        let mut out = Vec::new();
+        self.look(async |ledger| {
+            let done = held::run(&typed.args, &ledger, &hand, false, &mut out);
+            done.await.unwrap();
             Ok(())
         });
         String::from_utf8(out).unwrap()

@@ -1,12 +1,11 @@
 //! Candidates and ledgers, one line each.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
 use refgate::click::{Came, Click};
 use refgate::clock::Time;
-use refgate::ledger::{Action, Ledger, Role, Settings, Settlement, Steer, Which};
+use refgate::ledger::{Action, Follows, Ledger, Role, Settings, Settlement, Steer, Which};
 use refgate::money::Money;
 use refgate::name::NetworkName;
 use refgate::order::{
@@ -174,6 +173,6 @@ pub(crate) fn steer(action: Action, ids: &[PostbackId]) -> Steer {
         from: action.usual(),
         reason: "asked".parse().unwrap(),
         actor: "alice".parse().unwrap(),
-        send_after: HashMap::new(),
+        follows: Follows::default(),
     }
 }
