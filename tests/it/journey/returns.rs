@@ -431,7 +431,7 @@ fn the_sessions_value_stands_nowhere() {
     let locked = Connection::open(front.ledger_file()).unwrap();
     locked.execute_batch("BEGIN IMMEDIATE").unwrap();
     front.ask(by_session("2", SESSION));
-    assert_eq!(front.count(Event::OrderSpooled), 1);
+    front.counted(Event::OrderSpooled, 1);
     locked.execute_batch("ROLLBACK").unwrap();
     let folder = front.ledger_file().parent().unwrap().to_owned();
     let looked = files(&folder, &mut |path, bytes| {
