@@ -142,9 +142,10 @@ impl Stores {
     pub fn new(stores: impl IntoIterator<Item = Store>) -> Self {
         let mut all: Vec<Store> = stores.into_iter().collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
-        let siblings: Vec<bool> = all.iter().map(|store| store.has_siblings(&all)).collect();
-        let settled = all.into_iter().zip(siblings).map(|(mut store, siblings)| {
-            store.scope.siblings = siblings;
+        let others = |store: &Store| (store.has_siblings(&all), store.is_split(&all));
+        let others: Vec<(bool, bool)> = all.iter().map(others).collect();
+        let settled = all.into_iter().zip(others).map(|(mut store, others)| {
+            (store.scope.siblings, store.scope.split) = others;
             Arc::new(store)
         });
         let all: Vec<Arc<Store>> = settled.collect();

@@ -10,6 +10,7 @@ use memchr::memchr;
 use super::referer::Before;
 use super::visiting::Visiting;
 use super::{By, Captured, Head, Settings, Visitor, consent, cookies, navigation, query, step};
+use crate::click::Click;
 use crate::consent::Consent;
 use crate::event::Event;
 
@@ -102,13 +103,24 @@ impl Settings {
 
 impl Visiting<'_> {
     /// Takes the clicks of the page before that may be captured now, of networks that the visit has
-    /// no click of.
+    /// no click of. One that the browser still has, and whose window is over, is no new one: its page
+    /// was left open.
     fn take_late(&mut self, landing: &str) {
         let apart = query::take_apart(landing, |name, _value| self.settings.captured_named(name));
         let mut clicks = self.clicks_in(landing, &apart.ours, true, |_network, _parameter| {});
         let known = self.visit.iter().flat_map(|visit| &visit.clicks);
         let known: Vec<_> = known.map(|click| &click.network).collect();
         clicks.retain(|(click, _)| self.may_keep(click) && !known.contains(&&click.network));
+        if clicks.is_empty() {
+            return;
+        }
+        let sent = (self.ours, &*self.head.fields);
+        let over = self.settings.over(self.by.place.store, sent, self.by.now);
+        let is_over = |click: &Click| {
+            let mut over = over.iter();
+            over.any(|old| (&old.network, &old.values) == (&click.network, &click.values))
+        };
+        clicks.retain(|(click, _)| !is_over(click));
         if self.take(clicks) {
             self.by.counters.add(Event::ClickLate);
         }

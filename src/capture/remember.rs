@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use tracing::debug;
 
 use super::{Settings, cookies};
-use crate::click;
+use crate::click::{self, Click};
 use crate::clock::Time;
 use crate::event::{Counters, Event};
 use crate::message::Fields;
 use crate::seal::Keys;
 use crate::store::scope::{SameSite, domains_of};
 use crate::store::{Scheme, Store};
-use crate::visit::{Attribution, Visit};
+use crate::visit::{Attribution, Visit, is_live};
 
 /// The longest cookie value that we set; browsers take 4096 bytes with name and attributes.
 const SEALED_LIMIT: usize = 3500;
@@ -157,6 +157,25 @@ impl Settings {
             Attribution::LastClick | Attribution::All => live.max_by_key(decisive),
             Attribution::FirstClick => live.max_by_key(|visit| Reverse(decisive(visit))),
         }
+    }
+
+    /// The clicks that the request's cookies still hold and that are worth nothing any more, beside
+    /// newer ones.
+    pub(super) fn over(
+        &self,
+        store: &Store,
+        (ours, fields): (&cookies::Ours, &Fields),
+        now: Time,
+    ) -> Vec<Click> {
+        let names = self.cookie.read_by(store).iter();
+        let visits = names.flat_map(|name| {
+            let values = ours.values(fields, name).values.into_iter();
+            values.filter_map(move |value| self.open(store, name, value))
+        });
+        let clicks = visits.flat_map(|visit| visit.clicks);
+        clicks
+            .filter(|click| !is_live(click, self.window, now))
+            .collect()
     }
 
     fn open(&self, store: &Store, name: &str, value: &str) -> Option<Visit> {

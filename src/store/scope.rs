@@ -20,6 +20,9 @@ pub struct Scope {
     pub in_use: Arc<[String]>,
     /// Whether its group has hosts that are not sent this cookie: visits are handed over to them.
     pub siblings: bool,
+    /// Whether some of these are under one registrable domain with a host of its own: there a
+    /// cookie of the shop's may come along where ours does not.
+    pub split: bool,
 }
 
 /// What other sites' requests carry the cookie (the attribute `SameSite`).
@@ -94,10 +97,25 @@ impl Store {
     /// Whether one of `all` is of the same group, with a host that is not sent the cookie of one of
     /// this store's.
     pub fn has_siblings(&self, all: &[Self]) -> bool {
+        self.leaves_out(all, |_host, _other| true)
+    }
+
+    /// The same of hosts under one registrable domain: a cookie of the shop's may be for all of
+    /// them, and come along where ours does not.
+    pub fn is_split(&self, all: &[Self]) -> bool {
+        self.leaves_out(all, |host, other| {
+            let [own, others] = [host, other].map(|host| domains_of(host).last());
+            own.is_some() && own == others
+        })
+    }
+
+    /// Whether one of `all` is of the same group, with such a host beside one of this store's that
+    /// is not sent its cookie.
+    fn leaves_out(&self, all: &[Self], meant: impl Fn(&str, &str) -> bool) -> bool {
         let of_group = || all.iter().filter(|other| other.group == self.group);
         self.hosts.iter().any(|host| {
             of_group().any(|other| {
-                let mut hosts = other.hosts.iter();
+                let mut hosts = other.hosts.iter().filter(|other| meant(host, other));
                 hosts.any(|other_host| !self.shares_cookie(host, other, other_host))
             })
         })

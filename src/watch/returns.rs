@@ -49,7 +49,7 @@ impl Watcher {
         };
         let (returns, of) = (self.recorder.returns(), (&store.name, sessions));
         let Some(visit) = visit(asked.fields) else {
-            if navigation::is_from_here(asked.fields)
+            if brings_cookies(asked.fields, store)
                 && let Some(looking) = returns.note_stranger(of, value, now())
             {
                 self.tracker.spawn(looking.instrument(Span::current()));
@@ -68,7 +68,7 @@ impl Watcher {
             let sessions = self.record.returns.get(&store.name);
             sessions.is_some_and(|it| cookies::only(&head.fields, &it.cookie).is_some())
         };
-        navigation::is_from_here(&head.fields)
+        brings_cookies(&head.fields, store)
             && (navigation::is_navigation(&head.method, &head.fields) || has_session())
     }
 
@@ -107,4 +107,9 @@ impl Watcher {
         let deadline = (since + self.record.hold / 2).max(Instant::now() + PATIENCE);
         self.recorder.returns().find(session, now, deadline).await
     }
+}
+
+/// Whether a page of this very origin asks, where the shop's cookies have no wider scope than ours can have.
+fn brings_cookies(fields: &Fields, store: &Store) -> bool {
+    !store.scope.split && navigation::is_from_here(fields)
 }

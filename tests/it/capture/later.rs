@@ -1,5 +1,7 @@
 //! A click that is captured on the page after the landing.
 
+use std::time::Duration;
+
 use refgate::clock::Time;
 use refgate::event::Event;
 use refgate::order::Standing;
@@ -101,6 +103,32 @@ fn a_click_that_is_live_is_not_replaced_by_the_page_before() {
     let known = cookie(&front.ask(get("/?affiliate_id=7", ""))).unwrap();
     let later = front.ask(get("/p", &format!("Cookie: {known}\r\n{FROM_LANDING}")));
     assert_eq!(set_cookie(&later), [""; 0]);
+}
+
+#[test]
+fn a_landing_page_that_was_left_open_gives_an_old_click_no_second_window() {
+    let front = Front::of(ordinary());
+    let day = Duration::from_secs(86_400);
+    let mut visit = front.visit(&front.cookie_of(31 * day));
+    let mut newer = visit.clicks[0].clone();
+    (newer.network, newer.at) = ("other".parse().unwrap(), Time::now().minus(day));
+    visit.clicks.push(newer);
+    // The browser keeps the cookie for the newer click, and with it the older one.
+    let known = front.sealed(&visit);
+    let ask = |known: &str, value: &str| {
+        let referer = FROM_LANDING.replace("123456", value);
+        cookie(&front.ask(get("/p", &format!("Cookie: {known}\r\n{referer}"))))
+    };
+    assert_eq!(ask(&known, "123456"), None);
+    assert_eq!(ask(&front.cookie_of(31 * day), "123456"), None);
+    assert_eq!(front.count(Event::ClickLate), 0);
+    // Another affiliate's landing page tells of another click.
+    let taken = front.visit(&ask(&known, "77").unwrap());
+    let values = taken
+        .clicks
+        .iter()
+        .map(|click| &click.values["affiliate_id"]);
+    assert_eq!(values.collect::<Vec<_>>(), ["123456", "77"]);
 }
 
 #[test]

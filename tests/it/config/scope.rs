@@ -56,6 +56,50 @@ fn a_store_is_of_the_one_group_and_for_its_hosts_alone_unless_it_says_otherwise(
 }
 
 #[test]
+fn a_store_is_split_where_a_host_beside_it_has_a_cookie_of_its_own() {
+    let domain = "cookie_domain: a.example";
+    for (all, siblings, split) in [
+        (vec![("one", "a.example", "")], false, false),
+        (vec![("one", "[a.example, www.a.example]", "")], true, true),
+        (
+            vec![("one", "[a.example, www.a.example]", domain)],
+            false,
+            false,
+        ),
+        (
+            vec![("one", "a.example", ""), ("two", "b.example", "")],
+            true,
+            false,
+        ),
+        (
+            vec![("one", "a.example", ""), ("two", "eu.a.example", "")],
+            true,
+            true,
+        ),
+        (
+            vec![
+                ("one", "a.example", domain),
+                ("two", "eu.a.example", domain),
+            ],
+            false,
+            false,
+        ),
+        (
+            vec![
+                ("one", "a.example", ""),
+                ("two", "eu.a.example", "group: two"),
+            ],
+            false,
+            false,
+        ),
+    ] {
+        let loaded = Folder::with(&shipped_with(&stores(&all))).loaded();
+        let scope = &loaded.settings.stores.find("a.example").unwrap().scope;
+        assert_eq!((scope.siblings, scope.split), (siblings, split), "{all:?}");
+    }
+}
+
+#[test]
 fn domains_that_come_into_one_anothers_way_are_warned_of() {
     let domain = "cookie_domain: a.example";
     let narrow = "cookie_domain: www.a.example";
