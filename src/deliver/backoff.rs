@@ -159,6 +159,7 @@ mod tests {
             status: None,
             words: "w".to_owned(),
             retry_after: retry_after.map(str::to_owned),
+            cut: false,
         }
     }
 

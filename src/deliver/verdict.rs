@@ -23,6 +23,8 @@ pub struct Judged {
     pub words: String,
     /// The answer's `Retry-After`, unread.
     pub retry_after: Option<String>,
+    /// Whether the answer did not come to its end.
+    pub cut: bool,
 }
 
 impl Judged {
@@ -42,6 +44,7 @@ impl Judged {
             status: None,
             words,
             retry_after: None,
+            cut: false,
         }
     }
 }
@@ -58,6 +61,7 @@ pub fn judge(answers: &[Answer], ended: Ended) -> Judged {
 fn judge_answer(answers: &[Answer], answered: Answered) -> Judged {
     let status = answered.status;
     let body = String::from_utf8_lossy(&answered.body);
+    let cut = matches!(answered.end, End::Cut(_));
     let (verdict, words) = match answered.end {
         End::Whole => match answers.iter().find(|answer| fits(answer, status, &body)) {
             Some(answer) => (answer.means, reason(answer, &body)),
@@ -81,6 +85,7 @@ fn judge_answer(answers: &[Answer], answered: Answered) -> Judged {
         status: Some(status),
         words,
         retry_after: answered.retry_after,
+        cut,
     }
 }
 
@@ -100,10 +105,15 @@ const fn by_status(status: u16) -> Verdict {
     }
 }
 
-/// Whether it says that the network is down, or too busy: it was not reached, it did not answer, or
-/// it says so.
+/// Whether it says that the network is down, or too busy: it was not reached, it did not answer to
+/// the end, it says so, or it failed (500, a gateway's 502 and 504). Each further one would be
+/// another doubt; that it waits costs nothing. What a rule has recognised is an answer, whatever its status.
 pub(super) fn is_down(judged: &Judged) -> bool {
-    judged.status.is_none() || judged.verdict == Verdict::NotProcessed
+    match judged.verdict {
+        Verdict::NotProcessed => true,
+        Verdict::Unclear => judged.cut || judged.status.is_none_or(|status| status >= 500),
+        Verdict::Accepted | Verdict::Duplicate | Verdict::Rejected => false,
+    }
 }
 
 fn reason(answer: &Answer, body: &str) -> String {

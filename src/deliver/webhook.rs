@@ -128,6 +128,7 @@ pub(super) fn judge(ended: Ended) -> Judged {
         status: Some(answered.status),
         words: format!("status {}: {}", answered.status, body.trim()),
         retry_after: answered.retry_after,
+        cut: false,
     }
 }
 

@@ -38,5 +38,6 @@ mod steer;
 mod supervise;
 mod support;
 mod tls;
+mod trusted;
 mod upstreams;
 mod watch;

@@ -113,6 +113,37 @@ async fn a_network_that_is_down_rests_and_no_attempt_is_spent() {
     );
 }
 
+/// Each postback that is sent meanwhile is a doubt that somebody must settle by hand.
+#[tokio::test]
+async fn of_what_waits_for_a_network_that_fails_few_become_unclear() {
+    for failing in [
+        Manner::Busy(500, None),
+        Manner::Busy(502, None),
+        Manner::Cut,
+    ] {
+        let mut office = Office::open(ASPIRE).await;
+        office.settings.rest = rest(Duration::from_secs(3600));
+        office.destination().concurrency = 1;
+        office.network.always(failing.clone());
+        let mut ids = Vec::new();
+        for number in 0..6 {
+            ids.push(office.sell(&format!("A-{number}")).await);
+        }
+        let running = office.start();
+        for id in &ids[..2] {
+            office.wait(*id, &[State::Unclear]).await;
+        }
+        let third = tokio::time::timeout(Duration::from_millis(300), office.network.wait_for(3));
+        assert!(third.await.is_err(), "{failing:?}: a third was sent");
+        running.end().await;
+        for id in &ids[2..] {
+            let told = office.ledger.postback(*id).await.unwrap();
+            assert_eq!(told.postback.state, State::Due, "{failing:?}");
+            assert!(told.attempts.is_empty(), "{failing:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_network_that_stays_down_is_tried_with_one_and_rests_longer() {
     let mut office = Office::open(ASPIRE).await;

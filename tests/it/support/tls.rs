@@ -39,6 +39,11 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, key).unwrap())
     }
 
+    /// Its own certificate.
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
     pub(crate) fn sign(&self, names: &[&str]) -> Signed {
         self.sign_as(names, |_| {})
     }
