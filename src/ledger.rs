@@ -76,6 +76,7 @@ mod owner;
 mod pause;
 pub mod postgres;
 mod retire;
+mod rival;
 mod row;
 mod session;
 mod settings;

@@ -14,7 +14,7 @@ use super::rows::Format;
 use super::say::{Error, inert, json};
 use super::steer::{self, Hand};
 use crate::actor::{Actor, Reason};
-use crate::ledger::{Action, Deed, Ledger};
+use crate::ledger::{Action, Deed, Ledger, Refusal};
 use crate::money::Money;
 use crate::name::NetworkName;
 use crate::postback::{PostbackId, State};
@@ -254,9 +254,13 @@ impl Report {
                 self.count += outcome.count();
                 postbacks.extend(outcome.moved.iter().map(|moved| moved.postback.id));
                 for refusal in outcome.refused {
-                    // It has changed since it was looked up.
                     let line = lines.get(&refusal.id()).map_or(0, |one| one.line);
-                    let why = steering::words(action, refusal);
+                    let why = match refusal {
+                        Refusal::State { id, state: now } => format!(
+                            "postback {id} was {state} when it was looked up, and is {now} now"
+                        ),
+                        refusal => steering::words(action, refusal),
+                    };
                     self.refused.push(Refused { line, why });
                 }
                 stopped = outcome.stopped;

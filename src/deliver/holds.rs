@@ -70,18 +70,17 @@ pub(super) async fn expire(deliver: Deliver, now: Time) {
             actor: Actor::refgate(),
             follows: holds.follows.clone(),
         };
-        match deliver.ledger.steer(steer, now).await {
-            Ok(steered) => {
-                let count = steered.iter().filter(|one| one.done.is_ok()).count();
-                if count > 0 {
-                    let done = rule.action.done();
-                    info!(count, done, rule = %rule.words, "what was held goes on by the operator's rule");
-                }
-            }
-            Err(stopped) => tell(
-                &stopped.source,
-                "the ledger does not let what is held go on",
-            ),
+        let (steered, fault) = match deliver.ledger.steer(steer, now).await {
+            Ok(steered) => (steered, None),
+            Err(stopped) => (stopped.steered, Some(stopped.source)),
+        };
+        let count = steered.iter().filter(|one| one.done.is_ok()).count();
+        if count > 0 {
+            let done = rule.action.done();
+            info!(count, done, rule = %rule.words, "what was held goes on by the operator's rule");
+        }
+        if let Some(fault) = fault {
+            tell(&fault, "the ledger does not let what is held go on");
         }
     }
 }

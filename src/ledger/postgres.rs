@@ -49,6 +49,7 @@ mod pauses;
 mod place;
 mod reader;
 mod retire;
+mod rivals;
 mod schema;
 mod send;
 mod server;

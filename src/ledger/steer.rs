@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Engine, Error, Follows, LIST, Ledger, PostbackFilter};
 use crate::actor::{Actor, Reason};
 use crate::clock::Time;
-use crate::order::Doubt;
+use crate::order::{Doubt, SALE};
 use crate::postback::{Postback, PostbackId, State};
 
 /// Postbacks that are steered in one commit. What many more are, are so many commits: an order waits for one of
@@ -208,22 +208,50 @@ pub enum Refusal {
     /// What it is worth could not be read, so it cannot be sent.
     #[error("postback {0} has no amount")]
     NoAmount(PostbackId),
+    /// Another order of the same id is told of, or is about to be, which may be the same sale.
+    #[error(
+        "postback {id} may be the sale that postback {told} tells of already: same order id, same buyer or amount. Take that one \
+         back first, or enter this one with the network by hand"
+    )]
+    Told {
+        /// Which.
+        id: PostbackId,
+        /// By which one it is told.
+        told: PostbackId,
+    },
 }
 
 impl Refusal {
     /// Of which postback.
     pub const fn id(&self) -> PostbackId {
         match self {
-            Self::NoPostback(id) | Self::State { id, .. } | Self::NoAmount(id) => *id,
+            Self::NoPostback(id)
+            | Self::State { id, .. }
+            | Self::NoAmount(id)
+            | Self::Told { id, .. } => *id,
         }
     }
 }
 
 impl Steer {
-    /// The postback as it stands afterwards.
-    pub(super) fn moved(&self, was: &Postback, now: Time) -> Result<Postback, Refusal> {
+    /// Whether it has a network told of a sale where nobody insists: then no rival of the order may be told too.
+    pub(super) fn pays(&self) -> bool {
+        let insists = self.anew() && self.from.contains(&State::Accepted);
+        self.action.becomes() == State::Due && !insists
+    }
+
+    /// The postback as it stands afterwards; `told` is one of a rival's, by which the same sale is told.
+    pub(super) fn moved(
+        &self,
+        was: &Postback,
+        told: Option<PostbackId>,
+        now: Time,
+    ) -> Result<Postback, Refusal> {
         if let Some(refusal) = self.action.refuses_from(was, &self.from) {
             return Err(refusal);
+        }
+        if let Some(told) = told.filter(|_| self.pays() && was.event == SALE) {
+            return Err(Refusal::Told { id: was.id, told });
         }
         let state = self.action.becomes();
         Ok(Postback {

@@ -1,11 +1,12 @@
 //! Aside: an order that claims no id, beside the one that goes by it.
 //!
-//! A shop may count anew, and so one id may be two orders. The first one stays whose it is; the later one stands aside, in a
-//! namespace of its own, held until the operator has looked. There a visit is asked for as well: what one
+//! A shop may count anew, and so one id may be two orders; and somebody may open the page of an order before its buyer
+//! does. The first one stays whose it is; the later one stands aside, in a namespace of its own, held until the operator
+//! has looked. There a visit is asked for as well: what one
 //! shopper bought is not lost behind what stands there already of another. Whoever has an order aside has that one: a
 //! later look of his claims the id no more, or the operator who releases it would have it paid twice.
 
-use super::{Candidate, Doubt, NewPostback, OPEN, Order, SALE, Standing};
+use super::{Candidate, Doubt, NewPostback, OPEN, Order, Proof, SALE, Standing};
 use crate::name::Namespace;
 
 impl Candidate {
@@ -16,14 +17,15 @@ impl Candidate {
             .is_aside()
             .then(|| moved(self, namespace.claimed()))
     }
+}
 
-    /// Whether `order` is the same buyer's: of this visit, or of one with the very same click, as those of two hosts
+impl Order {
+    /// Whether `other` is the same buyer's: of this visit, or of one with the very same click, as those of two hosts
     /// between which it was handed over.
-    pub fn is_by_buyer_of(&self, order: &Order) -> bool {
-        let visit = self.order.visit;
-        let clicks = self.order.click.as_ref().zip(order.click.as_ref());
-        (visit.is_some() && visit == order.visit)
-            || clicks.is_some_and(|(one, other)| one.is(other))
+    pub fn is_same_buyers(&self, other: &Self) -> bool {
+        let clicks = self.click.as_ref().zip(other.click.as_ref());
+        let is_click = clicks.is_some_and(|(one, other)| one.is(other));
+        is_click || (self.visit.is_some() && self.visit == other.visit)
     }
 }
 
@@ -41,20 +43,35 @@ pub(super) enum Whose {
 /// What the candidate is beside the order that goes by its id.
 pub(super) fn whose(existing: &Order, candidate: &Candidate) -> Whose {
     let namespace = &existing.key.namespace;
-    let is_known = match namespace.is_aside() {
-        true => !is_others(existing, candidate),
-        false => !is_reused(existing, candidate),
-    };
-    match namespace.aside() {
-        _ if is_known => Whose::This,
-        None => Whose::NoPlace,
-        Some(next) if namespace.is_aside() => Whose::Aside(moved(candidate, next).into()),
-        Some(first) => Whose::Aside(held(moved(candidate, first), existing).into()),
+    if !is_others(existing, candidate) {
+        return Whose::This;
     }
+    let seen = match why(existing, candidate) {
+        _ if namespace.is_aside() => candidate.clone(),
+        Some(words) => held(candidate.clone(), &words),
+        None => return Whose::This,
+    };
+    let place = namespace.aside();
+    place.map_or(Whose::NoPlace, |place| {
+        Whose::Aside(moved(&seen, place).into())
+    })
 }
 
-/// Whether another order may have the id: another visit, to whose click it would be owed, sees another amount, when
-/// the opening is over.
+/// Why another buyer's sighting is no more look at the order that goes by the id; none if it is one.
+fn why(existing: &Order, candidate: &Candidate) -> Option<String> {
+    let Order { at, amount, .. } = existing;
+    if is_reused(existing, candidate) {
+        let first = amount.map_or_else(String::new, |amount| format!(" over {amount}"));
+        return Some(format!(
+            "its id is in use: another order{first} goes by it since {at}"
+        ));
+    }
+    let is_contested = is_contested(existing, candidate);
+    is_contested
+        .then(|| format!("another visit saw it first, at {at}, and nothing shows that it bought"))
+}
+
+/// Whether another order may have the id: to another buyer another amount is shown, when the opening is over.
 fn is_reused(existing: &Order, candidate: &Candidate) -> bool {
     let Candidate {
         sighting,
@@ -65,12 +82,22 @@ fn is_reused(existing: &Order, candidate: &Candidate) -> bool {
         .amount
         .zip(seen.amount)
         .is_some_and(|(first, now)| first != now);
-    differs && is_others(existing, candidate) && sighting.at.since(existing.at) > OPEN
+    differs && sighting.at.since(existing.at) > OPEN
+}
+
+/// Whether the order may be this buyer's although somebody else saw it first: he was at the checkout, and that one is held
+/// because nothing shows that he was. Where the first one came without a click nothing is held beside it: its buyer may
+/// have none, and whoever he shows the page, or he himself when he comes back over a link, looks like a buyer then.
+fn is_contested(existing: &Order, candidate: &Candidate) -> bool {
+    let seen = &candidate.order;
+    let was_there = matches!(seen.proof, Some(Proof::Checkout(_)));
+    let is_unproven = existing.standing == Standing::Held(Doubt::Unproven);
+    was_there && is_unproven && existing.amount.is_some() && existing.amount == seen.amount
 }
 
 /// Whether it would be owed to another buyer than the one that is known.
 fn is_others(existing: &Order, candidate: &Candidate) -> bool {
-    candidate.order.visit.is_some() && !candidate.is_by_buyer_of(existing)
+    candidate.order.visit.is_some() && !candidate.order.is_same_buyers(existing)
 }
 
 fn moved(candidate: &Candidate, namespace: Namespace) -> Candidate {
@@ -80,15 +107,9 @@ fn moved(candidate: &Candidate, namespace: Namespace) -> Candidate {
     moved
 }
 
-/// Held as of an id that is in use. Whatever else is in doubt is told behind it: it is what the operator must know first.
-fn held(mut candidate: Candidate, existing: &Order) -> Candidate {
-    let first = existing
-        .amount
-        .map_or_else(String::new, |amount| format!(" over {amount}"));
-    let words = format!(
-        "its id is in use: another order{first} goes by it since {}",
-        existing.at
-    );
+/// Held, as another order goes by its id. Whatever else is in doubt is told behind it: it is what the operator must know
+/// first.
+fn held(mut candidate: Candidate, words: &str) -> Candidate {
     let order = &mut candidate.order;
     order.standing = Standing::Held(Doubt::IdReused);
     order.why = format!("{words}; {}", order.why);
@@ -98,7 +119,7 @@ fn held(mut candidate: Candidate, existing: &Order) -> Candidate {
         .into_iter()
         .filter(|it| it.event == SALE);
     let sales = sales.map(|sale| NewPostback {
-        held: Some((Doubt::IdReused, words.clone())),
+        held: Some((Doubt::IdReused, words.to_owned())),
         ..sale
     });
     let told = candidate.quotes.iter();

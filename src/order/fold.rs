@@ -54,12 +54,10 @@ pub fn fold(
     if let Whose::Aside(aside) = &whose {
         let namespace = &aside.order.key.namespace;
         notes.push(format!(
-            "it is another order's, of another visit, which stands in {namespace}"
+            "it is another visit's, which stands in {namespace}"
         ));
     } else if whose == Whose::NoPlace {
-        notes.push(
-            "it is another order's, of another visit, for which there is no place".to_owned(),
-        );
+        notes.push("it is another visit's, for which there is no place".to_owned());
     } else if let (false, None, Some(click)) = (credited, &existing.click, &candidate.order.click) {
         let network = &click.network;
         notes.push(format!(

@@ -13,6 +13,7 @@ mod open;
 mod organic;
 mod pauses;
 mod postgres;
+mod rivals;
 mod send;
 mod sessions;
 mod steer;

@@ -207,3 +207,39 @@ fn what_was_in_doubt_of_the_click_stays_so_when_the_amount_comes() {
     assert_eq!(standing, Standing::Held(Doubt::Unproven));
     assert!(postbacks[0].held.is_some());
 }
+
+#[test]
+fn who_was_at_the_checkout_is_heard_beside_one_who_was_not() {
+    // Somebody saw it who is held; and then its buyer did.
+    let mut first = candidate("1001", Some("25.00")).order;
+    let mut buyer = seen_later("1001", Some("25.00"));
+    buyer.order.visit = Some(VisitId(8));
+    buyer.order.click.as_mut().unwrap().at = later(1);
+    let heard = |first: &Order, buyer: &Candidate| {
+        let aside = fold(first, buyer).aside;
+        aside.map(|aside| (aside.order.standing, aside.order.why))
+    };
+    assert_eq!(heard(&first, &buyer), None, "that one has bought it");
+    for doubt in [Doubt::TooYoung, Doubt::Blocked, Doubt::OverMaxAmount] {
+        first.standing = Standing::Held(doubt);
+        assert_eq!(heard(&first, &buyer), None, "{doubt}");
+    }
+    first.standing = Standing::Held(Doubt::Unproven);
+    let (standing, why) = heard(&first, &buyer).unwrap();
+    assert_eq!(standing, Standing::Held(Doubt::IdReused));
+    assert!(why.starts_with("another visit saw it first, at "), "{why}");
+    for proof in [None, Some(Proof::FirstView), Some(Proof::Trusted)] {
+        let mut other = buyer.clone();
+        other.order.proof = proof;
+        assert_eq!(heard(&first, &other), None, "{proof:?}");
+    }
+    let mut same = buyer.clone();
+    same.order.visit = first.visit;
+    assert_eq!(heard(&first, &same), None, "he himself, from the checkout");
+    buyer.order.amount = Some(usd("9.95"));
+    assert_eq!(heard(&first, &buyer), None, "so soon, another amount");
+    buyer.order.amount = first.amount;
+    // Whose it is is not known, or he is owed nothing: it stays nobody's.
+    (first.standing, first.visit, first.click) = (Standing::Organic, None, None);
+    assert_eq!(heard(&first, &buyer), None, "its buyer may have no click");
+}

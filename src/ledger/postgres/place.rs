@@ -102,12 +102,14 @@ async fn own_aside(db: &Connection, new: &New, stands: &Stands) -> Result<Option
         return Ok(None);
     }
     if let Some(known) = stands.known
-        && candidate.is_by_buyer_of(&order(db, known).await?.order)
+        && candidate
+            .order
+            .is_same_buyers(&order(db, known).await?.order)
     {
         return Ok(None);
     }
     for (_namespace, id) in &stands.aside {
-        if candidate.is_by_buyer_of(&order(db, *id).await?.order) {
+        if candidate.order.is_same_buyers(&order(db, *id).await?.order) {
             return Ok(Some(*id));
         }
     }

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::Postgres;
 use super::connection::{Connection, Params};
+use super::rivals::Pairs;
 use super::work::Pace;
 use crate::clock::Time;
 use crate::ledger::error::Error;
@@ -59,17 +60,28 @@ async fn all(
     batch: &[PostbackId],
     now: Time,
 ) -> Result<Vec<Steered>, Error> {
-    let mut before = locked(db, batch).await?;
+    let pairs = match steer.pays() {
+        true => Pairs::of(db, batch).await?,
+        false => Pairs::NONE,
+    };
+    let mut before = locked(db, batch, &pairs.others()).await?;
+    let mut rivals = pairs.rivals(db).await?;
     let (mut moved, mut due) = (Vec::new(), Vec::new());
     let steered = batch.iter().map(|&id| {
         let done = match before.remove(&id) {
             None => Err(Refusal::NoPostback(id)),
-            Some(was) => steer.moved(&was, now).map(|postback| Moved {
-                was: was.state,
-                postback,
-            }),
+            Some(was) => {
+                let moved = steer.moved(&was, rivals.told(id), now);
+                moved.map(|postback| Moved {
+                    was: was.state,
+                    postback,
+                })
+            }
         };
         if let Ok(one) = &done {
+            if steer.pays() {
+                rivals.tells(id);
+            }
             moved.push(id);
             due.push(one.postback.due.map(Time::millis));
         }
@@ -83,16 +95,17 @@ async fn all(
     Ok(steered)
 }
 
-/// The postbacks as they stand, which nobody else changes until the commit. Orders first, as one more sighting
-/// locks them.
+/// The postbacks as they stand, which nobody else changes until the commit, nor those of these `others`. Orders first,
+/// as one more sighting locks them.
 async fn locked(
     db: &Connection,
     batch: &[PostbackId],
+    others: &[i64],
 ) -> Result<HashMap<PostbackId, Postback>, Error> {
     let sql =
-        "SELECT id FROM orders WHERE id IN (SELECT order_id FROM postbacks WHERE id = ANY ($1))
+        "SELECT id FROM orders WHERE id IN (SELECT order_id FROM postbacks WHERE id = ANY ($1)) OR id = ANY ($2)
         ORDER BY id FOR NO KEY UPDATE";
-    db.rows(sql, &[&batch]).await?;
+    db.rows(sql, &[&batch, &others]).await?;
     let sql = format!(
         "SELECT {} WHERE postbacks.id = ANY ($1) ORDER BY postbacks.id FOR NO KEY UPDATE OF postbacks",
         row::POSTBACK

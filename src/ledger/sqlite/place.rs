@@ -35,7 +35,7 @@ fn claim(
     aside: Option<(&Candidate, &Texts)>,
 ) -> Result<Entered, Error> {
     let known = known(db, candidate)?;
-    let is_own = |row: &OrderRow| candidate.is_by_buyer_of(&row.order);
+    let is_own = |row: &OrderRow| candidate.order.is_same_buyers(&row.order);
     if !known.as_ref().is_some_and(is_own)
         && let Some(own) = own_aside(db, candidate)?
         && let Again::This(entered) = again(db, &own, candidate, texts)?
@@ -113,7 +113,7 @@ fn own_aside(db: &Connection, candidate: &Candidate) -> Result<Option<OrderRow>,
             let (namespace, id) = row?;
             if namespace.is_aside_of(&candidate.order.key.namespace) {
                 let found = order(db, id)?;
-                if candidate.is_by_buyer_of(&found.order) {
+                if candidate.order.is_same_buyers(&found.order) {
                     return Ok(Some(found));
                 }
             }

@@ -6,10 +6,11 @@ use rusqlite::{Connection, params};
 use tokio::sync::Notify;
 
 use super::send::{Change, note, note_by};
-use super::{Sqlite, find};
+use super::{Sqlite, enter, find};
 use crate::clock::Time;
 use crate::ledger::error::Error;
-use crate::ledger::row::to_word;
+use crate::ledger::rival;
+use crate::ledger::row::{self, to_word};
 use crate::ledger::steer::{Moved, Refusal, Steer, Steered};
 use crate::ledger::writer::Kind;
 use crate::order::SALE;
@@ -51,7 +52,11 @@ fn one(
         return Ok(Err(Refusal::NoPostback(id)));
     };
     let was = before.state;
-    let postback = match steer.moved(&before, now) {
+    let told = match steer.pays() {
+        true => told(db, id)?,
+        false => None,
+    };
+    let postback = match steer.moved(&before, told, now) {
         Ok(postback) => postback,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -87,6 +92,40 @@ fn one(
         turn(db, steer, order, now)?;
     }
     Ok(Ok(Moved { was, postback }))
+}
+
+/// A postback that tells of the same sale as this one: of another order of its id.
+fn told(db: &Connection, id: PostbackId) -> Result<Option<PostbackId>, Error> {
+    let sql = "SELECT order_id FROM postbacks WHERE id = ?1";
+    let ours: i64 = db.prepare_cached(sql)?.query_row([id], |row| row.get(0))?;
+    let sql = "SELECT DISTINCT theirs.order_id FROM aliases AS ours
+        JOIN aliases AS theirs ON theirs.number = ours.number AND theirs.order_id <> ours.order_id
+        WHERE ours.order_id = ?1 ORDER BY theirs.order_id";
+    let others: Vec<i64> = db
+        .prepare_cached(sql)?
+        .query_map([ours], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    if others.is_empty() {
+        return Ok(None);
+    }
+    let ours = enter::order(db, ours)?.order;
+    let sql = "SELECT id, state FROM postbacks WHERE order_id = ?1 AND event = ?2 ORDER BY id";
+    let mut sales = db.prepare_cached(sql)?;
+    for other in others {
+        if !rival::is_one_sale(&ours, &enter::order(db, other)?.order) {
+            continue;
+        }
+        let found = sales.query_and_then(params![other, SALE], |row| -> Result<_, Error> {
+            Ok((row.get(0)?, row::state(row)?))
+        })?;
+        for sale in found {
+            let (id, state) = sale?;
+            if rival::is_told(state) {
+                return Ok(Some(id));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// What becomes of the order's standing. What a webhook was told of it does not count.

@@ -32,7 +32,7 @@ impl Recorder {
                     let why = &order.why;
                     warn!(order.id = %id, store, amount, standing, affiliate, why, "order held");
                     if new && doubt == Doubt::IdReused {
-                        self.reused(order, "is the second one of its id");
+                        self.reused(order, "is another one of its id, and held");
                     }
                 } else if new {
                     info!(order.id = %id, store, amount, standing, affiliate, "order seen");
@@ -58,7 +58,7 @@ impl Recorder {
                 );
                 self.reused(
                     order,
-                    "is one more of its id than have a place, and is only in the log",
+                    "is one more of its id than have a place, and only in the log",
                 );
             }
         }
@@ -67,10 +67,9 @@ impl Recorder {
 
     fn reused(&self, order: &Order, what: &str) {
         self.counters.add(Event::IdReused);
+        let Order { key, why, .. } = order;
         let words = format!(
-            "order {} {what}: if the shop counts anew, give its stores other `orders`, because every such \
-             order is held",
-            order.key
+            "order {key} {what}: {why}. If the shop counts anew, give its stores other `orders`, because every such order is held"
         );
         let alarms = self.counters.alarms();
         alarms.raise(Alarm::IdReused, order.store.as_str(), &words, order.at);

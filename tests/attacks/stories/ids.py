@@ -82,6 +82,63 @@ def an_id_that_was_burnt(scene):
     return scene.outcome(order, "demo.aside"), scene.honest()
 
 
+def a_page_that_another_visit_saw_before_its_buyer(scene):
+    """Given somebody who opens an order's page over a link before its buyer does, without ever being at the checkout, so
+    that he is held as unproven.
+    When the buyer, who was at the checkout, sees his confirmation, and reloads it.
+    Then he is held beside him, and not lost. The operator who asks the shop releases the one who bought; whoever was
+    first cannot be released then."""
+    order = scene.old_order()
+    cheat, buyer = scene.visitor(), scene.visitor().at_the_checkout("/?affiliate_id=111")
+    cheat.clicks("/?affiliate_id=222")
+    scene.later(60)
+    cheat.looks(order)
+    buyer.is_given(order)
+    buyer.looks(order)
+    first = scene.story(order)["postbacks"][0]["postback"]["id"]
+    outcome = scene.outcome(order, "demo.aside")
+    scene.suite.equal("the first one is held too", scene.outcome(order), "held, unproven")
+    scene.does("held", "release", str(scene.story(order, "demo.aside")["postbacks"][0]["postback"]["id"]), "--actor", "anna",
+               "--reason", "the shop has it")
+    scene.owe(order, "111", "49.00")
+    _code, said = scene.refgate("held", "release", str(first), "--actor", "anna", "--reason", "by mistake")
+    scene.suite.claim("the other one cannot be released", "may be the sale that postback" in said, said)
+    return outcome, scene.honest()
+
+
+def an_id_that_was_burnt_with_its_own_amount(scene):
+    """Given an order whose page somebody without cookies has opened before its buyer does.
+    When the buyer, who came over a link and was at the checkout, sees it with the same amount.
+    Then it stays nobody's: it cannot be told from the order of one who came without a link, and whose page is seen by
+    somebody who shopped there himself. That one must not be paid."""
+    order = scene.old_order()
+    buyer = scene.visitor().at_the_checkout()
+    scene.visitor().looks(order)
+    buyer.is_given(order)
+    scene.suite.equal("nothing is held beside it", scene.outcome(order, "demo.aside"), "no order")
+    return scene.outcome(order), scene.honest()
+
+
+def a_confirmation_that_is_passed_on(scene):
+    """Given two orders, one that came over a link and one that did not.
+    When others open their pages, who came over links of their own and were at the checkout: a friend at once, the buyer
+    himself on another device, and by the e-mail days later.
+    Then both stay what they are, nothing is held beside them, and nobody is paid for them again."""
+    buyer, number, nobodys = scene.visitor(), scene.old_order(), scene.old_order()
+    buyer.at_the_checkout("/?affiliate_id=111").is_given(number)
+    scene.visitor().is_given(nobodys)
+    outcome = scene.credited(buyer, number, "111")
+    for wait in ({"minutes": 1}, {"hours": 2}, {"days": 3}):
+        scene.later(**wait)
+        friend = scene.visitor().at_the_checkout("/?affiliate_id=222")
+        for order in (number, nobodys):
+            friend.looks(order)
+    stand = {one["key"]["namespace"] for one in scene.orders() if one["key"]["id"] in (number, nobodys)}
+    scene.suite.equal("nothing stands aside", stand, {"demo"})
+    scene.suite.equal("what came without a link is nobody's", scene.outcome(nobodys), "nobody's")
+    return "stays " + scene.outcome(number), outcome
+
+
 def more_orders_of_one_id_than_have_a_place(scene):
     """Given an order that was credited to its buyer's affiliate.
     When ten other visits see its id an hour later with another amount.

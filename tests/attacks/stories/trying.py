@@ -73,6 +73,24 @@ def a_second_look_when_the_hour_is_over(scene):
     return outcome, given_one(scene, free)
 
 
+def a_release_of_an_id_that_was_sold_since(scene):
+    """Given an order that is held as one too many, and whose id the shop gives to an honest buyer later, who is credited.
+    When the operator releases what was held, by its number, by a filter, and sends it again by its number.
+    Then it is refused, as both are one sale by their id and amount: the buyer's affiliate is told, and nobody else."""
+    cheat, tried = scene.visitor(), ids(scene, PER_VISIT + 1)
+    cheat.clicks("/?affiliate_id=999")
+    scene.later(60)
+    for number in tried:
+        cheat.looks(number)
+    honest = given_one(scene, tried[-1])
+    held = str(scene.story(tried[-1], "demo.aside")["postbacks"][0]["postback"]["id"])
+    for words in (("held", "release", held), ("held", "release", "--order", tried[-1], "--yes"), ("postbacks", "resend", held)):
+        _code, said = scene.refgate(*words, "--actor", "anna", "--reason", "all of them")
+        scene.suite.claim("`%s` is refused" % " ".join(words[:2]), "may be the sale that postback" in said, said)
+    scene.suite.equal("it is still held", scene.outcome(tried[-1], "demo.aside"), "held, too many")
+    return "refused", honest
+
+
 def ids_tried_from_one_address(scene):
     """Given somebody who follows a link anew for each confirmation that he opens, so that each is another visit.
     When he opens more than thirty in an hour from one address.

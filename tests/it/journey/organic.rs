@@ -7,7 +7,7 @@ use refgate::clock::Time;
 use refgate::event::Event;
 use refgate::order::{Doubt, OPEN, Order, Proof, Standing};
 use refgate::postback::State;
-use refgate::visit::Visit;
+use refgate::visit::{Visit, VisitId};
 use rusqlite::Connection;
 
 use crate::support::front::{Front, cookie, get};
@@ -195,6 +195,66 @@ fn an_id_with_another_amount_and_visit_later_is_another_order_held_aside_once() 
     assert_eq!(front.calls(1).len(), 1, "the second one is not told");
 }
 
+/// Where all orders of an id stand, by their namespaces.
+fn standings(front: &Front, id: u32) -> Vec<(String, Standing)> {
+    let orders = front.orders().into_iter();
+    let of_it = orders.filter(|order| order.key.id.as_str() == id.to_string());
+    let mut all: Vec<_> = of_it
+        .map(|order| (order.key.namespace.to_string(), order.standing))
+        .collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all
+}
+
+#[test]
+fn a_buyer_is_held_and_not_lost_where_a_visit_that_was_at_no_checkout_saw_his_order_first() {
+    let front = front();
+    let of_visit = |id: u128, step: Option<Duration>| {
+        let visit = front.visit(&front.cookie_of(HOUR * u32::try_from(id).unwrap()));
+        front.sealed(&Visit {
+            id: VisitId(id),
+            checkout: step.map(|step| Time::now().minus(step)),
+            ..visit
+        })
+    };
+    let (idle, ours, theirs) = (
+        of_visit(1, None),
+        of_visit(2, Some(MINUTE)),
+        of_visit(3, Some(MINUTE)),
+    );
+    let sees = |id: u32, cookie: &str| {
+        front.ask(get(
+            &format!("/done/{id}"),
+            &format!("Cookie: {cookie}\r\n{BROWSER}"),
+        ));
+    };
+    // He looks at it twice.
+    for cookie in [&idle, &ours, &ours] {
+        sees(1, cookie);
+    }
+    let (unproven, reused) = (
+        Standing::Held(Doubt::Unproven),
+        Standing::Held(Doubt::IdReused),
+    );
+    assert_eq!(
+        standings(&front, 1),
+        [
+            ("test".to_owned(), unproven),
+            ("test.aside".to_owned(), reused)
+        ]
+    );
+    assert_eq!(front.count(Event::IdReused), 1);
+    // The buyer was first, with a click or without one: whoever shopped there himself and is shown the page has no order.
+    sees(2, &ours);
+    sees(2, &theirs);
+    asks(&front, 3, None, "User-Agent: Another program\r\n");
+    sees(3, &theirs);
+    let alone = |standing| [("test".to_owned(), standing)];
+    assert_eq!(standings(&front, 2), alone(Standing::Credited));
+    assert_eq!(standings(&front, 3), alone(Standing::Organic));
+    assert_eq!(front.calls(1).len(), 1, "the second one's alone");
+}
+
 #[test]
 fn an_order_for_which_no_place_is_left_is_loud() {
     let front = front();
@@ -215,7 +275,7 @@ fn an_order_for_which_no_place_is_left_is_loud() {
         .iter()
         .find(|it| it.alarm == Alarm::IdReused)
         .unwrap();
-    let words = "order test/1 is one more of its id than have a place, and is only in the log";
+    let words = "order test/1 is one more of its id than have a place, and only in the log: ";
     assert!(alarm.words.starts_with(words), "{}", alarm.words);
     // Who has a place is no further order.
     front.ask(get(

@@ -11,7 +11,7 @@ use crate::support::sale::{self, LEASE, aspire, candidate, later, settlement, st
 const HOUR: u64 = 3600;
 
 /// The order as another visit sees it, so many hours later.
-fn of_visit(visit: u128, amount: &str, hours: u64) -> Candidate {
+pub(super) fn of_visit(visit: u128, amount: &str, hours: u64) -> Candidate {
     let mut seen = candidate("1001", Some(amount));
     let at = later(hours * HOUR);
     seen.sighting.at = at;
@@ -26,7 +26,7 @@ fn of_visit(visit: u128, amount: &str, hours: u64) -> Candidate {
 }
 
 /// The same, where it claims no id.
-fn too_many(visit: u128, amount: &str, hours: u64) -> Candidate {
+pub(super) fn too_many(visit: u128, amount: &str, hours: u64) -> Candidate {
     let mut seen = of_visit(visit, amount, hours);
     let aside = seen.order.key.namespace.aside().unwrap();
     seen.sighting.key.namespace = aside.clone();
@@ -38,7 +38,7 @@ fn too_many(visit: u128, amount: &str, hours: u64) -> Candidate {
 }
 
 /// Where it stands, and whether it is new there.
-async fn enters(ledger: &Ledger, seen: Candidate) -> (String, bool) {
+pub(super) async fn enters(ledger: &Ledger, seen: Candidate) -> (String, bool) {
     let entered = ledger.enter(seen).await.unwrap();
     let is_new = matches!(entered, Entered::New(_));
     assert!(

@@ -130,25 +130,28 @@ async fn what_became_unclear_while_the_ledger_was_read_is_not_taken_for_left_out
 #[tokio::test]
 async fn what_has_changed_since_an_import_looked_it_up_is_named_and_stands() {
     let desk = Desk::of(&[State::Unclear, State::Unclear, State::Unclear]).await;
-    // The third is answered while the first is decided on.
-    let answered = format!(
-        "CREATE TRIGGER answered AFTER UPDATE ON postbacks WHEN OLD.id = 1 BEGIN {} END",
-        becomes(3, State::Accepted)
+    // The third is held by somebody else while the first is decided on.
+    let meddles = format!(
+        "CREATE TRIGGER meddles AFTER UPDATE ON postbacks WHEN OLD.id = 1 BEGIN {} END",
+        becomes(3, State::Held)
     );
-    desk.file.execute_batch(&answered).unwrap();
+    desk.file.execute_batch(&meddles).unwrap();
     let file = "id,action,reason\n1,accept,it has it\n2,cancel,stock\n3,cancel,stock\n";
     let line = format!("postbacks import {} --yes", desk.written(file));
     let mut out = Vec::new();
     let ended = run(&desk.ledger, &line, false, &mut out).await;
     let told = String::from_utf8(out).unwrap();
-    assert!(told.contains("line 4: postback 3 is accepted"), "{told}");
+    assert!(
+        told.contains("line 4: postback 3 was unclear when it was looked up, and is held now"),
+        "{told}"
+    );
     assert!(
         told.contains("1 postback cancelled (stock): 25.00 USD"),
         "{told}"
     );
     let ended = Causes(&ended.unwrap_err()).to_string();
     assert_eq!(ended, "not applied: 1 of 3 decisions");
-    for (id, state) in (1..).zip([State::Accepted, State::Dead, State::Accepted]) {
+    for (id, state) in (1..).zip([State::Accepted, State::Dead, State::Held]) {
         assert_eq!(desk.state(id).await, state, "{id}");
     }
 }

@@ -353,16 +353,31 @@ impl List {
 
     pub(super) async fn steer(&mut self, ledger: &Ledger, which: usize, action: Action) {
         let now = self.now;
-        let Some(row) = self.row(which) else { return };
+        let Some(id) = self.row(which).map(|row| row.id) else {
+            return;
+        };
+        let rivals = self.is_told_by_a_rival(id);
+        let row = self.row(which).unwrap();
         let steered = ledger.steer(steer(action, &[row.id]), now).await;
         let steered = steered.unwrap().remove(0);
         let becomes = action.becomes();
-        let may = action.usual().contains(&row.state) && (row.amount || becomes != State::Due);
+        let pays = becomes != State::Due || (row.amount && !rivals);
+        let may = action.usual().contains(&row.state) && pays;
         assert_eq!(steered.done.is_ok(), may, "{row:?}");
         if may {
             (row.state, row.lease, row.doubtful) = (becomes, None, false);
             row.due = (becomes == State::Due).then_some(now);
         }
+    }
+
+    /// Whether another order of its number tells of the same sale: their amounts are the same.
+    fn is_told_by_a_rival(&self, id: PostbackId) -> bool {
+        let own = self.rows.iter().find(|row| row.id == id).unwrap();
+        let is_told = |row: &Row| !matches!(row.state, State::Held | State::Dead | State::Rejected);
+        let is_it = |row: &&Row| row.id != id && row.number == own.number && is_told(row);
+        self.rows
+            .iter()
+            .any(|row| is_it(&row) && row.amount && own.amount)
     }
 
     pub(super) async fn pause(&mut self, ledger: &Ledger) {
