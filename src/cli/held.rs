@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::explain;
-use super::postbacks::{Freely, Reasoned, amount, show};
+use super::postbacks::{Reasoned, amount, show};
 use super::say::{Error, inert, json, table};
 use super::steer::{self, Hand};
 use crate::clock::Time;
@@ -34,7 +34,7 @@ pub enum Command {
         id: PostbackId,
     },
     /// Let it go its way: the order is credited
-    Release(Freely),
+    Release(Reasoned),
     /// Owe it to nobody: it is dead then, and the order nobody's
     Refuse(Reasoned),
 }
@@ -71,7 +71,7 @@ pub async fn run(
     let order = match &args.command {
         Command::List(which) => return list(which, ledger, hand.now, (as_json, out)).await,
         Command::Show { id } => return show_one(*id, ledger, hand.now, (as_json, out)).await,
-        Command::Release(freely) => freely.order(Action::Release),
+        Command::Release(reasoned) => reasoned.order(Action::Release),
         Command::Refuse(reasoned) => reasoned.order(Action::Refuse),
     };
     steer::run(order, ledger, hand, as_json, out).await
@@ -181,7 +181,7 @@ async fn show_one(
     }
     writeln!(
         out,
-        "\n`refgate held release {id}` sends it, `refgate held refuse {id} --reason …` does not."
+        "\n`refgate held release {id} --reason …` sends it, `refgate held refuse {id} --reason …` does not."
     )?;
     Ok(())
 }

@@ -147,7 +147,7 @@ fn resend(again: &Again) -> Order<'_> {
 }
 
 impl Freely {
-    pub(super) fn order(&self, action: Action) -> Order<'_> {
+    fn order(&self, action: Action) -> Order<'_> {
         Order {
             targets: &self.targets,
             action,

@@ -32,7 +32,13 @@ pub(super) fn all(settings: &Settings, lines: &mut Vec<String>) {
         lines.extend(cookie(store));
         let record = &settings.record;
         lines.extend(record.checkouts.get(&store.name).map(|it| steps(it)));
-        lines.extend(record.returns.get(&store.name).map(session));
+        let sessions = record.returns.get(&store.name);
+        lines.extend(sessions.map(session));
+        lines.extend(
+            sessions
+                .filter(|_| store.scope.split)
+                .map(|_| APART.to_owned()),
+        );
         lines.push(format!(
             "      prices in {}, written like {}; an order above {} {} is held for you; order numbers are unique in `{}`",
             store.currency, store.number_format, store.max_amount, store.currency, store.orders
@@ -100,6 +106,10 @@ fn steps(routes: &[PathPattern]) -> String {
         shown(GUARDED)
     )
 }
+
+/// What its sessions do not show.
+const APART: &str = "      its hosts do not share a cookie of ours, so a session that somebody plants is not told from a \
+     shopper's: see `cookie_domain`";
 
 /// What is remembered of its sessions.
 fn session(sessions: &Sessions) -> String {

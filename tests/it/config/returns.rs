@@ -9,9 +9,13 @@ use crate::support::config::{Folder, shipped, shipped_with};
 
 /// The shipped configuration, with these keys in its first store in place of its checkout.
 fn with(keys: &str) -> Folder {
+    Folder::with(&text_with(keys))
+}
+
+fn text_with(keys: &str) -> String {
     let text = shipped();
     let line = text.lines().find(|line| line.starts_with("    checkout: "));
-    Folder::with(&text.replacen(&format!("{}\n", line.unwrap()), keys, 1))
+    text.replacen(&format!("{}\n", line.unwrap()), keys, 1)
 }
 
 #[test]
@@ -30,6 +34,13 @@ fn a_stores_sessions_are_remembered_where_it_says_so() {
     ] {
         assert!(report.contains(words), "{report}");
     }
+    let planted = "a session that somebody plants is not told from a shopper's";
+    assert!(!report.contains(planted), "{report}");
+    let keys = "    session_cookie: PHPSESSID\n    checkout: /cart\n";
+    let hosts = "[store-us.localhost, www.store-us.localhost]";
+    let text = text_with(keys).replacen("[store-us.localhost]", hosts, 1);
+    let report = report::text(&Folder::with(&text).loaded());
+    assert!(report.contains(planted), "{report}");
 
     let one = with("    session_cookie: sid\n    checkout: /pay\n    session_memory: 15m\n");
     let settings = one.loaded().settings;

@@ -44,7 +44,7 @@ async fn queue(dir: &std::path::Path) -> Ledger {
 async fn a_filter_only_shows_what_it_would_do_until_it_is_told_to() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = queue(dir.path()).await;
-    let shown = said(&ledger, "held release --doubt unproven").await;
+    let shown = said(&ledger, "held release --doubt unproven --reason asked").await;
     for part in [
         "31 postbacks would be released: 100.00 EUR, 500.00 USD, 1 of unknown amount",
         "demo/n30",
@@ -58,7 +58,7 @@ async fn a_filter_only_shows_what_it_would_do_until_it_is_told_to() {
         shown.lines().filter(|line| line.contains("demo/")).count(),
         20
     );
-    let told = json(&ledger, "held release --doubt unproven").await;
+    let told = json(&ledger, "held release --doubt unproven --reason asked").await;
     assert_eq!((&told["done"], &told["count"]), (&false.into(), &31.into()));
     assert_eq!(told["totals"][0]["amount"], "100.00");
     assert_eq!(told["postbacks"].as_array().unwrap().len(), 31);
@@ -102,7 +102,7 @@ async fn the_review_queue_tells_why_how_old_how_much_and_whose() {
         "Held for 0 s, unproven: no checkout seen",
         "Order demo/n1: held, 25.00 USD",
         "Click of aspire",
-        "refgate held release 2",
+        "refgate held release 2 --reason …",
     ] {
         assert!(show.contains(part), "{part:?} is not in\n{show}");
     }
@@ -120,7 +120,7 @@ async fn the_review_queue_tells_why_how_old_how_much_and_whose() {
     ] {
         assert!(story.contains(part), "{part:?} is not in\n{story}");
     }
-    let words = refused(&ledger, "held release 2").await;
+    let words = refused(&ledger, "held release 2 --reason asked").await;
     assert_eq!(words, "postback 2 is dead: only what is held can be");
     let words = refused(&ledger, "held show 2").await;
     assert!(words.starts_with("postback 2 is dead, not held"), "{words}");
@@ -188,6 +188,9 @@ async fn each_action_does_its_own_and_says_so() {
         assert_eq!(refused(&ledger, line).await, words);
     }
     for line in [
+        // Whoever pays what was doubted says why.
+        "held release 2",
+        "held release --doubt unproven --yes",
         "postbacks cancel 4",
         "postbacks accept 4",
         "held refuse 3",
