@@ -4,6 +4,7 @@
 use super::error::Error;
 use super::{Engine, Ledger};
 use crate::clock::Time;
+use crate::name::Namespace;
 
 /// Orders that are retired in one commit: another order waits for one of them at most.
 pub const RETIRED: usize = 50;
@@ -59,6 +60,16 @@ pub(super) fn choose(looked_at: &[(Retiring, bool)]) -> (Vec<i64>, Option<Retiri
     let more = looked_at.len() == LOOKED_AT;
     let next = looked_at.last().map(|(place, _)| *place);
     (chosen, next.filter(|_| more))
+}
+
+/// Where an order's ids are known when its row is gone: where they stood, and, if it claimed none of them and was
+/// credited all the same on the operator's word, where they are claimed. It was told of, and is no new one there.
+pub(super) fn known_in(stood: Namespace, standing: &str) -> Vec<Namespace> {
+    let claimed = stood.claimed();
+    match standing == "credited" && claimed != stood {
+        true => vec![stood, claimed],
+        false => vec![stood],
+    }
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ impl Service {
                 }
             };
             let host = hosts::name(request.host);
-            if let Some(path) = head.target.path() {
+            if let (true, Some(path)) = (self.watcher.notes(), head.target.path()) {
                 let asked = observe::RequestHead {
                     host,
                     method: &head.method,

@@ -27,6 +27,11 @@ impl Watcher {
         is_one_of(asked.path, routes) && matches!(self.rules.request(asked), Decision::Unwatched)
     }
 
+    /// Whether any store's sessions are remembered: if not, there is nothing to [`note`](Self::note).
+    pub fn notes(&self) -> bool {
+        !self.record.returns.is_empty()
+    }
+
     /// Where a request is to the checkout of a store whose sessions are remembered, notes whose `visit` its session came
     /// with; or that it came with none, where a cookie of ours would have come too. It is written down beside the request,
     /// which waits for nothing. The clock is read only there.

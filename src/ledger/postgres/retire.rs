@@ -11,7 +11,7 @@ use super::{Postgres, known};
 use crate::clock::Time;
 use crate::ledger::error::Error;
 use crate::ledger::known::Source;
-use crate::ledger::retire::{LOOKED_AT, Retired, Retiring, SETTLED, choose};
+use crate::ledger::retire::{LOOKED_AT, Retired, Retiring, SETTLED, choose, known_in};
 use crate::ledger::row::{self, Columns as _};
 use crate::name::Namespace;
 
@@ -87,7 +87,7 @@ fn numbers(rows: &[tokio_postgres::Row]) -> Result<Vec<i64>, Error> {
 }
 
 async fn keep_marks(db: &Connection, ids: &[i64]) -> Result<(), Error> {
-    let sql = "SELECT aliases.namespace, aliases.number, orders.at FROM aliases
+    let sql = "SELECT aliases.namespace, aliases.number, orders.at, orders.standing FROM aliases
         JOIN orders ON orders.id = aliases.order_id WHERE orders.id = ANY ($1)";
     let mut namespaces: BTreeMap<Namespace, (Vec<String>, Vec<i64>)> = BTreeMap::new();
     for row in &db.rows(sql, &[&ids]).await? {
@@ -95,10 +95,12 @@ async fn keep_marks(db: &Connection, ids: &[i64]) -> Result<(), Error> {
             .text("namespace")?
             .parse()
             .map_err(|error| row::unreadable("aliases.namespace", error))?;
-        let mark = db.marker()?.mark(&namespace, &row.text("number")?);
-        let (marks, times) = namespaces.entry(namespace).or_default();
-        marks.push(mark);
-        times.push(row.number("at")?);
+        for namespace in known_in(namespace, &row.text("standing")?) {
+            let mark = db.marker()?.mark(&namespace, &row.text("number")?);
+            let (marks, times) = namespaces.entry(namespace).or_default();
+            marks.push(mark);
+            times.push(row.number("at")?);
+        }
     }
     for (namespace, (marks, times)) in &namespaces {
         known::keep(db, namespace, marks, (times, Source::Retired)).await?;

@@ -13,7 +13,7 @@ use crate::clock::Time;
 use crate::ledger::Role;
 use crate::ledger::error::Error;
 use crate::ledger::known::{Marker, Source};
-use crate::ledger::retire::{LOOKED_AT, Retired, Retiring, SETTLED, choose};
+use crate::ledger::retire::{LOOKED_AT, Retired, Retiring, SETTLED, choose, known_in};
 use crate::ledger::row;
 use crate::name::Namespace;
 
@@ -71,7 +71,7 @@ fn old(db: &Transaction<'_>, before: Time, from: Retiring) -> Result<Vec<(Retiri
 }
 
 fn keep_marks(db: &Connection, marker: &Marker, id: i64) -> Result<(), Error> {
-    let sql = "SELECT aliases.namespace, aliases.number, orders.at FROM aliases
+    let sql = "SELECT aliases.namespace, aliases.number, orders.at, orders.standing FROM aliases
         JOIN orders ON orders.id = aliases.order_id WHERE orders.id = ?1";
     let mut ids = db.prepare_cached(sql)?;
     let mut rows = ids.query([id])?;
@@ -81,9 +81,12 @@ fn keep_marks(db: &Connection, marker: &Marker, id: i64) -> Result<(), Error> {
             .parse()
             .map_err(|error| row::unreadable("aliases.namespace", error))?;
         let number: String = row.get(1)?;
-        let mark = marker.mark(&namespace, &number);
         let at = Time::from_millis(row.get(2)?);
-        known::keep(db, &namespace, &mark, (at, Source::Retired))?;
+        let standing: String = row.get(3)?;
+        for namespace in known_in(namespace, &standing) {
+            let mark = marker.mark(&namespace, &number);
+            known::keep(db, &namespace, &mark, (at, Source::Retired))?;
+        }
     }
     Ok(())
 }

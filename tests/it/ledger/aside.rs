@@ -1,6 +1,6 @@
 //! An id that is used again, and orders that stand aside: what the first one is does not change, and nobody's is lost.
 
-use refgate::ledger::{Action, Entered, Ledger, Role};
+use refgate::ledger::{Action, Entered, Ledger, Retiring, Role};
 use refgate::order::{Candidate, Doubt, Standing};
 use refgate::postback::State;
 use refgate::session::Mark;
@@ -336,4 +336,26 @@ async fn who_has_it_aside_is_not_credited_with_it_by_the_opening_too() {
     assert_eq!(enters(&ledger, seen(7)).await, again);
     let credited = ledger.enter(seen(8)).await.unwrap();
     assert!(matches!(credited, Entered::Completed(_)), "{credited:?}");
+}
+
+#[tokio::test]
+async fn what_was_told_of_aside_is_no_new_order_when_its_row_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = sale::open(dir.path(), Role::Run).unwrap();
+    for (id, action) in [("1001", Action::Accept), ("1002", Action::Refuse)] {
+        let mut aside = too_many(7, "25.00", 0);
+        aside.order.key.id = id.parse().unwrap();
+        enters(&ledger, aside).await;
+        let story = ledger.story(id.to_owned()).await.unwrap().remove(0);
+        let steer = steer(action, &[story.postbacks[0].postback.id]);
+        ledger.steer(steer, later(1)).await.unwrap();
+    }
+    let retired = ledger.retire(later(2), Retiring::default()).await.unwrap();
+    assert_eq!(retired.orders, 2);
+    let told = ledger.enter(of_visit(7, "25.00", 2)).await.unwrap();
+    assert!(matches!(told, Entered::Known(..)), "{told:?}");
+    // Nobody was told of the other: the id is free for whoever is given it.
+    let mut other = of_visit(8, "25.00", 2);
+    other.order.key.id = "1002".parse().unwrap();
+    assert_eq!(enters(&ledger, other).await, ("demo".to_owned(), true));
 }
