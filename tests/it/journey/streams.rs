@@ -30,6 +30,10 @@ fn front(folder: &std::path::Path) -> Front {
 }
 
 /// A connection, kept going by a task of its own.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it ends with the test's own runtime"
+)]
 async fn connected(address: SocketAddr) -> SendRequest<Bytes> {
     let client = Client::with(ALL_VERSIONS, &["h2"]).connector();
     let socket = TcpStream::connect(address).await.unwrap();
