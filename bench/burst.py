@@ -123,6 +123,8 @@ def configure(directory, ports, asked):
     text = re.sub(r"(?m)^deliver:.*$", "deliver: { concurrency: %d }" % asked.concurrency, text)
     if "trust_any_view" not in text:  # each order has no checkout of its own here
         text = text.replace("    then: order\n", "    then: order\n    trust_any_view: true\n")
+    # One visit buys all of it, from one address.
+    text += "\nguard: { ids_per_visit: 0, ids_per_address: 0, buyers_per_address: 0, networks_per_visit: 0 }\n"
     text += "\ntimeouts: { hold: %dms }\n" % asked.hold
     path = os.path.join(directory, "proxy.yaml")
     with open(path, "w", encoding="utf-8") as file:

@@ -55,6 +55,7 @@ suite 900 simulation ""                                                    simul
 suite 180 trace   "python3=python3 strace=strace"                          tests/trace/run.py
 suite 240 chaos   "python3=python3"                                        tests/chaos/run.py
 suite 300 chaos-postgres "python3=python3 openssl=openssl setpriv=util-linux pg_ctl=postgresql" tests/chaos/run.py --engine postgres --hurry
+suite 90  burst   "python3=python3"                                        bench/burst.py --orders 400 --seconds 4 --limit 40
 suite 260 faults  "python3=python3 fiu-ctrl=fiu-utils faketime=faketime"  tests/faults/run.py
 suite 400 oscar   "python3=python3"                                        tests/shops/oscar/run.py
 suite 240 attacks "python3=python3 faketime=faketime"                     tests/attacks/run.py

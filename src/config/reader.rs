@@ -314,7 +314,11 @@ impl<'a> Map<'a> {
     fn know(&self, key: &str) {
         let general = self.place.inner(self.place.at, key, key).general;
         self.cx.known.borrow_mut().insert(general);
-        self.asked.borrow_mut().push(key.to_owned());
+        let mut asked = self.asked.borrow_mut();
+        // Some are looked at twice, and told once.
+        if !asked.iter().any(|known| known == key) {
+            asked.push(key.to_owned());
+        }
     }
 }
 

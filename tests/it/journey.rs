@@ -7,6 +7,7 @@ mod networks;
 mod organic;
 mod proof;
 mod returns;
+mod streams;
 mod webhooks;
 mod wire;
 

@@ -93,3 +93,17 @@ fn a_rate_is_so_many_in_a_time() {
         );
     }
 }
+
+#[test]
+fn what_is_known_beside_an_unknown_key_is_told_once() {
+    let text = shipped().replacen("    dedupe: none ", "    zzzzzz: none ", 1);
+    let faults = Folder::with(&text).faults();
+    let (_, known) = faults
+        .split_once("networks.aspire.zzzzzz: unknown key; known here: ")
+        .expect(&faults);
+    let known: Vec<&str> = known.lines().next().unwrap().split(", ").collect();
+    let mut once = known.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), known.len(), "{known:?}");
+}

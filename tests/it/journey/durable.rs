@@ -14,7 +14,7 @@ use crate::support::message::Message;
 use crate::support::shop::{HTML, Shop, chunked, ordinary, page, path, response, thanks};
 
 /// A shop whose responses end in each of the ways that a message can.
-fn ending() -> Shop {
+pub(super) fn ending() -> Shop {
     Shop::new(|request| match path(request) {
         "/checkout/thank-you/1" => page(HTML, thanks("1")),
         "/checkout/thank-you/2" => chunked(HTML, thanks("2"), 50),
@@ -58,7 +58,7 @@ fn the_order_is_in_the_ledger_when_the_last_byte_comes() {
 }
 
 /// Locks the ledger as another process can.
-fn lock(front: &Front) -> Connection {
+pub(super) fn lock(front: &Front) -> Connection {
     let other = Connection::open(front.ledger_file()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     other
