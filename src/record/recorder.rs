@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -141,7 +141,8 @@ impl Recorder {
     /// Should it panic, nobody knows whether the ledger has the order: it goes into the spool, as entering it twice
     /// changes nothing.
     pub async fn record(&self, candidate: Candidate, held_since: Instant) -> Recorded {
-        match caught(self.try_record(&candidate, held_since)).await {
+        // On the heap: a future is copied again and again on its way into a task, and this is the largest part of it.
+        match caught(Box::pin(self.try_record(&candidate, held_since))).await {
             Some(recorded) => recorded,
             None => {
                 self.counters.add(Event::ObserverFailed);
@@ -308,8 +309,7 @@ impl Recorder {
 }
 
 /// What comes of it; nothing if it panics, which was told when it happened. It is not polled after that.
-async fn caught<T>(recording: impl Future<Output = T>) -> Option<T> {
-    let mut recording = pin!(recording);
+async fn caught<T>(mut recording: Pin<Box<impl Future<Output = T>>>) -> Option<T> {
     poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| recording.as_mut().poll(cx)));
         polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
