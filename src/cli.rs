@@ -269,8 +269,14 @@ impl Cli {
             let stepping = ledger::downgrade(args, &settings, self.json, out);
             return Ok(runtime.block_on(stepping)?);
         }
-        let ledger =
-            Ledger::open(&settings.ledger, Role::Tool, Time::now()).map_err(say::Error::from)?;
+        let ledger = Ledger::open(&settings.ledger, Role::Tool, Time::now());
+        if let Command::Explain(args) = &self.command {
+            // Of what waits in the spool it tells without a ledger too.
+            let spool = Spool::new(settings.record.spool, settings.capture.keys);
+            let from = (ledger.as_ref().map_err(Clone::clone), &spool);
+            return Ok(runtime.block_on(explain::run(args, from, self.json, out))?);
+        }
+        let ledger = ledger.map_err(say::Error::from)?;
         Ok(runtime.block_on(self.on(&ledger, settings, env, out))?)
     }
 
@@ -301,7 +307,6 @@ impl Cli {
             }
             Command::Orders(args) => orders::run(args, ledger, self.json, out).await,
             Command::Affiliates(args) => affiliates::run(args, ledger, self.json, out).await,
-            Command::Explain(args) => explain::run(args, ledger, self.json, out).await,
             Command::Postbacks(args) => postbacks::run(args, ledger, &hand, self.json, out).await,
             Command::Held(args) => held::run(args, ledger, &hand, self.json, out).await,
             Command::Pause(args) => {

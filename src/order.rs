@@ -290,6 +290,11 @@ pub struct Order {
 }
 
 impl Order {
+    /// Whether `id` is its id, or another one of it.
+    pub fn goes_by(&self, id: &str) -> bool {
+        self.key.id.as_str() == id || self.aliases.iter().any(|alias| alias.as_str() == id)
+    }
+
     /// The click by which `network` is owed it: its own, or where several are told one of its
     /// `first` sighting's visit.
     pub fn click_of<'a>(

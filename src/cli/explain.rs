@@ -1,13 +1,17 @@
 //! `refgate explain ORDER`: the whole story of an order on one screen.
 
 use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use super::orders::standing;
 use super::postbacks::show;
 use super::say::{Error, inert, json};
 use crate::click::Click;
-use crate::ledger::{KnownOrder, Ledger, Pause, Seen, Source, Story, Transition};
-use crate::order::{FoundBy, Order, Sighting};
+use crate::ledger::{self, KnownOrder, Ledger, Pause, Seen, Source, Story, Transition};
+use crate::order::{Candidate, FoundBy, Order, Sighting};
+use crate::record::spool::{self, Spool};
 
 /// Which order.
 #[derive(Clone, Debug, clap::Args)]
@@ -16,38 +20,120 @@ pub struct Args {
     pub order: String,
 }
 
-/// Tells the story of every order that goes by the id.
+/// What the ledger has of an id.
+#[derive(Default)]
+struct Found {
+    stories: Vec<Story>,
+    known: Vec<KnownOrder>,
+    pauses: Vec<Pause>,
+}
+
+/// An order that the ledger has not taken yet, as JSON.
+#[derive(Serialize)]
+struct Waiting<'a> {
+    file: String,
+    order: &'a Order,
+}
+
+/// Tells the story of every order that goes by the id, and which of them wait in the spool.
 ///
 /// # Errors
-/// Nothing goes by it; the ledger's, or the output's.
+/// Nothing goes by it; the spool's, the output's; the ledger's, also where it was not opened, when what waits in the
+/// spool was told.
 pub async fn run(
     args: &Args,
-    ledger: &Ledger,
+    (ledger, spool): (Result<&Ledger, ledger::Error>, &Spool),
     as_json: bool,
     out: &mut dyn io::Write,
 ) -> Result<(), Error> {
-    let id = args.order.trim().to_owned();
-    let stories = ledger.story(id.clone()).await?;
-    let known = ledger.known(id).await?;
-    if stories.is_empty() && known.is_empty() {
-        return Err(Error::NoOrder(inert(&args.order)));
+    let id = args.order.trim();
+    let spooled = spool::waiting(spool, id).map_err(Error::Spool)?;
+    let found = match ledger {
+        Ok(ledger) => look(ledger, id).await,
+        Err(error) => Err(error),
+    };
+    let (found, failed) = match found {
+        Ok(found) => (found, None),
+        Err(error) => (Found::default(), Some(error)),
+    };
+    let nothing = found.stories.is_empty() && found.known.is_empty() && spooled.is_empty();
+    match failed {
+        Some(error) if nothing => return Err(error.into()),
+        None if nothing => return Err(Error::NoOrder(inert(&args.order))),
+        _ => {}
     }
-    if as_json {
-        return match stories.is_empty() {
-            true => json(out, &serde_json::json!({ "known": known })),
-            false => json(out, &stories),
-        };
+    match as_json {
+        true => tell_json(&found, &spooled, out)?,
+        false => tell_all((id, &found), &spooled, out)?,
     }
-    let pauses = ledger.pauses().await?;
-    for (number, story) in stories.iter().enumerate() {
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+async fn look(ledger: &Ledger, id: &str) -> Result<Found, ledger::Error> {
+    Ok(Found {
+        stories: ledger.story(id.to_owned()).await?,
+        known: ledger.known(id.to_owned()).await?,
+        pauses: ledger.pauses().await?,
+    })
+}
+
+fn tell_json(
+    found: &Found,
+    spooled: &[(PathBuf, Candidate)],
+    out: &mut dyn io::Write,
+) -> Result<(), Error> {
+    if !found.stories.is_empty() {
+        return json(out, &found.stories);
+    }
+    let spooled = spooled.iter().map(|(path, candidate)| Waiting {
+        file: path.display().to_string(),
+        order: &candidate.order,
+    });
+    let spooled: Vec<_> = spooled.collect();
+    json(
+        out,
+        &serde_json::json!({ "known": found.known, "spooled": spooled }),
+    )
+}
+
+fn tell_all(
+    (id, found): (&str, &Found),
+    spooled: &[(PathBuf, Candidate)],
+    out: &mut dyn io::Write,
+) -> Result<(), Error> {
+    for (number, story) in found.stories.iter().enumerate() {
         if number > 0 {
             writeln!(out)?;
         }
-        tell(story, &pauses, out)?;
+        tell(story, &found.pauses, out)?;
     }
-    for known in &known {
-        tell_known(&args.order, known, out)?;
+    for known in &found.known {
+        tell_known(id, known, out)?;
     }
+    for (number, (path, candidate)) in spooled.iter().enumerate() {
+        if number > 0 || !found.stories.is_empty() {
+            writeln!(out)?;
+        }
+        tell_spooled(path, &candidate.order, out)?;
+    }
+    Ok(())
+}
+
+/// A sighting that the ledger has not taken yet.
+fn tell_spooled(path: &Path, order: &Order, out: &mut dyn io::Write) -> Result<(), Error> {
+    let (key, standing) = (inert(&order.key.to_string()), standing(&order.standing));
+    writeln!(
+        out,
+        "Order {key}: in the spool, as the ledger did not take it"
+    )?;
+    writeln!(out, "  judged   {standing}, {}", amount(order))?;
+    writeln!(out, "  because  {}", inert(&order.why))?;
+    tell_seen(order, out)?;
+    writeln!(out, "  file     {}", inert(&path.display().to_string()))?;
+    writeln!(
+        out,
+        "  next     it is entered when the ledger takes it, or by `refgate import`; nothing is sent before"
+    )?;
     Ok(())
 }
 
@@ -106,17 +192,10 @@ fn clicks(story: &Story) -> Vec<&Click> {
 }
 
 fn head(order: &Order, out: &mut dyn io::Write) -> Result<(), Error> {
-    let amount = order
-        .amount
-        .map_or_else(|| "amount unknown".to_owned(), |amount| amount.to_string());
     let (key, standing) = (inert(&order.key.to_string()), standing(&order.standing));
-    writeln!(out, "Order {key}: {standing}, {amount}")?;
+    writeln!(out, "Order {key}: {standing}, {}", amount(order))?;
     writeln!(out, "  because  {}", inert(&order.why))?;
-    writeln!(
-        out,
-        "  seen     {} in store {}, by rule {}",
-        order.at, order.store, order.rule
-    )?;
+    tell_seen(order, out)?;
     if let Some(proof) = &order.proof {
         writeln!(out, "  proof    {proof}")?;
     }
@@ -131,6 +210,17 @@ fn head(order: &Order, out: &mut dyn io::Write) -> Result<(), Error> {
             .collect();
         writeln!(out, "  also     {}", aliases.join(", "))?;
     }
+    Ok(())
+}
+
+fn amount(order: &Order) -> String {
+    let known = order.amount.map(|amount| amount.to_string());
+    known.unwrap_or_else(|| "amount unknown".to_owned())
+}
+
+fn tell_seen(order: &Order, out: &mut dyn io::Write) -> Result<(), Error> {
+    let (at, store, rule) = (order.at, &order.store, &order.rule);
+    writeln!(out, "  seen     {at} in store {store}, by rule {rule}")?;
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use crate::seal::Keys;
 
 mod import;
 
-pub use import::{Fault, Imported, import};
+pub use import::{Fault, Imported, import, waiting};
 
 /// What the envelopes are sealed for; the number is the form's version.
 const PURPOSE: &str = "refgate.order.1";

@@ -48,13 +48,21 @@ async fn run(ledger: &Ledger, line: &str, json: bool, out: &mut Vec<u8>) -> Resu
     match parsed(line).unwrap() {
         Typed::Affiliates(args) => affiliates::run(&args, ledger, json, out).await?,
         Typed::Orders(args) => orders::run(&args, ledger, json, out).await?,
-        Typed::Explain(args) => explain::run(&args, ledger, json, out).await?,
+        Typed::Explain(args) => {
+            let empty = tempfile::tempdir().unwrap();
+            explain::run(&args, (Ok(ledger), &spool(empty.path())), json, out).await?;
+        }
         Typed::Postbacks(args) => {
             postbacks::run(&args, ledger, &hand(), json, out).await?;
         }
         Typed::Held(args) => held::run(&args, ledger, &hand(), json, out).await?,
     }
     Ok(())
+}
+
+fn spool(dir: &Path) -> Spool {
+    let keys = Keys::parse(["ab".repeat(64).as_str()]).unwrap();
+    Spool::new(dir.join("spool"), keys)
 }
 
 /// Whoever typed it.
@@ -284,8 +292,7 @@ async fn every_answer_is_also_json() {
 async fn import_tells_of_every_file_and_fails_if_one_stays() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = open(dir.path(), Role::Run).unwrap();
-    let keys = Keys::parse(["ab".repeat(64).as_str()]).unwrap();
-    let spool = Spool::new(dir.path().join("spool"), keys);
+    let spool = spool(dir.path());
     let told = async |json: bool| {
         let mut out = Vec::new();
         let done = import::run(&spool, &ledger, json, &mut out).await;
@@ -316,6 +323,53 @@ async fn import_tells_of_every_file_and_fails_if_one_stays() {
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["kept"].as_array().unwrap().len(), 1);
     done.unwrap_err();
+}
+
+#[tokio::test]
+async fn explain_tells_of_an_order_that_waits_in_the_spool_also_when_the_ledger_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = open(dir.path(), Role::Run).unwrap();
+    let spool = spool(dir.path());
+    let told = async |json: bool| {
+        let Typed::Explain(args) = parsed("explain 1001").unwrap() else {
+            panic!("another command");
+        };
+        let mut out = Vec::new();
+        let done = explain::run(&args, (Ok(&ledger), &spool), json, &mut out).await;
+        (
+            String::from_utf8(out).unwrap(),
+            done.map_err(|error| error.to_string()),
+        )
+    };
+    for id in ["1001", "1002"] {
+        let sealed = spool.seal(&candidate(id, Some("25.00"))).unwrap();
+        spool.write(&sealed, NOW).unwrap();
+    }
+    let (words, done) = told(false).await;
+    done.unwrap();
+    let waits = "Order demo/1001: in the spool, as the ledger did not take it\n  judged   credited, 25.00 USD\n";
+    assert!(words.starts_with(waits), "{words}");
+    assert!(words.contains("nothing is sent before"), "{words}");
+    assert!(!words.contains("1002"), "{words}");
+    let (text, _) = told(true).await;
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["spooled"][0]["order"]["key"]["id"], "1001");
+
+    ledger
+        .enter(candidate("1001", Some("25.00")))
+        .await
+        .unwrap();
+    let (words, _) = told(false).await;
+    let story = words.find("Order demo/1001: credited").unwrap();
+    assert!(story < words.find(waits).unwrap(), "{words}");
+
+    let other = rusqlite::Connection::open(dir.path().join("refgate.db")).unwrap();
+    other
+        .execute_batch("ALTER TABLE aliases RENAME TO gone")
+        .unwrap();
+    let (words, done) = told(false).await;
+    assert!(words.starts_with(waits), "{words}");
+    assert!(done.unwrap_err().contains("ledger"));
 }
 
 #[tokio::test]

@@ -7,7 +7,6 @@ use refgate::event::Event;
 use refgate::ledger::Settings;
 use refgate::order::{FoundBy, Standing};
 use refgate::postback::State;
-use refgate::record::spool::Spool;
 use tempfile::TempDir;
 
 use crate::support::front::{Front, assert_same, eventually, with};
@@ -51,9 +50,7 @@ fn replica(front: &Front) -> Running {
 }
 
 fn waiting(front: &Front) -> usize {
-    let record = &front.settings.record;
-    let keys = front.settings.capture.keys.clone();
-    Spool::new(record.spool.clone(), keys).waiting().unwrap()
+    front.spool().waiting().unwrap()
 }
 
 /// Buys; the page is the shop's, and comes in time.
@@ -177,6 +174,10 @@ fn while_the_database_is_away_the_shop_goes_on_and_orders_are_spooled() {
     front.counted(Event::OrderSpooled, 2);
     assert_eq!(waiting(&front), 2);
     assert_eq!(front.network.calls(), []);
+    // The operator is told of it all the same.
+    let (words, done) = front.try_explain("7", false);
+    assert_eq!(words.matches("in the spool").count(), 2, "{words}");
+    done.unwrap_err();
 
     relay.set(Way::Pass);
     once(&front);

@@ -77,6 +77,21 @@ pub async fn import(spool: &Spool, ledger: &Ledger) -> io::Result<Imported> {
     Ok(imported)
 }
 
+/// The orders that wait in the spool and go by `id`, each with its file, in the order of their times.
+///
+/// It looks at as many files as one import takes; one that cannot be read is the import's to tell. Blocks on the disk.
+///
+/// # Errors
+/// The directory is there and cannot be read.
+pub fn waiting(spool: &Spool, id: &str) -> io::Result<Vec<(PathBuf, Candidate)>> {
+    let files = list(&spool.dir)?.into_iter().take(FILES);
+    let held = files.filter_map(|path| {
+        let candidate = read(spool, &path).ok().flatten()?;
+        candidate.order.goes_by(id).then_some((path, candidate))
+    });
+    Ok(held.collect())
+}
+
 /// The files in the order of their times; none where there is no directory.
 pub(super) fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(dir) {

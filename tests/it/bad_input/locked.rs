@@ -68,6 +68,8 @@ fn a_ledger_that_is_locked_at_the_start_keeps_nobody_from_the_shop() {
         ] {
             assert_eq!(front.count(event), count, "{lock}: {}", event.name());
         }
+        let (words, _) = front.try_explain("7", false);
+        assert!(words.contains("/7: in the spool"), "{lock}: {words}");
         released(&front, other);
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Parser as _;
 use refgate::alarm::Standing;
 use refgate::cli::steer::Hand;
-use refgate::cli::{explain, held};
+use refgate::cli::{explain, held, say};
 use refgate::click::{Came, Click};
 use refgate::clock::Time;
 use refgate::config::Settings;
@@ -17,6 +17,7 @@ use refgate::event::Event;
 use refgate::ledger::{self, Ledger, OrderFilter, Role, Story, Told};
 use refgate::order::Order;
 use refgate::postback::State;
+use refgate::record::spool::Spool;
 use refgate::visit::{Visit, VisitId};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -229,16 +230,27 @@ impl Front {
 
     /// What the operator is told of an order.
     pub(crate) fn explain(&self, id: &str, as_json: bool) -> String {
+        let (words, done) = self.try_explain(id, as_json);
+        done.unwrap();
+        words
+    }
+
+    /// The same, and how it ended.
+    pub(crate) fn try_explain(&self, id: &str, as_json: bool) -> (String, Result<(), say::Error>) {
         let args = explain::Args {
             order: id.to_owned(),
         };
-        let mut out = Vec::new();
-        self.look(async |ledger| {
-            let told = explain::run(&args, &ledger, as_json, &mut out);
-            told.await.unwrap();
-            Ok(())
-        });
-        String::from_utf8(out).unwrap()
+        let (spool, mut out) = (self.spool(), Vec::new());
+        let ledger = Ledger::open(&self.settings.ledger, Role::Tool, Time::now());
+        let from = (ledger.as_ref().map_err(Clone::clone), &spool);
+        let done = runtime().block_on(explain::run(&args, from, as_json, &mut out));
+        (String::from_utf8(out).unwrap(), done)
+    }
+
+    /// Where its orders wait for the ledger.
+    pub(crate) fn spool(&self) -> Spool {
+        let keys = self.settings.capture.keys.clone();
+        Spool::new(self.settings.record.spool.clone(), keys)
     }
 
     /// What `refgate held` says, typed so.
