@@ -85,6 +85,32 @@ async fn of_two_that_are_released_at_once_the_first_is_paid() {
 }
 
 #[tokio::test]
+async fn of_two_whom_two_release_at_the_same_time_one_is_paid() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = open(dir.path(), Role::Run).unwrap();
+    let tool = open(dir.path(), Role::Tool).unwrap();
+    let seen = [7, 8].map(|visit| too_many(visit, "25.00", 0));
+    let [one, other] = sales(&run, seen).await;
+    for _ in 0..30 {
+        let release = async |ledger, id| steered(ledger, Action::Release, &[id]).await;
+        let (by_run, by_tool) = tokio::join!(release(&run, one), release(&tool, other));
+        let told = |id, told| [Some(Refusal::Told { id, told })];
+        let moved = match (by_run == [None], by_tool == [None]) {
+            (true, false) => {
+                assert_eq!(by_tool, told(other, one));
+                one
+            }
+            (false, true) => {
+                assert_eq!(by_run, told(one, other));
+                other
+            }
+            neither_or_both => panic!("{neither_or_both:?}: {by_run:?}, {by_tool:?}"),
+        };
+        assert_eq!(steered(&run, Action::Hold, &[moved]).await, [None]);
+    }
+}
+
+#[tokio::test]
 async fn orders_that_cannot_be_one_sale_are_paid_each() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = open(dir.path(), Role::Run).unwrap();
